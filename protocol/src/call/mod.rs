@@ -1,0 +1,4 @@
+//! One-to-one calls: INVITE → RINGING → ACCEPT | REJECT | CANCEL → START → END.
+
+pub mod client;
+pub mod server;

@@ -1,0 +1,250 @@
+//! What a client's application is told, and what it says about its streams.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use crate::code::Code;
+use crate::error::EndReason;
+use crate::id::{CallId, RequestId, RoomId, SessionId, StreamNumber, UserId};
+use crate::message::Media;
+use crate::message::media::{Codec, Description, Kind};
+use crate::message::room::Change;
+use crate::room::client::MemberInfo;
+use crate::wire::{Address, Opaque};
+
+/// A stream and how to receive it; see [`Description`] for the units.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamDescription {
+    /// The publisher's number for it.
+    pub stream: StreamNumber,
+    /// What it carries.
+    pub kind: Kind,
+    /// How it is coded.
+    pub codec: Codec,
+    /// RTP payload type.
+    pub payload_type: u8,
+    /// RTP clock rate, in hertz.
+    pub clock_rate: u32,
+    /// RTP synchronisation source.
+    pub ssrc: u32,
+    /// The most that it takes, in bits a second.
+    pub max_bitrate: u32,
+    /// How long a packet is of use, in milliseconds.
+    pub useful_ms: u16,
+    /// The codec's configuration, at most 256 bytes.
+    pub config: Vec<u8>,
+}
+
+impl StreamDescription {
+    pub(crate) fn wire(&self) -> Description<'_> {
+        Description {
+            stream: self.stream,
+            kind: self.kind,
+            codec: self.codec,
+            payload_type: self.payload_type,
+            clock_rate: self.clock_rate,
+            ssrc: self.ssrc,
+            max_bitrate: self.max_bitrate,
+            useful_ms: self.useful_ms,
+            config: Opaque::new(&self.config).unwrap_or_default(),
+        }
+    }
+}
+
+impl From<&Description<'_>> for StreamDescription {
+    fn from(d: &Description<'_>) -> Self {
+        Self {
+            stream: d.stream,
+            kind: d.kind,
+            codec: d.codec,
+            payload_type: d.payload_type,
+            clock_rate: d.clock_rate,
+            ssrc: d.ssrc,
+            max_bitrate: d.max_bitrate,
+            useful_ms: d.useful_ms,
+            config: d.config.as_bytes().to_vec(),
+        }
+    }
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// Logged in, with a new session.
+    LoggedIn {
+        /// This user.
+        user: UserId,
+        /// This session.
+        session: SessionId,
+        /// The name others see.
+        name: String,
+    },
+    /// The link is lost; the core reconnects.
+    Suspended,
+    /// The link is back, and nothing was lost.
+    Resumed,
+    /// The session is over.
+    LoggedOut {
+        /// Why.
+        reason: EndReason,
+        /// Whether the core logs in again by itself.
+        returning: bool,
+    },
+    /// A request's outcome.
+    Answer {
+        /// The request.
+        request: RequestId,
+        /// [`Code::DELIVERED`] where it was done; otherwise why not.
+        code: Code,
+    },
+    /// LOOKUP found someone.
+    Found {
+        /// The request.
+        request: RequestId,
+        /// Who.
+        user: UserId,
+        /// The name others see.
+        name: String,
+    },
+    /// Entered a room.
+    Joined {
+        /// The request.
+        request: RequestId,
+        /// The room.
+        room: RoomId,
+        /// Everyone in it, oneself included.
+        members: Vec<MemberInfo>,
+    },
+    /// A member of a room changed.
+    Member {
+        /// The room.
+        room: RoomId,
+        /// How.
+        change: Change,
+        /// Why, where it left.
+        code: Code,
+        /// The member.
+        member: MemberInfo,
+    },
+    /// Out of a room without having asked for it.
+    Left {
+        /// The room.
+        room: RoomId,
+        /// Why.
+        code: Code,
+    },
+    /// Text came.
+    Text {
+        /// As the sender addressed it.
+        to: Address,
+        /// The sender.
+        user: UserId,
+        /// The sender's session.
+        session: SessionId,
+        /// Counts what this user, or the room, was sent.
+        number: u64,
+        /// When the server took it: microseconds since 1970-01-01 UTC.
+        time: u64,
+        /// The text.
+        text: String,
+    },
+    /// Data came.
+    Data {
+        /// As the sender addressed it.
+        to: Address,
+        /// The sender.
+        user: UserId,
+        /// The sender's session.
+        session: SessionId,
+        /// Counts what this user, or the room, was sent.
+        number: u64,
+        /// When the server took it: microseconds since 1970-01-01 UTC.
+        time: u64,
+        /// The data.
+        data: Bytes,
+    },
+    /// Someone calls. Nothing is opened before [`super::Client::accept`].
+    Incoming {
+        /// The call.
+        call: CallId,
+        /// The caller.
+        peer: UserId,
+        /// The caller's name.
+        name: String,
+        /// What is offered.
+        media: Media,
+    },
+    /// The callee's device rings.
+    Ringing {
+        /// The call.
+        call: CallId,
+    },
+    /// Both sides consented: devices may open.
+    Started {
+        /// The call.
+        call: CallId,
+        /// The other side.
+        peer: UserId,
+        /// The media consented to.
+        media: Media,
+    },
+    /// A call is over, or was not granted.
+    Ended {
+        /// The call.
+        call: CallId,
+        /// Why.
+        reason: EndReason,
+        /// With `glare`: the call that rings already.
+        existing: Option<CallId>,
+    },
+    /// A stream is there; in a call it is subscribed to without asking.
+    StreamOpened {
+        /// The room.
+        room: RoomId,
+        /// The publisher.
+        session: SessionId,
+        /// The stream.
+        description: StreamDescription,
+    },
+    /// A stream is gone.
+    StreamClosed {
+        /// The room.
+        room: RoomId,
+        /// The publisher.
+        session: SessionId,
+        /// The stream.
+        stream: StreamNumber,
+    },
+    /// A packet's turn to be played has come. Packets of a stream come in order, each once.
+    Media {
+        /// The publisher.
+        session: SessionId,
+        /// The stream.
+        stream: StreamNumber,
+        /// The RTP packet.
+        rtp: Bytes,
+        /// How many packets before it are lost for good.
+        lost_before: u16,
+    },
+    /// A receiver of one's own stream needs a keyframe.
+    KeyframeWanted {
+        /// The stream.
+        stream: StreamNumber,
+    },
+    /// Whether anybody receives one's own stream; where nobody does, nothing is sent.
+    Wanted {
+        /// The stream.
+        stream: StreamNumber,
+        /// Whether.
+        wanted: bool,
+    },
+    /// The circuit breaker stopped this side's media (RFC 8083), until the media connection is made anew.
+    MediaStopped,
+    /// The media connection is bound, or lost.
+    MediaLink {
+        /// Whether it is there.
+        up: bool,
+    },
+}

@@ -1,0 +1,886 @@
+//! The client's core: intents, one session over any number of links, rooms, one call, media.
+
+mod event;
+mod frames;
+mod media;
+
+use alloc::collections::btree_map::Entry;
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use bytes::Bytes;
+
+pub use crate::room::client::MemberInfo;
+pub use event::{Event, StreamDescription};
+
+use crate::call::client::{Call, Happening, Phase, verdict};
+use crate::code::Code;
+use crate::error::{EndReason, Initiator, UsageError, Violation};
+use crate::id::{CallId, RequestId, RoomId, SessionId, StreamNumber, UserId};
+use crate::io::{Cause, ConnId, Core, Deadline, Input, Output, Purpose, StreamId, Timer};
+use crate::limits;
+use crate::media::{HopConfig, HopStats};
+use crate::message::call::{Accept, Cancel, End, Invite, Reject};
+use crate::message::channel::{DataTo, TextTo};
+use crate::message::directory::Lookup;
+use crate::message::media::{Attach, Publish, Subscribe, TicketRequest};
+use crate::message::room::{Join, Leave};
+use crate::message::session::{Ack, Goodbye, Hello, Ping, Retry};
+use crate::message::{Media, Wire};
+use crate::room::client::{View, Wish};
+use crate::seed::{Random, Seed};
+use crate::session::client::{Backoff, Link, Session, Up};
+use crate::session::door::VERSION;
+use crate::session::{Beat, Heartbeat, client as link};
+use crate::table::Verdict;
+use crate::time::{Instant, earlier};
+use crate::wire::{Address, Framer, Opaque, Params, Text, Within};
+use media::{MediaLink, MediaSide};
+
+/// What an embedder may set.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Name and version, for the server's log; at most 64 bytes.
+    pub agent: String,
+    /// The device's name, the same at every login; at most 64 bytes.
+    pub device: String,
+    /// The interval of heartbeats that is wished for, in milliseconds.
+    pub heartbeat_ms: u32,
+    /// Whether frames of reserved kinds are sent at random.
+    pub reserved_frames: bool,
+    /// From the earliest arrival of a packet until it is played.
+    pub playout_delay: Duration,
+    /// How media is sent.
+    pub media: HopConfig,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            agent: String::from(concat!("duet ", env!("CARGO_PKG_VERSION"))),
+            device: String::new(),
+            heartbeat_ms: limits::HEARTBEAT.as_millis() as u32,
+            reserved_frames: true,
+            playout_delay: Duration::from_millis(200),
+            media: HopConfig::default(),
+        }
+    }
+}
+
+/// How to log in.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Credentials {
+    /// As a guest who would like this name; at most 64 bytes.
+    Guest(String),
+    /// With an account.
+    Password {
+        /// The account's name; at most 64 bytes.
+        name: String,
+        /// Its password; at most 1,024 bytes.
+        password: String,
+    },
+}
+
+impl core::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Guest(name) => write!(f, "Guest({name:?})"),
+            Self::Password { name, .. } => write!(f, "Password({name:?}, …)"),
+        }
+    }
+}
+
+/// What a request that waits for its answer was.
+#[derive(Clone, Debug)]
+enum Asked {
+    /// Text, data, LOOKUP, LEAVE: only the outcome matters.
+    Plain,
+    /// JOIN; for a call's room where it says so.
+    Join(Wish),
+    Publish(StreamDescription),
+    Subscribe(SessionId, StreamDescription),
+    Ticket,
+}
+
+/// A client's core.
+pub struct Client {
+    config: Arc<Config>,
+    random: Random,
+    now: Instant,
+    credentials: Option<Credentials>,
+    link: Link,
+    backoff: Backoff,
+    next_conn: u64,
+    next_request: u32,
+    session: Option<Session>,
+    requests: BTreeMap<RequestId, Asked>,
+    rooms: BTreeMap<RoomId, View>,
+    /// Streams of others, as STREAM announced them.
+    streams: BTreeMap<(SessionId, StreamNumber), StreamDescription>,
+    /// One; two for as long as a call that crosses another has not been refused yet.
+    calls: BTreeMap<CallId, Call>,
+    media: MediaSide,
+    outputs: VecDeque<Output<Event>>,
+    events: VecDeque<Event>,
+}
+
+impl Client {
+    /// A client's core; `now` is the first instant that it will see.
+    pub fn new(config: Arc<Config>, seed: Seed, now: Instant) -> Self {
+        let media = MediaSide::new(config.media.clone(), config.playout_delay, now);
+        Self {
+            config,
+            random: Random::new(seed),
+            now,
+            credentials: None,
+            link: Link::Idle,
+            backoff: Backoff::default(),
+            next_conn: 0,
+            next_request: 0,
+            session: None,
+            requests: BTreeMap::new(),
+            rooms: BTreeMap::new(),
+            streams: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            media,
+            outputs: VecDeque::new(),
+            events: VecDeque::new(),
+        }
+    }
+
+    /// States the intent to be logged in; the core connects, and reconnects, until [`Client::logout`].
+    pub fn login(&mut self, now: Instant, credentials: Credentials) -> Result<(), UsageError> {
+        let (name, secret) = match &credentials {
+            Credentials::Guest(name) => (name.len(), 0),
+            Credentials::Password { name, password } => (name.len(), password.len()),
+        };
+        if name > 64 || secret > 1_024 {
+            return Err(UsageError::TooLarge);
+        }
+        self.begin(now);
+        self.credentials = Some(credentials);
+        if let Link::Idle = self.link {
+            self.connect();
+        }
+        self.settle();
+        Ok(())
+    }
+
+    /// Ends the session, and the intent to be logged in.
+    pub fn logout(&mut self, now: Instant) {
+        self.begin(now);
+        self.credentials = None;
+        let by_us = EndReason::new(Code::LOGOUT, Initiator::Local);
+        if let Link::Up(up) = &self.link {
+            let conn = up.conn;
+            self.say_goodbye(conn, Code::LOGOUT);
+        }
+        self.link = Link::Idle;
+        self.lose_session(by_us, false);
+        self.settle();
+    }
+
+    /// Asks who is called `name`; the answer is [`Event::Found`] or [`Event::Answer`].
+    pub fn lookup(&mut self, now: Instant, name: &str) -> Result<RequestId, UsageError> {
+        let name = Text::new(name).ok_or(UsageError::TooLarge)?;
+        let request = self.request(now, Asked::Plain, 64)?;
+        self.send(
+            Lookup {
+                request,
+                name,
+                params: Params::NONE,
+            }
+            .encode(),
+        );
+        self.settle();
+        Ok(request)
+    }
+
+    /// Enters a room by name; the answer is [`Event::Joined`] or [`Event::Answer`].
+    pub fn join(
+        &mut self,
+        now: Instant,
+        name: &str,
+        secret: &[u8],
+    ) -> Result<RequestId, UsageError> {
+        let wish = Wish {
+            name: name.to_string(),
+            secret: secret.to_vec(),
+            for_call: false,
+        };
+        let (name, secret) = (Text::new(name), Opaque::new(secret));
+        let (Some(name), Some(secret)) = (name, secret) else {
+            return Err(UsageError::TooLarge);
+        };
+        if self.rooms.len() >= limits::MAX_ROOMS {
+            return Err(UsageError::TooMany);
+        }
+        let request = self.request(now, Asked::Join(wish), 256)?;
+        self.send(
+            Join {
+                request,
+                room: RoomId::NONE,
+                name,
+                secret,
+                params: Params::NONE,
+            }
+            .encode(),
+        );
+        self.settle();
+        Ok(request)
+    }
+
+    /// Leaves a room.
+    pub fn leave(&mut self, now: Instant, room: RoomId) -> Result<RequestId, UsageError> {
+        if self.rooms.remove(&room).is_none() {
+            return Err(UsageError::NotInRoom);
+        }
+        let request = self.request(now, Asked::Plain, 64)?;
+        self.send(
+            Leave {
+                request,
+                room,
+                params: Params::NONE,
+            }
+            .encode(),
+        );
+        self.settle();
+        Ok(request)
+    }
+
+    /// Sends text of at most 8,000 bytes; [`Event::Answer`] says what became of it.
+    pub fn text(&mut self, now: Instant, to: Address, text: &str) -> Result<RequestId, UsageError> {
+        let text = Text::new(text).ok_or(UsageError::TooLarge)?;
+        let request = self.request(now, Asked::Plain, text.as_str().len().saturating_add(64))?;
+        self.send(
+            TextTo {
+                to,
+                request,
+                text,
+                params: Params::NONE,
+            }
+            .encode(),
+        );
+        self.settle();
+        Ok(request)
+    }
+
+    /// Sends data of at most 16,000 bytes; [`Event::Answer`] says what became of it.
+    pub fn data(
+        &mut self,
+        now: Instant,
+        to: Address,
+        data: &[u8],
+    ) -> Result<RequestId, UsageError> {
+        let data = Opaque::new(data).ok_or(UsageError::TooLarge)?;
+        let request = self.request(now, Asked::Plain, data.as_bytes().len().saturating_add(64))?;
+        self.send(
+            DataTo {
+                to,
+                request,
+                data,
+                params: Params::NONE,
+            }
+            .encode(),
+        );
+        self.settle();
+        Ok(request)
+    }
+
+    /// Calls a user. `streams` is what this side would publish; of it, what the callee consents to is published by
+    /// itself once the call has started.
+    pub fn invite(
+        &mut self,
+        now: Instant,
+        callee: UserId,
+        media: Media,
+        ring_for: Duration,
+        streams: Vec<StreamDescription>,
+    ) -> Result<CallId, UsageError> {
+        if !self.calls.is_empty() {
+            return Err(UsageError::CallInProgress);
+        }
+        self.ready(now, 1_200)?;
+        let call = CallId(self.random.id());
+        let invite = Invite {
+            call,
+            peer: callee,
+            media,
+            ring_for_ms: Within::clamp(ring_for.as_millis().min(u128::from(u32::MAX)) as u32),
+            name: Text::default(),
+            end_to_end: Opaque::default(),
+            params: Params::NONE,
+        };
+        self.send(invite.encode());
+        self.calls.insert(
+            call,
+            Call::new(call, Phase::Calling, callee, true, media, streams),
+        );
+        self.settle();
+        Ok(call)
+    }
+
+    /// Accepts a call, with this media and no other. This is the consent that devices wait for.
+    pub fn accept(
+        &mut self,
+        now: Instant,
+        call: CallId,
+        media: Media,
+        streams: Vec<StreamDescription>,
+    ) -> Result<(), UsageError> {
+        let current = self.calls.get(&call).ok_or(UsageError::NoSuchCall)?;
+        let phase = match verdict(current.phase, Happening::LocalAccept).0 {
+            Verdict::Go(phase) => phase,
+            Verdict::Misuse(error) => return Err(error),
+            _ => return Err(UsageError::WrongState),
+        };
+        if media.and(current.media) != media {
+            return Err(UsageError::WiderMedia);
+        }
+        self.ready(now, 1_200)?;
+        if let Some(current) = self.calls.get_mut(&call) {
+            current.phase = phase;
+            current.media = media;
+            current.streams = streams;
+        }
+        let accept = Accept {
+            call,
+            media,
+            end_to_end: Opaque::default(),
+            params: Params::NONE,
+        };
+        self.send(accept.encode());
+        self.settle();
+        Ok(())
+    }
+
+    /// Declines, cancels or hangs up, whichever the call's state makes it.
+    pub fn hang_up(&mut self, now: Instant, call: CallId) -> Result<(), UsageError> {
+        let phase = self.calls.get(&call).ok_or(UsageError::NoSuchCall)?.phase;
+        if let Verdict::Misuse(error) = verdict(phase, Happening::LocalEnd).0 {
+            return Err(error);
+        }
+        self.ready(now, 64)?;
+        let params = Params::NONE;
+        let (frame, code) = match phase {
+            Phase::Incoming => (Reject { call, params }.encode(), Code::REJECTED),
+            Phase::Calling => (Cancel { call, params }.encode(), Code::CANCELLED),
+            _ => (
+                End {
+                    call,
+                    code: Code::HANGUP,
+                    params,
+                }
+                .encode(),
+                Code::HANGUP,
+            ),
+        };
+        self.send(frame);
+        self.end_call(call, EndReason::new(code, Initiator::Local), None);
+        self.settle();
+        Ok(())
+    }
+
+    /// Publishes a stream in a room that is not a call's; [`Event::Answer`] says whether it was granted.
+    pub fn publish(
+        &mut self,
+        now: Instant,
+        room: RoomId,
+        description: StreamDescription,
+    ) -> Result<RequestId, UsageError> {
+        if !self.rooms.contains_key(&room) {
+            return Err(UsageError::NotInRoom);
+        }
+        self.ready(now, 512)?;
+        let request = self.ask_to_publish(room, description);
+        self.settle();
+        Ok(request)
+    }
+
+    /// Subscribes to a stream in a room that is not a call's.
+    pub fn subscribe(
+        &mut self,
+        now: Instant,
+        room: RoomId,
+        session: SessionId,
+        stream: StreamNumber,
+    ) -> Result<RequestId, UsageError> {
+        let Some(description) = self.streams.get(&(session, stream)).cloned() else {
+            return Err(UsageError::NoSuchStream);
+        };
+        self.ready(now, 128)?;
+        let request = self.ask_to_subscribe(room, session, description);
+        self.settle();
+        Ok(request)
+    }
+
+    /// Sends an RTP packet of at most 1,040 bytes on a published stream. False where nobody receives the stream, or
+    /// there is no media connection: then it was not sent.
+    pub fn send_media(
+        &mut self,
+        now: Instant,
+        stream: StreamNumber,
+        rtp: Bytes,
+    ) -> Result<bool, UsageError> {
+        if rtp.len() > limits::MAX_RTP {
+            return Err(UsageError::TooLarge);
+        }
+        let flow = self.media.flow_of(stream).ok_or(UsageError::NoSuchStream)?;
+        self.begin(now);
+        if !self.media.is_up() {
+            return Ok(false);
+        }
+        let sent = self.media.hop.send(self.now, flow, rtp);
+        self.settle();
+        Ok(sent)
+    }
+
+    /// Asks the publisher of a stream for a keyframe; not more often than is of use.
+    pub fn request_keyframe(&mut self, now: Instant, session: SessionId, stream: StreamNumber) {
+        self.begin(now);
+        self.media.request_keyframe(self.now, session, stream);
+        self.settle();
+    }
+
+    /// Whether a stream of this client was granted.
+    pub fn is_published(&self, stream: StreamNumber) -> bool {
+        self.media.flow_of(stream).is_some()
+    }
+
+    /// The rooms that this client is in.
+    pub fn rooms(&self) -> impl Iterator<Item = RoomId> {
+        self.rooms.keys().copied()
+    }
+
+    /// The call that this client is in, and its phase; two while they cross.
+    pub fn calls(&self) -> impl Iterator<Item = (CallId, Phase)> {
+        self.calls.values().map(|call| (call.id, call.phase))
+    }
+
+    /// What the media connection has sent, repaired and received.
+    pub fn media_stats(&self) -> HopStats {
+        self.media.hop.stats()
+    }
+
+    fn begin(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+    }
+
+    /// Whether a sequenced frame of about `size` bytes may be sent now.
+    fn ready(&mut self, now: Instant, size: usize) -> Result<(), UsageError> {
+        let session = self.session.as_ref().ok_or(UsageError::NotLoggedIn)?;
+        if !session.sequence.has_room_for(size) {
+            return Err(UsageError::Backlogged);
+        }
+        self.begin(now);
+        Ok(())
+    }
+
+    fn request(
+        &mut self,
+        now: Instant,
+        asked: Asked,
+        size: usize,
+    ) -> Result<RequestId, UsageError> {
+        self.ready(now, size)?;
+        if self.requests.len() >= limits::MAX_REQUESTS {
+            return Err(UsageError::Backlogged);
+        }
+        Ok(self.number(asked))
+    }
+
+    fn number(&mut self, asked: Asked) -> RequestId {
+        loop {
+            self.next_request = self.next_request.wrapping_add(1);
+            let request = RequestId(self.next_request);
+            if let Entry::Vacant(slot) = self.requests.entry(request) {
+                slot.insert(asked);
+                return request;
+            }
+        }
+    }
+
+    /// Sends a sequenced frame, now or once there is a link.
+    fn send(&mut self, frame: Bytes) {
+        let Some(session) = &mut self.session else {
+            return;
+        };
+        session.sequence.push(frame.clone());
+        if let Link::Up(up) = &self.link
+            && up.phase == link::Phase::Online
+        {
+            let conn = up.conn;
+            self.write(conn, frame);
+        }
+    }
+
+    fn write(&mut self, conn: ConnId, bytes: Bytes) {
+        if let Link::Up(up) = &mut self.link
+            && up.conn == conn
+        {
+            up.heartbeat.sent(self.now);
+        }
+        let id = StreamId::FIRST_OF_CLIENT;
+        self.outputs.push_back(Output::Write {
+            conn,
+            id,
+            bytes,
+            fin: false,
+        });
+    }
+
+    fn draw_conn(&mut self) -> ConnId {
+        self.next_conn = self.next_conn.saturating_add(1);
+        ConnId(self.next_conn)
+    }
+
+    fn connect(&mut self) {
+        let conn = self.draw_conn();
+        self.link = Link::Connecting { conn };
+        let endpoint = String::new();
+        self.outputs.push_back(Output::Connect {
+            conn,
+            purpose: Purpose::Control,
+            endpoint,
+        });
+    }
+
+    fn say_goodbye(&mut self, conn: ConnId, code: Code) {
+        let goodbye = Goodbye {
+            code,
+            retry: Retry::Never,
+            after_ms: 0,
+            text: Text::default(),
+            params: Params::NONE,
+        };
+        self.write(conn, goodbye.encode());
+        self.outputs.push_back(Output::Close { conn, code });
+    }
+
+    /// The server broke a rule: this side ends the session, and does not come back by itself.
+    fn breach(&mut self, conn: ConnId, violation: Violation) {
+        self.say_goodbye(conn, violation.code());
+        self.link = Link::Idle;
+        self.credentials = None;
+        self.lose_session(EndReason::new(violation.code(), Initiator::Local), false);
+    }
+
+    /// The control link is gone, the session is not.
+    fn lose_link(&mut self, wait: Option<Duration>) {
+        if self.credentials.is_none() {
+            self.link = Link::Idle;
+            return;
+        }
+        let draw = self.random.u64();
+        let wait = wait.unwrap_or_else(|| self.backoff.next(draw));
+        let was_online = matches!(&self.link, Link::Up(up) if up.phase == link::Phase::Online);
+        self.link = Link::Waiting {
+            until: self.now.after(wait),
+        };
+        if self.session.is_some() && was_online {
+            self.events.push_back(Event::Suspended);
+        }
+    }
+
+    /// The session is gone, and with it all that hung on it.
+    fn lose_session(&mut self, reason: EndReason, returning: bool) {
+        self.session = None;
+        //= SES-020
+        for (request, asked) in core::mem::take(&mut self.requests) {
+            if let Asked::Plain | Asked::Join(_) | Asked::Publish(_) | Asked::Subscribe(..) = asked
+            {
+                self.events.push_back(Event::Answer {
+                    request,
+                    code: Code::UNDETERMINED,
+                });
+            }
+        }
+        while let Some(call) = self.calls.keys().next().copied() {
+            self.end_call(call, EndReason::new(Code::LOST, Initiator::Network), None);
+        }
+        self.streams.clear();
+        self.drop_media();
+        if !returning {
+            self.rooms.clear();
+        }
+        self.events
+            .push_back(Event::LoggedOut { reason, returning });
+    }
+
+    fn drop_media(&mut self) {
+        self.media.clear();
+        if let Some(conn) = self.media.conn() {
+            self.outputs.push_back(Output::Close {
+                conn,
+                code: Code::NONE,
+            });
+            self.media.link = MediaLink::None;
+        }
+    }
+
+    fn end_call(&mut self, call: CallId, reason: EndReason, existing: Option<CallId>) {
+        let Some(ended) = self.calls.remove(&call) else {
+            return;
+        };
+        if let Some(room) = ended.room {
+            self.rooms.remove(&room);
+        }
+        if let Some(peer) = ended.peer_session {
+            self.streams.retain(|(session, _), _| *session != peer);
+        }
+        if self.media.scope.is_some_and(|scope| scope.call == call) {
+            self.media.clear();
+        }
+        self.events.push_back(Event::Ended {
+            call,
+            reason,
+            existing,
+        });
+    }
+
+    fn ask_to_publish(&mut self, room: RoomId, description: StreamDescription) -> RequestId {
+        let request = self.number(Asked::Publish(description.clone()));
+        let publish = Publish {
+            request,
+            room,
+            description: description.wire(),
+            params: Params::NONE,
+        };
+        self.send(publish.encode());
+        request
+    }
+
+    fn ask_to_subscribe(
+        &mut self,
+        room: RoomId,
+        session: SessionId,
+        description: StreamDescription,
+    ) -> RequestId {
+        let stream = description.stream;
+        let request = self.number(Asked::Subscribe(session, description));
+        self.send(
+            Subscribe {
+                request,
+                room,
+                session,
+                stream,
+                params: Params::NONE,
+            }
+            .encode(),
+        );
+        request
+    }
+
+    fn media_connected(&mut self, conn: ConnId) {
+        if let MediaLink::Opening {
+            conn: wanted,
+            token,
+            ..
+        } = &self.media.link
+            && *wanted == conn
+        {
+            let attach = Attach {
+                token: *token,
+                params: Params::NONE,
+            }
+            .encode();
+            let id = StreamId::FIRST_OF_CLIENT;
+            self.outputs.push_back(Output::Open { conn, id });
+            self.outputs.push_back(Output::Write {
+                conn,
+                id,
+                bytes: attach,
+                fin: false,
+            });
+        }
+    }
+
+    fn control_connected(&mut self, conn: ConnId) {
+        if !matches!(self.link, Link::Connecting { conn: wanted } if wanted == conn) {
+            return;
+        }
+        let interval = Duration::from_millis(self.config.heartbeat_ms.into());
+        self.link = Link::Up(Up {
+            conn,
+            framer: Framer::new(limits::MAX_FRAME as u32),
+            phase: link::Phase::Greeting,
+            heartbeat: Heartbeat::new(self.now, interval, interval.saturating_mul(4)),
+        });
+        self.outputs.push_back(Output::Open {
+            conn,
+            id: StreamId::FIRST_OF_CLIENT,
+        });
+        let hello = Hello {
+            min_version: VERSION,
+            max_version: VERSION,
+            heartbeat_ms: Within::clamp(self.config.heartbeat_ms),
+            agent: Text::cut(&self.config.agent),
+            params: Params::NONE,
+        }
+        .encode();
+        self.write(conn, hello);
+    }
+
+    fn closed(&mut self, conn: ConnId, cause: &Cause) {
+        let is_control = match &self.link {
+            Link::Connecting { conn: own } => *own == conn,
+            Link::Up(up) => up.conn == conn,
+            Link::Idle | Link::Waiting { .. } => false,
+        };
+        if is_control {
+            if self.session.is_none()
+                && let Cause::Failed(_) = cause
+            {
+                // Nobody has logged in yet: the application hears of each failed attempt.
+                let reason = EndReason::new(Code::DEAD_LINK, Initiator::Network);
+                self.events.push_back(Event::LoggedOut {
+                    reason,
+                    returning: true,
+                });
+            }
+            return self.lose_link(None);
+        }
+        if self.media.conn() == Some(conn) {
+            let was_up = self.media.is_up();
+            self.media.lost(self.now);
+            if was_up {
+                self.events.push_back(Event::MediaLink { up: false });
+            }
+        }
+    }
+
+    fn wake(&mut self) {
+        if let Link::Waiting { until } = self.link
+            && until <= self.now
+        {
+            self.connect();
+        }
+        if let Link::Up(up) = &self.link {
+            let conn = up.conn;
+            match up.heartbeat.due(self.now) {
+                Some(Beat::Dead) => {
+                    self.outputs.push_back(Output::Close {
+                        conn,
+                        code: Code::DEAD_LINK,
+                    });
+                    self.lose_link(Some(Duration::ZERO));
+                }
+                Some(Beat::Ping) => {
+                    let token = self.now.as_micros();
+                    self.write(
+                        conn,
+                        Ping {
+                            token,
+                            params: Params::NONE,
+                        }
+                        .encode(),
+                    );
+                }
+                None => {}
+            }
+        }
+        if let (MediaLink::Lost { ask_at }, Some(scope)) = (&self.media.link, self.media.scope)
+            && *ask_at <= self.now
+        {
+            if self.session.is_some() {
+                let request = self.number(Asked::Ticket);
+                let (call, room) = (scope.call, scope.room);
+                self.send(
+                    TicketRequest {
+                        request,
+                        call,
+                        room,
+                        params: Params::NONE,
+                    }
+                    .encode(),
+                );
+            }
+            self.media.link = MediaLink::None;
+        }
+    }
+
+    /// Everything that follows, within the call that caused it.
+    fn settle(&mut self) {
+        self.wake();
+        self.media.handle(self.now, &mut self.events);
+        if let (Link::Up(up), Some(session)) = (&self.link, &mut self.session)
+            && up.phase == link::Phase::Online
+            && let Some(received) = session.sequence.take_ack()
+        {
+            let conn = up.conn;
+            self.write(
+                conn,
+                Ack {
+                    received,
+                    params: Params::NONE,
+                }
+                .encode(),
+            );
+        }
+        self.outputs
+            .extend(self.events.drain(..).map(Output::Event));
+    }
+}
+
+impl Core for Client {
+    type Event = Event;
+
+    fn handle(&mut self, now: Instant, input: Input) {
+        self.begin(now);
+        match input {
+            Input::Connected {
+                conn,
+                purpose: Purpose::Control,
+                ..
+            } => self.control_connected(conn),
+            Input::Connected {
+                conn,
+                purpose: Purpose::Media,
+                ..
+            } => self.media_connected(conn),
+            Input::Stream {
+                conn,
+                id,
+                bytes,
+                fin,
+            } => self.stream(conn, id, bytes, fin),
+            Input::Reset { conn, .. } => self.closed(conn, &Cause::Failed(String::new())),
+            Input::Datagram { conn, bytes, at } => {
+                if matches!(self.media.link, MediaLink::Up { conn: own } if own == conn) {
+                    self.media.datagram(self.now, at, &bytes, &mut self.events);
+                }
+            }
+            Input::Path { conn, rtt, .. } => {
+                if self.media.conn() == Some(conn) {
+                    self.media.hop.set_rtt(rtt);
+                }
+            }
+            Input::Closed { conn, cause } => self.closed(conn, &cause),
+            Input::Decision { .. } | Input::WallClock { .. } | Input::Wake => {}
+        }
+        self.settle();
+    }
+
+    fn poll_output(&mut self) -> Option<Output<Event>> {
+        self.outputs.pop_front()
+    }
+
+    fn deadline(&self) -> Option<Deadline> {
+        let link = match &self.link {
+            Link::Idle | Link::Connecting { .. } => None,
+            Link::Waiting { until } => Some(Deadline::new(*until, Timer::Reconnect)),
+            Link::Up(up) => Some(up.heartbeat.deadline()),
+        };
+        earlier(link, self.media.deadline())
+    }
+
+    fn next_datagram(&mut self, buffer: &mut Vec<u8>) -> Option<ConnId> {
+        let MediaLink::Up { conn } = self.media.link else {
+            return None;
+        };
+        self.media.hop.next_datagram(buffer).then_some(conn)
+    }
+}

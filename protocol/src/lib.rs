@@ -1,0 +1,39 @@
+//! The Duet protocol's core: every message and every state machine, for client and server, without I/O.
+//!
+//! A driver feeds a [`client::Client`] or a [`server::Server`] with [`io::Input`]s and does what its [`io::Output`]s
+//! ask. The core never reads a clock, never draws on the system's randomness, never blocks: time, seed and decisions
+//! come in like everything else. So the same code runs over sockets, in a simulator, and in a test.
+//!
+//! | to look for | look in |
+//! |---|---|
+//! | the bytes of a frame, fields and their limits | [`wire`] |
+//! | what messages there are | [`message`] |
+//! | login, resume, heartbeat | [`session`] |
+//! | rooms · text and data · calls | `room` · `channel` · [`call`] |
+//! | repair, pacing, playout | [`media`] |
+//! | what the business layer is asked | [`service`] |
+//! | which event is legal when | [`table`], and the tables in [`session`] and [`call`] |
+//! | codes, limits, timers | [`code`], [`limits`] |
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod call;
+mod channel;
+pub mod client;
+pub mod code;
+pub mod error;
+pub mod id;
+pub mod io;
+pub mod limits;
+pub mod media;
+pub mod message;
+mod room;
+pub mod seed;
+pub mod server;
+pub mod service;
+pub mod session;
+pub mod table;
+pub mod time;
+pub mod wire;

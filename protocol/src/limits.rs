@@ -1,0 +1,115 @@
+//! Limits and timers: one declaration each, announced where a peer needs it, listed for the spec.
+
+use core::time::Duration;
+
+/// One row of the table of limits.
+#[derive(Clone, Copy, Debug)]
+pub struct LimitRow {
+    /// Its name.
+    pub name: &'static str,
+    /// Its value.
+    pub value: u64,
+    /// What it bounds, with its unit.
+    pub doc: &'static str,
+}
+
+/// One row of the table of timers.
+#[derive(Clone, Copy, Debug)]
+pub struct TimerRow {
+    /// Its name.
+    pub name: &'static str,
+    /// Its length.
+    pub span: Duration,
+    /// When it starts, and what happens when it has run.
+    pub doc: &'static str,
+}
+
+macro_rules! limits {
+    ($($(#[doc = $doc:literal])+ $name:ident = $value:literal;)+) => {
+        $($(#[doc = $doc])+ pub const $name: usize = $value;)+
+
+        /// Every limit.
+        pub const LIMITS: &[LimitRow] =
+            &[$(LimitRow { name: stringify!($name), value: $value, doc: concat!($($doc),+) },)+];
+    };
+}
+
+macro_rules! timers {
+    ($($(#[doc = $doc:literal])+ $name:ident = $millis:literal ms;)+) => {
+        $($(#[doc = $doc])+ pub const $name: Duration = Duration::from_millis($millis);)+
+
+        /// Every timer.
+        pub const TIMERS: &[TimerRow] =
+            &[$(TimerRow { name: stringify!($name), span: $name, doc: concat!($($doc),+) },)+];
+    };
+}
+
+limits! {
+    /// Bytes of a frame's body
+    MAX_FRAME = 16_384;
+    /// Sequenced frames that may wait for acknowledgement; a receiver that falls further behind is closed
+    MAX_UNACKNOWLEDGED = 1_024;
+    /// Bytes of sequenced frames that may wait for acknowledgement
+    MAX_UNACKNOWLEDGED_BYTES = 1_048_576;
+    /// Rooms a session may be in
+    MAX_ROOMS = 4;
+    /// Requests of a session that wait for their answer
+    MAX_REQUESTS = 256;
+    /// Members of a room
+    MAX_MEMBERS = 100;
+    /// Rooms of a server
+    MAX_SERVER_ROOMS = 10_000;
+    /// Sessions of a user
+    MAX_SESSIONS = 8;
+    /// Streams that a session may publish
+    MAX_STREAMS = 8;
+    /// Streams that a session may subscribe to
+    MAX_SUBSCRIPTIONS = 32;
+    /// LOOKUP requests at once; one more each 200 ms
+    LOOKUP_BURST = 20;
+    /// Bytes of a media datagram
+    MAX_DATAGRAM = 1_120;
+    /// Bytes of an RTP packet as its source makes it
+    MAX_RTP = 1_040;
+    /// Packets of a flow that a hop keeps for repair
+    MAX_KEPT_PACKETS = 512;
+    /// Media tickets of a session that are unused
+    MAX_TICKETS = 4;
+    /// Connections that have not logged in yet
+    MAX_DOORS = 1_024;
+    /// Calls that a server remembers after their end
+    MAX_REMEMBERED_CALLS = 4_096;
+}
+
+timers! {
+    /// From the connection until AUTHENTICATE or RESUME has succeeded; then it is closed with `login_timeout`
+    LOGIN = 10_000 ms;
+    /// From a question to the service until it counts as a refusal
+    DECISION = 5_000 ms;
+    /// Interval of heartbeats
+    HEARTBEAT = 5_000 ms;
+    /// Silence after which a control link counts as dead
+    DEAD = 20_000 ms;
+    /// From the loss of a link until its session ends
+    RESUME_WINDOW = 30_000 ms;
+    /// How long a call rings unless the caller says otherwise
+    RING = 30_000 ms;
+    /// From START until both sides must be in the call's room
+    JOIN = 10_000 ms;
+    /// From the loss of a side's link or media connection until the call ends with `lost`
+    SUSPENDED = 20_000 ms;
+    /// How long an ended call's id is remembered
+    REMEMBERED = 60_000 ms;
+    /// How long a media ticket is good for
+    TICKET = 10_000 ms;
+    /// From a media connection until ATTACH must have come
+    ATTACH = 3_000 ms;
+    /// From the last use of a media connection until it is closed
+    MEDIA_IDLE = 30_000 ms;
+    /// Silence after which a media connection counts as dead, where the transport keeps it alive
+    MEDIA_DEAD = 4_500 ms;
+    /// How long a packet may wait at the server for its turn towards a subscriber; then it is dropped
+    RELAY_QUEUE = 60 ms;
+    /// Interval of feedback
+    FEEDBACK = 25 ms;
+}

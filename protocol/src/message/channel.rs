@@ -1,0 +1,55 @@
+//! Text and data: routed by the address at the front of the body, forwarded without being looked into.
+
+use crate::id::{RequestId, SessionId, UserId};
+use crate::wire::{Address, Opaque, Text};
+
+messages! {
+    /// Text to a user, a session or a room
+    0x0401 TEXT TextTo ["CHAN-001"] Client (SEQUENCED ROUTED) {
+        /// Whom it is for
+        to: Address,
+        /// The request
+        request: RequestId,
+        /// The text
+        text: Text<'a, 8000>,
+    }
+    /// Opaque data to a user, a session, a room or the service
+    0x0402 DATA DataTo ["CHAN-002"] Client (SEQUENCED ROUTED) {
+        /// Whom it is for
+        to: Address,
+        /// The request
+        request: RequestId,
+        /// The data
+        data: Opaque<'a, 16_000>,
+    }
+    /// Brings text to its receiver
+    0x0403 TEXT_FROM TextFrom ["CHAN-003"] Server (SEQUENCED ROUTED) {
+        /// As the sender addressed it
+        to: Address,
+        /// The sender
+        user: UserId,
+        /// The sender's session
+        session: SessionId,
+        /// Counts what this user or this room was sent
+        number: u64,
+        /// When the server took it: microseconds since 1970-01-01 UTC
+        time: u64,
+        /// The text
+        text: Text<'a, 8000>,
+    }
+    /// Brings data to its receiver
+    0x0404 DATA_FROM DataFrom ["CHAN-003"] Server (SEQUENCED ROUTED) {
+        /// As the sender addressed it
+        to: Address,
+        /// The sender
+        user: UserId,
+        /// The sender's session
+        session: SessionId,
+        /// Counts what this user or this room was sent
+        number: u64,
+        /// When the server took it: microseconds since 1970-01-01 UTC
+        time: u64,
+        /// The data
+        data: Opaque<'a, 16_000>,
+    }
+}

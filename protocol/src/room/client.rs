@@ -1,0 +1,87 @@
+//! A room as a member keeps it: the snapshot, and the deltas that follow it without a gap.
+
+use alloc::collections::BTreeMap;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use crate::id::{SessionId, UserId};
+use crate::message::room::{Change, Delta, Joined, Member, Presence};
+
+/// A member, as the application sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberInfo {
+    /// Its session.
+    pub session: SessionId,
+    /// Its user.
+    pub user: UserId,
+    /// What its link is like.
+    pub presence: Presence,
+    /// The name it is shown by.
+    pub name: String,
+}
+
+impl From<&Member<'_>> for MemberInfo {
+    fn from(member: &Member<'_>) -> Self {
+        let (session, user, presence) = (member.session, member.user, member.presence);
+        Self {
+            session,
+            user,
+            presence,
+            name: member.name.as_str().to_string(),
+        }
+    }
+}
+
+/// A room that the client is in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct View {
+    epoch: u64,
+    number: u64,
+    pub(crate) members: BTreeMap<SessionId, MemberInfo>,
+    /// How it was asked for, so that it can be entered again after a lost session.
+    pub(crate) wish: Wish,
+}
+
+/// How a room was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Wish {
+    pub(crate) name: String,
+    pub(crate) secret: Vec<u8>,
+    /// A call's room is entered once, with its ticket; it is not entered again.
+    pub(crate) for_call: bool,
+}
+
+impl View {
+    pub(crate) fn new(joined: &Joined<'_>, wish: Wish) -> Self {
+        let members = joined
+            .members
+            .iter()
+            .map(|member| (member.session, MemberInfo::from(&member)));
+        Self {
+            epoch: joined.epoch,
+            number: joined.number,
+            members: members.collect(),
+            wish,
+        }
+    }
+
+    /// Applies a delta; false where one is missing before it.
+    pub(crate) fn apply(&mut self, delta: &Delta<'_>) -> bool {
+        //= ROOM-011
+        if delta.epoch != self.epoch || delta.number != self.number.saturating_add(1) {
+            return false;
+        }
+        self.number = delta.number;
+        let session = delta.member.session;
+        match delta.change {
+            Change::Leave => {
+                self.members.remove(&session);
+            }
+            Change::Join | Change::Suspend | Change::Resume | Change::Update => {
+                self.members
+                    .insert(session, MemberInfo::from(&delta.member));
+            }
+        }
+        true
+    }
+}

@@ -1,0 +1,4 @@
+//! Rooms: who is in, what they publish, and who asked for it.
+
+pub(crate) mod client;
+pub(crate) mod server;

@@ -1,0 +1,337 @@
+//! Envelopes: the only way in which sessions, users, rooms, calls and media reach each other.
+//!
+//! Each machine has one owner shard. Today one shard owns all of them and delivers its envelopes within one `handle`;
+//! nothing in a machine knows that.
+
+use alloc::collections::VecDeque;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use crate::call::server::Request as CallRequest;
+use crate::channel::{Parcel, Receipt};
+use crate::code::Code;
+use crate::id::{CallId, FlowId, RequestId, RoomId, SessionId, StreamNumber, UserId};
+use crate::message::Media;
+use crate::message::media::Kind;
+use crate::room::server::{Entry, Publication};
+use crate::service::{Decision, DecisionId, Question};
+
+/// A machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Owner {
+    Session(SessionId),
+    User(UserId),
+    Room(RoomId),
+    Call(CallId),
+    /// The media side of a session.
+    Relay(SessionId),
+    /// Names of users and rooms.
+    Directory,
+}
+
+/// What a media ticket is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Scope {
+    Room(RoomId),
+    Call(CallId),
+}
+
+/// What one machine tells another.
+#[derive(Clone, Debug)]
+pub(crate) enum Letter {
+    // To a user.
+    Attach {
+        session: SessionId,
+    },
+    Detach {
+        session: SessionId,
+    },
+    Reserve {
+        call: CallId,
+        peer: UserId,
+        as_caller: bool,
+    },
+    Answered {
+        call: CallId,
+    },
+    Release {
+        call: CallId,
+    },
+    Ring {
+        call: CallId,
+        invite: Bytes,
+    },
+
+    // To a user, a room or a session.
+    Parcel {
+        parcel: Parcel,
+        receipt: Receipt,
+    },
+
+    // To a session.
+    ParcelFrame {
+        frame: Bytes,
+        receipt: Receipt,
+    },
+    Send {
+        frame: Bytes,
+    },
+    Outcome {
+        request: RequestId,
+        code: Code,
+    },
+    Answer {
+        request: RequestId,
+        frame: Bytes,
+    },
+    Invited {
+        call: CallId,
+        invite: Bytes,
+    },
+    CallOpen {
+        call: CallId,
+    },
+    CallOver {
+        call: CallId,
+    },
+    Entered {
+        room: RoomId,
+    },
+    RoomOver {
+        room: RoomId,
+        code: Code,
+    },
+    Expect {
+        request: RequestId,
+        count: usize,
+        each: bool,
+    },
+    Receipted {
+        request: RequestId,
+        code: Code,
+    },
+
+    // To the directory.
+    Named {
+        user: UserId,
+        session: SessionId,
+        name: String,
+    },
+    Unnamed {
+        session: SessionId,
+    },
+    Find {
+        request: RequestId,
+        user: UserId,
+        name: String,
+    },
+    RoomGone {
+        room: RoomId,
+        name: String,
+    },
+
+    // To the directory, where the room is asked for by name, and to a room.
+    Enter(Entry),
+
+    // To a room.
+    Leave {
+        session: SessionId,
+        request: Option<RequestId>,
+        code: Code,
+    },
+    Suspended {
+        session: SessionId,
+    },
+    Resumed {
+        session: SessionId,
+    },
+    OpenRoom {
+        name: String,
+        secret: Vec<u8>,
+    },
+    OpenForCall {
+        call: CallId,
+        admitted: Vec<Admission>,
+    },
+    CloseRoom {
+        code: Code,
+    },
+    Publish {
+        session: SessionId,
+        request: RequestId,
+        publication: Publication,
+    },
+    Unpublish {
+        session: SessionId,
+        request: RequestId,
+        stream: StreamNumber,
+    },
+    Subscribe {
+        session: SessionId,
+        request: RequestId,
+        publisher: SessionId,
+        stream: StreamNumber,
+    },
+    Unsubscribe {
+        session: SessionId,
+        request: RequestId,
+        publisher: SessionId,
+        stream: StreamNumber,
+    },
+
+    // To a call.
+    Call(CallRequest),
+    Reserved {
+        user: UserId,
+    },
+    NotReserved {
+        code: Code,
+        existing: CallId,
+    },
+    Rung {
+        sessions: Vec<SessionId>,
+    },
+    Decided {
+        id: DecisionId,
+        decision: Decision,
+    },
+    PartyIn {
+        session: SessionId,
+    },
+    PartyOut {
+        session: SessionId,
+        code: Code,
+    },
+    MediaLost {
+        session: SessionId,
+    },
+    MediaBack {
+        session: SessionId,
+    },
+
+    // To the media side of a session.
+    Ticket {
+        scope: Scope,
+    },
+    OpenIn {
+        request: RequestId,
+        stream: StreamNumber,
+        audio: bool,
+        useful_ms: u16,
+        max_bitrate: u32,
+    },
+    CloseIn {
+        stream: StreamNumber,
+    },
+    OpenOut {
+        request: RequestId,
+        publisher: SessionId,
+        stream: StreamNumber,
+    },
+    CloseOut {
+        publisher: SessionId,
+        stream: StreamNumber,
+    },
+    /// From the subscriber's media side to the publisher's: forward this stream to that flow.
+    Forward {
+        stream: StreamNumber,
+        to: SessionId,
+        flow: FlowId,
+        request: RequestId,
+    },
+    /// The publisher's answer: what the stream is like, so that the subscriber's side can open its flow.
+    Forwarding {
+        flow: FlowId,
+        audio: bool,
+        useful_ms: u16,
+        max_bitrate: u32,
+        request: RequestId,
+    },
+    NotForwarding {
+        flow: FlowId,
+        request: RequestId,
+    },
+    StopForward {
+        stream: StreamNumber,
+        to: SessionId,
+    },
+    SessionOver,
+}
+
+/// Who may enter a call's room: with this ticket, as this session, to publish this media.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Admission {
+    pub(crate) session: SessionId,
+    pub(crate) ticket: [u8; 32],
+    pub(crate) audio: bool,
+    pub(crate) video: bool,
+}
+
+impl Admission {
+    pub(crate) fn of(session: SessionId, ticket: [u8; 32], media: Media, is_caller: bool) -> Self {
+        let (audio, video) = if is_caller {
+            (Media::CALLER_AUDIO, Media::CALLER_VIDEO)
+        } else {
+            (Media::CALLEE_AUDIO, Media::CALLEE_VIDEO)
+        };
+        Self {
+            session,
+            ticket,
+            audio: media.has(audio),
+            video: media.has(video),
+        }
+    }
+
+    pub(crate) const fn consents_to(&self, kind: Kind) -> bool {
+        match kind {
+            Kind::Audio => self.audio,
+            Kind::Video => self.video,
+        }
+    }
+}
+
+/// A letter with its two ends.
+#[derive(Clone, Debug)]
+pub(crate) struct Envelope {
+    pub(crate) from: Owner,
+    pub(crate) to: Owner,
+    pub(crate) letter: Letter,
+}
+
+/// Where a machine puts what it wants sent, asked, or written.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    pub(crate) envelopes: VecDeque<Envelope>,
+    pub(crate) questions: VecDeque<(DecisionId, Owner, Question)>,
+    asked: u64,
+}
+
+impl Outbox {
+    pub(crate) fn send(&mut self, from: Owner, to: Owner, letter: Letter) {
+        self.envelopes.push_back(Envelope { from, to, letter });
+    }
+
+    /// A sequenced frame for a session.
+    pub(crate) fn frame(&mut self, from: Owner, to: SessionId, frame: Bytes) {
+        self.send(from, Owner::Session(to), Letter::Send { frame });
+    }
+
+    /// The answer to a session's request.
+    pub(crate) fn outcome(&mut self, from: Owner, to: SessionId, request: RequestId, code: Code) {
+        self.send(from, Owner::Session(to), Letter::Outcome { request, code });
+    }
+
+    /// Asks the service; the answer comes as [`Letter::Decided`] with the same id.
+    pub(crate) fn ask(&mut self, from: Owner, question: Question) -> DecisionId {
+        let id = self.next_decision();
+        self.questions.push_back((id, from, question));
+        id
+    }
+
+    pub(crate) fn next_decision(&mut self) -> DecisionId {
+        self.asked = self.asked.saturating_add(1);
+        DecisionId(self.asked)
+    }
+}

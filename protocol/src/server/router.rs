@@ -1,0 +1,241 @@
+//! Delivers envelopes until none is left. What is addressed to a machine that is not there is answered for it.
+
+use crate::call::server::{Call, Surroundings, Verb, refused};
+use crate::code::Code;
+use crate::id::{CallId, RoomId};
+use crate::limits;
+use crate::message::Wire;
+use crate::room::server::Room;
+use crate::session::server::{Onward, Session};
+use crate::session::user::User;
+
+use super::envelope::{Envelope, Letter, Owner};
+use super::timers::Key;
+use super::{Asker, Event, Server};
+
+impl Server {
+    /// Everything that follows from one input, within that input.
+    pub(super) fn settle(&mut self) {
+        loop {
+            while let Some((id, owner, question)) = self.outbox.questions.pop_front() {
+                self.ask(id, Asker::Machine(owner), question);
+            }
+            let Some(envelope) = self.outbox.envelopes.pop_front() else {
+                break;
+            };
+            self.deliver(envelope);
+        }
+        self.flush_writes();
+    }
+
+    fn deliver(&mut self, Envelope { from, to, letter }: Envelope) {
+        match to {
+            Owner::Session(id) if self.sessions.contains_key(&id) => {
+                self.deliver_to_session(from, id, letter)
+            }
+            Owner::User(id) => match self.users.get_mut(&id) {
+                Some(user) => {
+                    user.receive(from, letter, &mut self.outbox);
+                    if user.is_over() {
+                        self.users.remove(&id);
+                    }
+                }
+                None if !matches!(letter, Letter::Detach { .. } | Letter::Release { .. }) => {
+                    // Nobody of that id is online: an empty user answers as an offline one does.
+                    User::new(id).receive(from, letter, &mut self.outbox);
+                }
+                None => {}
+            },
+            Owner::Room(id) => self.deliver_to_room(from, id, letter),
+            Owner::Call(id) => self.deliver_to_call(id, letter),
+            Owner::Relay(id) if self.relays.contains_key(&id) => {
+                self.deliver_to_relay(from, id, letter)
+            }
+            Owner::Directory => {
+                let create = self.config.create_rooms;
+                self.directory
+                    .receive(from, letter, create, &mut self.random, &mut self.outbox);
+            }
+            Owner::Session(_) | Owner::Relay(_) => self.bounce(from, to, letter),
+        }
+    }
+
+    /// Answers for a machine that is not there.
+    fn bounce(&mut self, from: Owner, to: Owner, letter: Letter) {
+        let out = &mut self.outbox;
+        match letter {
+            Letter::Parcel { receipt, .. } => {
+                let (sender, request) = (Owner::Session(receipt.session), receipt.request);
+                let code = match to {
+                    Owner::Room(_) => Code::NOT_IN_ROOM,
+                    _ => Code::UNREACHABLE,
+                };
+                out.send(
+                    to,
+                    sender,
+                    Letter::Expect {
+                        request,
+                        count: 1,
+                        each: false,
+                    },
+                );
+                out.send(to, sender, Letter::Receipted { request, code });
+            }
+            Letter::ParcelFrame { receipt, .. } => {
+                let letter = Letter::Receipted {
+                    request: receipt.request,
+                    code: Code::UNREACHABLE,
+                };
+                out.send(to, Owner::Session(receipt.session), letter);
+            }
+            Letter::Enter(entry) => {
+                out.outcome(to, entry.session, entry.request, Code::NO_SUCH_ROOM);
+            }
+            Letter::Leave {
+                session,
+                request: Some(request),
+                ..
+            }
+            | Letter::Publish {
+                session, request, ..
+            }
+            | Letter::Unpublish {
+                session, request, ..
+            }
+            | Letter::Subscribe {
+                session, request, ..
+            }
+            | Letter::Unsubscribe {
+                session, request, ..
+            } => {
+                out.outcome(to, session, request, Code::NOT_IN_ROOM);
+            }
+            Letter::Forward { flow, request, .. } => {
+                out.send(to, from, Letter::NotForwarding { flow, request });
+            }
+            Letter::Reserved { user } => {
+                if let Owner::Call(call) = to {
+                    out.send(to, Owner::User(user), Letter::Release { call });
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn deliver_to_session(&mut self, from: Owner, id: crate::id::SessionId, letter: Letter) {
+        match letter {
+            Letter::MediaLost { session } | Letter::MediaBack { session } => {
+                let calls = self.sessions.get(&id).into_iter().flat_map(Session::calls);
+                for call in calls {
+                    let letter = match letter {
+                        Letter::MediaLost { .. } => Letter::MediaLost { session },
+                        _ => Letter::MediaBack { session },
+                    };
+                    self.outbox.send(from, Owner::Call(*call), letter);
+                }
+            }
+            letter => self.with_session(id, |session, cx| {
+                session.receive(from, letter, cx);
+                Ok(Onward::Stay)
+            }),
+        }
+    }
+
+    fn deliver_to_room(&mut self, from: Owner, id: RoomId, letter: Letter) {
+        match letter {
+            Letter::OpenRoom { name, secret } => {
+                let epoch = self.random.u64();
+                self.rooms
+                    .entry(id)
+                    .or_insert_with(|| Room::new(id, name, epoch, secret));
+            }
+            Letter::OpenForCall { call, admitted } => {
+                let epoch = self.random.u64();
+                self.rooms
+                    .entry(id)
+                    .or_insert_with(|| Room::for_call(id, epoch, call, admitted));
+            }
+            letter => match self.rooms.get_mut(&id) {
+                Some(room) => {
+                    room.receive(letter, &mut self.outbox);
+                    if room.is_over() {
+                        let name = room.name().into();
+                        self.rooms.remove(&id);
+                        let gone = Letter::RoomGone { room: id, name };
+                        self.outbox.send(Owner::Room(id), Owner::Directory, gone);
+                    }
+                }
+                None => self.bounce(from, Owner::Room(id), letter),
+            },
+        }
+    }
+
+    fn deliver_to_call(&mut self, id: CallId, letter: Letter) {
+        let mut cx = Surroundings {
+            now: self.now,
+            random: &mut self.random,
+            out: &mut self.outbox,
+        };
+        match (self.calls.get_mut(&id), letter) {
+            (Some(call), letter) => {
+                call.receive(letter, &mut cx);
+                self.refresh_call(id);
+            }
+            (None, Letter::Call(request)) => {
+                let is_invite = matches!(request.verb, Verb::Invite { .. });
+                //= CALL-014
+                if is_invite && self.remembered.iter().any(|(_, known)| *known == id) {
+                    let frame = refused(id, Code::ID_IN_USE, CallId::NONE);
+                    return cx.out.frame(Owner::Call(id), request.session, frame);
+                }
+                if let Some(call) = Call::new(id, request, &mut cx) {
+                    self.calls.insert(id, call);
+                    self.event(Event::CallBegan { call: id });
+                    self.refresh_call(id);
+                }
+            }
+            (None, letter) => self.bounce(Owner::Directory, Owner::Call(id), letter),
+        }
+    }
+
+    /// Notes a call's next deadline, or its end: then only its id is kept.
+    pub(super) fn refresh_call(&mut self, id: CallId) {
+        let Some(call) = self.calls.get(&id) else {
+            return;
+        };
+        let deadline = call.deadline();
+        self.timers.set(
+            Key::Owner(Owner::Call(id)),
+            deadline.map(|deadline| deadline.at),
+        );
+        if let Some(code) = call.ended_with() {
+            self.timers.set(Key::Owner(Owner::Call(id)), None);
+            self.calls.remove(&id);
+            if self.remembered.len() >= limits::MAX_REMEMBERED_CALLS {
+                self.remembered.pop_front();
+            }
+            self.remembered
+                .push_back((self.now.after(limits::REMEMBERED), id));
+            self.event(Event::CallEnded { call: id, code });
+        }
+    }
+
+    fn deliver_to_relay(&mut self, from: Owner, id: crate::id::SessionId, letter: Letter) {
+        if let Letter::Ticket { scope } = letter {
+            let ticket = self.tickets.issue(id, scope, self.now, &mut self.random);
+            return self.outbox.frame(Owner::Relay(id), id, ticket.encode());
+        }
+        if let Letter::SessionOver = letter {
+            self.tickets.forget(id);
+            self.timers.set(Key::Owner(Owner::Relay(id)), None);
+            if let Some(conn) = self.relays.remove(&id).and_then(|relay| relay.conn) {
+                self.close(conn, Code::SESSION_ENDED);
+            }
+            return;
+        }
+        if let Some(relay) = self.relays.get_mut(&id) {
+            relay.receive(from, letter, self.now, &mut self.outbox);
+        }
+        self.refresh_relay(id);
+    }
+}

@@ -1,0 +1,66 @@
+//! Every deadline of the server in one ordered set: the next one is found without asking anyone.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+
+use crate::io::{ConnId, Deadline, Timer};
+use crate::service::DecisionId;
+use crate::time::Instant;
+
+use super::envelope::Owner;
+
+/// Whose deadline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Key {
+    Owner(Owner),
+    Conn(ConnId),
+    Decision(DecisionId),
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Timers {
+    by_time: BTreeSet<(Instant, Key)>,
+    by_key: BTreeMap<Key, Instant>,
+}
+
+impl Timers {
+    /// Sets or clears one deadline.
+    pub(crate) fn set(&mut self, key: Key, at: Option<Instant>) {
+        let before = match at {
+            Some(at) => self.by_key.insert(key, at),
+            None => self.by_key.remove(&key),
+        };
+        if before == at {
+            return;
+        }
+        if let Some(before) = before {
+            self.by_time.remove(&(before, key));
+        }
+        if let Some(at) = at {
+            self.by_time.insert((at, key));
+        }
+    }
+
+    /// Takes one deadline that has come.
+    pub(crate) fn pop_due(&mut self, now: Instant) -> Option<Key> {
+        let (at, key) = *self.by_time.first()?;
+        if at > now {
+            return None;
+        }
+        self.by_time.pop_first();
+        self.by_key.remove(&key);
+        Some(key)
+    }
+
+    pub(crate) fn next(&self) -> Option<Deadline> {
+        let (at, key) = self.by_time.first()?;
+        let timer = match key {
+            Key::Owner(Owner::Session(_)) => Timer::Heartbeat,
+            Key::Owner(Owner::Call(_)) => Timer::Ring,
+            Key::Owner(Owner::Relay(_)) => Timer::Pacing,
+            Key::Owner(_) => Timer::Expiry,
+            Key::Conn(_) => Timer::Login,
+            Key::Decision(_) => Timer::Decision,
+        };
+        Some(Deadline { at: *at, timer })
+    }
+}

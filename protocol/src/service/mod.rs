@@ -1,0 +1,118 @@
+//! Decisions: what the business layer is asked, each with a deadline, answered through the same seam as all else.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::code::Code;
+use crate::id::{CallId, RoomId, UserId};
+use crate::message::Media;
+use crate::time::Instant;
+
+/// A question to the service; unique for the life of the core.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DecisionId(pub u64);
+
+/// A question, and until when an answer counts; no answer by then is a refusal with SERVICE_UNAVAILABLE.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decide {
+    /// Which question.
+    pub id: DecisionId,
+    /// Until when an answer counts.
+    pub deadline: Instant,
+    /// What is asked.
+    pub question: Question,
+}
+
+/// What the service decides.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Question {
+    /// May this person log in, and who is it?
+    Login {
+        /// How the person proves it.
+        method: Proof,
+        /// The name given; may be empty for a guest.
+        name: String,
+    },
+    /// Who is called this? Asked where nobody online is; the answer is [`Decision::User`] or a refusal.
+    Lookup {
+        /// Who asks.
+        user: UserId,
+        /// The name.
+        name: String,
+    },
+    /// May this user enter this room?
+    Join {
+        /// Who.
+        user: UserId,
+        /// Which room; `None` where it would be created.
+        room: Option<RoomId>,
+        /// The room's name; empty where it was asked for by id.
+        name: String,
+    },
+    /// May this call take place?
+    Call {
+        /// Which call.
+        call: CallId,
+        /// Who calls.
+        caller: UserId,
+        /// Who is called.
+        callee: UserId,
+        /// What media it offers.
+        media: Media,
+    },
+}
+
+/// How a person proves who it is.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Proof {
+    /// Not at all.
+    Guest,
+    /// By a password.
+    Password(Vec<u8>),
+    /// By a signed token.
+    Token(Vec<u8>),
+}
+
+/// The service's answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Yes. For a login this needs [`Decision::User`] instead.
+    Allow,
+    /// Yes: this user, shown to others by this name.
+    User {
+        /// Who it is.
+        user: UserId,
+        /// The name others see, at most 64 bytes; a longer one is cut.
+        name: String,
+    },
+    /// No, and why.
+    Deny(Code),
+}
+
+impl core::fmt::Debug for Proof {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Guest => "Guest",
+            Self::Password(_) => "Password(…)",
+            Self::Token(_) => "Token(…)",
+        })
+    }
+}
+
+impl core::fmt::Debug for Question {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Login { method, name } => write!(f, "Login({method:?}, {name:?})"),
+            Self::Lookup { user, name } => write!(f, "Lookup({user:?}, {name:?})"),
+            Self::Join { user, room, name } => write!(f, "Join({user:?}, {room:?}, {name:?})"),
+            Self::Call {
+                call,
+                caller,
+                callee,
+                media,
+            } => {
+                write!(f, "Call({call:?}, {caller:?}, {callee:?}, {media:?})")
+            }
+        }
+    }
+}

@@ -1,0 +1,760 @@
+//! A session as the server keeps it: it outlives its links, turns frames into envelopes and envelopes into frames.
+
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::string::{String, ToString};
+use core::time::Duration;
+
+use bytes::Bytes;
+
+use super::heartbeat::{Beat, Heartbeat};
+use super::sequence::Sequence;
+use crate::call::server::Request as CallRequest;
+use crate::channel::{Parcel, Payload, Receipt, Tally, payload_of_data, payload_of_text};
+use crate::code::Code;
+use crate::error::Violation;
+use crate::id::{CallId, RequestId, RoomId, SessionId, UserId};
+use crate::io::{ConnId, Deadline, Timer};
+use crate::limits;
+use crate::message::session::{Message as SessionMessage, Outcome, Ping, Pong};
+use crate::message::{Message, Wire, admit, call, channel, directory, is_sequenced, media, room};
+use crate::room::server::{Entry, Publication};
+use crate::server::envelope::{Letter, Outbox, Owner, Scope};
+use crate::table::{Verdict, table};
+use crate::time::{Instant, earlier};
+use crate::wire::{Address, Frame, Framer, Params, Sender};
+
+table! {
+    /// A control connection, as the server sees it
+    "session-server" begins Greeting;
+    phases {
+        /// Nothing has come yet
+        Greeting,
+        /// WELCOME was sent
+        Identifying,
+        /// The service is being asked
+        Deciding,
+        /// Logged in, or resumed
+        Online,
+    }
+    events {
+        /// HELLO
+        Hello,
+        /// AUTHENTICATE
+        Authenticate,
+        /// RESUME
+        Resume,
+        /// ACK
+        Ack,
+        /// PING or PONG
+        Heartbeat,
+        /// GOODBYE
+        Goodbye,
+        /// Any frame of a session beyond these
+        Request,
+    }
+    "SES-001": Greeting, Hello => go(Identifying);
+    "SES-001": Identifying | Deciding | Online, Hello => breach(UnexpectedFrame);
+    "SES-002": Greeting, Authenticate | Resume | Ack | Heartbeat | Request => breach(UnexpectedFrame);
+    "SES-005": Identifying, Authenticate => go(Deciding);
+    "SES-007": Identifying, Resume => go(Identifying);
+    "SES-002": Deciding | Online, Authenticate | Resume => breach(UnexpectedFrame);
+    "SES-014": Identifying, Heartbeat => ignore;
+    "SES-014": Deciding, Heartbeat => ignore;
+    "SES-002": Identifying | Deciding, Ack | Request => breach(UnexpectedFrame);
+    "SES-010": Online, Ack => go(Online);
+    "SES-014": Online, Heartbeat => go(Online);
+    "SES-016": Online, Request => go(Online);
+    "SES-015": Greeting | Identifying | Deciding | Online, Goodbye => go(Greeting);
+}
+
+impl Happening {
+    pub(crate) const fn of(message: &Message<'_>) -> Self {
+        match message {
+            Message::Session(SessionMessage::Hello(_)) => Self::Hello,
+            Message::Session(SessionMessage::Authenticate(_)) => Self::Authenticate,
+            Message::Session(SessionMessage::Resume(_)) => Self::Resume,
+            Message::Session(SessionMessage::Ack(_)) => Self::Ack,
+            Message::Session(SessionMessage::Ping(_) | SessionMessage::Pong(_)) => Self::Heartbeat,
+            Message::Session(SessionMessage::Goodbye(_)) => Self::Goodbye,
+            _ => Self::Request,
+        }
+    }
+}
+
+/// The link beneath a session, while there is one.
+#[derive(Debug)]
+struct Link {
+    conn: ConnId,
+    framer: Framer,
+    heartbeat: Heartbeat,
+}
+
+/// What a request waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Pending {
+    /// One answer.
+    Answer,
+    /// The receivers of a parcel.
+    Receivers(Tally),
+}
+
+/// A logged-in session.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) id: SessionId,
+    pub(crate) user: UserId,
+    pub(crate) name: String,
+    /// The hash of the newest resume token; the token itself is not kept.
+    pub(crate) token_hash: [u8; 32],
+    heartbeat: (Duration, Duration),
+    link: Option<Link>,
+    suspended_until: Option<Instant>,
+    sequence: Sequence,
+    requests: BTreeMap<RequestId, Pending>,
+    receipts: VecDeque<(u64, Receipt)>,
+    rooms: BTreeSet<RoomId>,
+    calls: BTreeSet<CallId>,
+    lookups: Bucket,
+    numbered: u64,
+    over: Option<Code>,
+}
+
+/// What frames lead to beyond envelopes.
+pub(crate) struct Context<'a> {
+    pub(crate) now: Instant,
+    pub(crate) unix_micros: u64,
+    pub(crate) outbox: &'a mut Outbox,
+    pub(crate) writes: &'a mut VecDeque<(ConnId, Bytes)>,
+}
+
+impl Session {
+    pub(crate) fn new(
+        id: SessionId,
+        user: UserId,
+        name: String,
+        token_hash: [u8; 32],
+        heartbeat_ms: u32,
+        now: Instant,
+    ) -> Self {
+        let interval = Duration::from_millis(heartbeat_ms.into());
+        Self {
+            id,
+            user,
+            name,
+            token_hash,
+            heartbeat: (interval, interval.saturating_mul(4)),
+            link: None,
+            suspended_until: None,
+            sequence: Sequence::default(),
+            requests: BTreeMap::new(),
+            receipts: VecDeque::new(),
+            rooms: BTreeSet::new(),
+            calls: BTreeSet::new(),
+            lookups: Bucket::new(now),
+            numbered: 0,
+            over: None,
+        }
+    }
+
+    fn me(&self) -> Owner {
+        Owner::Session(self.id)
+    }
+
+    /// The calls that it has a part in, ringing ones included.
+    pub(crate) fn calls(&self) -> &BTreeSet<CallId> {
+        &self.calls
+    }
+
+    pub(crate) fn conn(&self) -> Option<ConnId> {
+        self.link.as_ref().map(|link| link.conn)
+    }
+
+    /// Why the session must end, once something has made it so.
+    pub(crate) const fn over(&self) -> Option<Code> {
+        self.over
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Deadline> {
+        let beat = self.link.as_ref().map(|link| link.heartbeat.deadline());
+        earlier(
+            beat,
+            self.suspended_until
+                .map(|at| Deadline::new(at, Timer::Resume)),
+        )
+    }
+
+    /// Puts a link beneath the session; what the peer has not got is sent again.
+    pub(crate) fn attach(&mut self, conn: ConnId, framer: Framer, cx: &mut Context<'_>) {
+        let heartbeat = Heartbeat::new(cx.now, self.heartbeat.0, self.heartbeat.1);
+        self.link = Some(Link {
+            conn,
+            framer,
+            heartbeat,
+        });
+        for frame in self.sequence.unacknowledged() {
+            cx.writes.push_back((conn, frame.clone()));
+        }
+        if self.suspended_until.take().is_some() {
+            self.tell_all(cx.outbox, |session| Letter::Resumed { session });
+        }
+    }
+
+    /// The peer's count, told by RESUME.
+    pub(crate) fn acknowledge(
+        &mut self,
+        received: u64,
+        outbox: &mut Outbox,
+    ) -> Result<(), Violation> {
+        self.sequence.acknowledge(received)?;
+        let acknowledged = self.sequence.acknowledged();
+        while let Some((_, receipt)) = self
+            .receipts
+            .pop_front_if(|(number, _)| *number <= acknowledged)
+        {
+            //= CHAN-004
+            let letter = Letter::Receipted {
+                request: receipt.request,
+                code: Code::DELIVERED,
+            };
+            outbox.send(self.me(), Owner::Session(receipt.session), letter);
+        }
+        Ok(())
+    }
+
+    pub(crate) const fn received(&self) -> u64 {
+        self.sequence.received()
+    }
+
+    /// The link is gone; the session waits for another.
+    pub(crate) fn suspend(&mut self, now: Instant, window: Duration, outbox: &mut Outbox) {
+        self.link = None;
+        if self.suspended_until.is_none() {
+            //= SES-009
+            self.suspended_until = Some(now.after(window));
+            self.tell_all(outbox, |session| Letter::Suspended { session });
+        }
+    }
+
+    fn tell_all(&self, outbox: &mut Outbox, letter: impl Fn(SessionId) -> Letter) {
+        let rooms = self.rooms.iter().map(|room| Owner::Room(*room));
+        let calls = self.calls.iter().map(|call| Owner::Call(*call));
+        rooms
+            .chain(calls)
+            .for_each(|to| outbox.send(self.me(), to, letter(self.id)));
+    }
+
+    /// The session is over: everyone who knows it is told.
+    pub(crate) fn end(&mut self, code: Code, outbox: &mut Outbox) {
+        let me = self.me();
+        for call in core::mem::take(&mut self.calls) {
+            outbox.send(
+                me,
+                Owner::Call(call),
+                Letter::PartyOut {
+                    session: self.id,
+                    code,
+                },
+            );
+        }
+        for room in core::mem::take(&mut self.rooms) {
+            let letter = Letter::Leave {
+                session: self.id,
+                request: None,
+                code: Code::SESSION_ENDED,
+            };
+            outbox.send(me, Owner::Room(room), letter);
+        }
+        for (_, receipt) in self.receipts.drain(..) {
+            //= CHAN-007
+            let letter = Letter::Receipted {
+                request: receipt.request,
+                code: Code::UNDETERMINED,
+            };
+            outbox.send(me, Owner::Session(receipt.session), letter);
+        }
+        outbox.send(me, Owner::Relay(self.id), Letter::SessionOver);
+        outbox.send(
+            me,
+            Owner::User(self.user),
+            Letter::Detach { session: self.id },
+        );
+        outbox.send(me, Owner::Directory, Letter::Unnamed { session: self.id });
+    }
+
+    /// Bytes of the control stream; frames are handled until one ends the link.
+    pub(crate) fn stream(
+        &mut self,
+        bytes: Bytes,
+        cx: &mut Context<'_>,
+    ) -> Result<Onward, Violation> {
+        if let Some(link) = &mut self.link {
+            link.framer.push(bytes);
+        }
+        self.frames(cx)
+    }
+
+    /// Frames that are buffered already.
+    pub(crate) fn frames(&mut self, cx: &mut Context<'_>) -> Result<Onward, Violation> {
+        while let Some(link) = &mut self.link {
+            link.heartbeat.heard(cx.now);
+            let Some(frame) = link.framer.next_frame()? else {
+                break;
+            };
+            if self.frame(&frame, cx)? == Onward::Goodbye {
+                return Ok(Onward::Goodbye);
+            }
+        }
+        self.flush_ack(cx);
+        Ok(Onward::Stay)
+    }
+
+    fn flush_ack(&mut self, cx: &mut Context<'_>) {
+        let Some(conn) = self.conn() else { return };
+        //= SES-010
+        if let Some(received) = self.sequence.take_ack() {
+            let ack = crate::message::session::Ack {
+                received,
+                params: Params::NONE,
+            };
+            self.write(conn, ack.encode(), cx);
+        }
+    }
+
+    fn write(&mut self, conn: ConnId, frame: Bytes, cx: &mut Context<'_>) {
+        if let Some(link) = &mut self.link {
+            link.heartbeat.sent(cx.now);
+        }
+        cx.writes.push_back((conn, frame));
+    }
+
+    /// Time has passed.
+    pub(crate) fn wake(&mut self, cx: &mut Context<'_>) -> Onward {
+        if self.suspended_until.is_some_and(|at| at <= cx.now) {
+            self.over = Some(Code::DEAD_LINK);
+        }
+        let due = self
+            .link
+            .as_ref()
+            .and_then(|link| Some((link.conn, link.heartbeat.due(cx.now)?)));
+        match due {
+            Some((_, Beat::Dead)) => Onward::Dead,
+            Some((conn, Beat::Ping)) => {
+                let ping = Ping {
+                    token: cx.now.as_micros(),
+                    params: Params::NONE,
+                };
+                self.write(conn, ping.encode(), cx);
+                Onward::Stay
+            }
+            None => Onward::Stay,
+        }
+    }
+
+    /// A sequenced frame for the client.
+    fn send(&mut self, frame: Bytes, cx: &mut Context<'_>) -> u64 {
+        let number = self.sequence.push(frame.clone());
+        //= SES-012
+        if self.sequence.is_over_limit() {
+            self.over = Some(Code::BACKLOG);
+        }
+        if let Some(conn) = self.conn() {
+            self.write(conn, frame, cx);
+        }
+        number
+    }
+
+    fn outcome(&mut self, request: RequestId, code: Code, cx: &mut Context<'_>) {
+        self.requests.remove(&request);
+        self.send(
+            Outcome {
+                request,
+                code,
+                params: Params::NONE,
+            }
+            .encode(),
+            cx,
+        );
+    }
+
+    /// A letter from another machine.
+    pub(crate) fn receive(&mut self, from: Owner, letter: Letter, cx: &mut Context<'_>) {
+        match letter {
+            Letter::Send { frame } => {
+                self.send(frame, cx);
+            }
+            Letter::Answer { request, frame } => {
+                self.requests.remove(&request);
+                self.send(frame, cx);
+            }
+            Letter::Outcome { request, code } => self.outcome(request, code, cx),
+            Letter::Expect {
+                request,
+                count,
+                each,
+            } => {
+                if let Some(Pending::Receivers(tally)) = self.requests.get_mut(&request) {
+                    tally.expect(count, each);
+                }
+            }
+            Letter::Receipted { request, code } => {
+                if let Some(Pending::Receivers(tally)) = self.requests.get_mut(&request)
+                    && let Some(code) = tally.count(code)
+                {
+                    self.outcome(request, code, cx);
+                }
+            }
+            Letter::Parcel { parcel, receipt } => {
+                self.numbered = self.numbered.saturating_add(1);
+                let letter = Letter::Expect {
+                    request: receipt.request,
+                    count: 1,
+                    each: false,
+                };
+                cx.outbox
+                    .send(self.me(), Owner::Session(receipt.session), letter);
+                let frame = parcel.frame(self.numbered);
+                self.deliver(frame, receipt, cx);
+            }
+            Letter::ParcelFrame { frame, receipt } => self.deliver(frame, receipt, cx),
+            Letter::Invited { call, invite } => {
+                self.calls.insert(call);
+                self.send(invite, cx);
+            }
+            Letter::CallOpen { call } => {
+                self.calls.insert(call);
+                if self.suspended_until.is_some() {
+                    let letter = Letter::Suspended { session: self.id };
+                    cx.outbox.send(self.me(), Owner::Call(call), letter);
+                }
+            }
+            Letter::CallOver { call } => {
+                self.calls.remove(&call);
+            }
+            Letter::Entered { room } => {
+                self.rooms.insert(room);
+            }
+            Letter::RoomOver { room, code } => {
+                if self.rooms.remove(&room) && code != Code::NONE {
+                    self.send(
+                        room::Left {
+                            room,
+                            code,
+                            params: Params::NONE,
+                        }
+                        .encode(),
+                        cx,
+                    );
+                }
+            }
+            _ => debug_assert!(false, "not for a session: {letter:?} from {from:?}"),
+        }
+    }
+
+    fn deliver(&mut self, frame: Bytes, receipt: Receipt, cx: &mut Context<'_>) {
+        let number = self.send(frame, cx);
+        self.receipts.push_back((number, receipt));
+    }
+
+    fn frame(&mut self, frame: &Frame, cx: &mut Context<'_>) -> Result<Onward, Violation> {
+        //= SES-011
+        if is_sequenced(&frame.header) {
+            self.sequence.receive();
+        }
+        let Some(message) = admit(frame, Sender::Client)? else {
+            return Ok(Onward::Stay);
+        };
+        if let (Verdict::Breach(violation), _) = verdict(Phase::Online, Happening::of(&message)) {
+            return Err(violation);
+        }
+        match message {
+            Message::Session(message) => return self.session_frame(message, cx),
+            Message::Directory(directory::Message::Lookup(lookup)) => {
+                if self.begin(lookup.request, Pending::Answer, cx)? {
+                    //= DIR-003
+                    if self.lookups.take(cx.now) {
+                        let name = lookup.name.as_str().to_string();
+                        let find = Letter::Find {
+                            request: lookup.request,
+                            user: self.user,
+                            name,
+                        };
+                        cx.outbox.send(self.me(), Owner::Directory, find);
+                    } else {
+                        self.outcome(lookup.request, Code::RATE_LIMITED, cx);
+                    }
+                }
+            }
+            Message::Room(message) => self.room_frame(message, cx)?,
+            Message::Channel(message) => self.channel_frame(frame, message, cx)?,
+            Message::Call(message) => self.call_frame(message, cx),
+            Message::Media(message) => self.media_frame(message, cx)?,
+            Message::Directory(_) => return Err(Violation::UnexpectedFrame),
+        }
+        Ok(Onward::Stay)
+    }
+
+    /// Notes a request; false where there are too many, and the client has been told.
+    fn begin(
+        &mut self,
+        request: RequestId,
+        pending: Pending,
+        cx: &mut Context<'_>,
+    ) -> Result<bool, Violation> {
+        //= SES-017
+        if self.requests.contains_key(&request) {
+            return Err(Violation::RequestInUse);
+        }
+        if self.requests.len() >= limits::MAX_REQUESTS {
+            self.outcome(request, Code::TOO_MANY, cx);
+            return Ok(false);
+        }
+        self.requests.insert(request, pending);
+        Ok(true)
+    }
+
+    fn session_frame(
+        &mut self,
+        message: SessionMessage<'_>,
+        cx: &mut Context<'_>,
+    ) -> Result<Onward, Violation> {
+        match message {
+            SessionMessage::Ack(ack) => self.acknowledge(ack.received, cx.outbox)?,
+            SessionMessage::Ping(ping) => {
+                if let Some(conn) = self.conn() {
+                    self.write(
+                        conn,
+                        Pong {
+                            token: ping.token,
+                            params: Params::NONE,
+                        }
+                        .encode(),
+                        cx,
+                    );
+                }
+            }
+            SessionMessage::Goodbye(_) => return Ok(Onward::Goodbye),
+            _ => {}
+        }
+        Ok(Onward::Stay)
+    }
+
+    fn room_frame(
+        &mut self,
+        message: room::Message<'_>,
+        cx: &mut Context<'_>,
+    ) -> Result<(), Violation> {
+        match message {
+            room::Message::Join(join) => {
+                if !self.begin(join.request, Pending::Answer, cx)? {
+                    return Ok(());
+                }
+                //= ROOM-006
+                if self.rooms.len() >= limits::MAX_ROOMS {
+                    self.outcome(join.request, Code::TOO_MANY, cx);
+                    return Ok(());
+                }
+                let entry = Entry {
+                    session: self.id,
+                    user: self.user,
+                    name: self.name.clone(),
+                    request: join.request,
+                    room_name: join.name.as_str().to_string(),
+                    secret: join.secret.as_bytes().to_vec(),
+                };
+                let to = if join.room.is_some() {
+                    Owner::Room(join.room)
+                } else {
+                    Owner::Directory
+                };
+                cx.outbox.send(self.me(), to, Letter::Enter(entry));
+            }
+            room::Message::Leave(leave) if self.begin(leave.request, Pending::Answer, cx)? => {
+                let (session, request) = (self.id, Some(leave.request));
+                let letter = Letter::Leave {
+                    session,
+                    request,
+                    code: Code::LEFT,
+                };
+                cx.outbox.send(self.me(), Owner::Room(leave.room), letter);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn channel_frame(
+        &mut self,
+        frame: &Frame,
+        message: channel::Message<'_>,
+        cx: &mut Context<'_>,
+    ) -> Result<(), Violation> {
+        let (to, request, payload): (Address, RequestId, Payload) = match message {
+            channel::Message::TextTo(text) => {
+                (text.to, text.request, payload_of_text(text.text.as_str()))
+            }
+            channel::Message::DataTo(data) => (
+                data.to,
+                data.request,
+                payload_of_data(&frame.body, data.data.as_bytes()),
+            ),
+            _ => return Ok(()),
+        };
+        if !self.begin(request, Pending::Receivers(Tally::open()), cx)? {
+            return Ok(());
+        }
+        let owner = match to {
+            Address::User(user) => Owner::User(user),
+            Address::Session(session) => Owner::Session(session),
+            Address::Room(room) => Owner::Room(room),
+            Address::Service => {
+                // No external service is linked in this revision, and the embedded one takes no data.
+                self.outcome(request, Code::UNREACHABLE, cx);
+                return Ok(());
+            }
+        };
+        let (user, session, time) = (self.user, self.id, cx.unix_micros);
+        let parcel = Parcel {
+            to,
+            user,
+            session,
+            time,
+            payload,
+        };
+        let receipt = Receipt {
+            session: self.id,
+            request,
+        };
+        cx.outbox
+            .send(self.me(), owner, Letter::Parcel { parcel, receipt });
+        Ok(())
+    }
+
+    fn call_frame(&mut self, message: call::Message<'_>, cx: &mut Context<'_>) {
+        let (call, request) = CallRequest::of(message, self.id, self.user, &self.name);
+        if let Some(request) = request {
+            cx.outbox
+                .send(self.me(), Owner::Call(call), Letter::Call(request));
+        }
+    }
+
+    fn media_frame(
+        &mut self,
+        message: media::Message<'_>,
+        cx: &mut Context<'_>,
+    ) -> Result<(), Violation> {
+        let session = self.id;
+        let (request, room, letter) = match message {
+            media::Message::Publish(publish) => {
+                let (request, publication) =
+                    (publish.request, Publication::of(&publish.description));
+                (
+                    request,
+                    publish.room,
+                    Letter::Publish {
+                        session,
+                        request,
+                        publication,
+                    },
+                )
+            }
+            media::Message::Unpublish(stop) => {
+                let (request, stream) = (stop.request, stop.stream);
+                (
+                    request,
+                    stop.room,
+                    Letter::Unpublish {
+                        session,
+                        request,
+                        stream,
+                    },
+                )
+            }
+            media::Message::Subscribe(ask) => {
+                let (request, publisher, stream) = (ask.request, ask.session, ask.stream);
+                (
+                    request,
+                    ask.room,
+                    Letter::Subscribe {
+                        session,
+                        request,
+                        publisher,
+                        stream,
+                    },
+                )
+            }
+            media::Message::Unsubscribe(stop) => {
+                let (request, publisher, stream) = (stop.request, stop.session, stop.stream);
+                (
+                    request,
+                    stop.room,
+                    Letter::Unsubscribe {
+                        session,
+                        request,
+                        publisher,
+                        stream,
+                    },
+                )
+            }
+            media::Message::TicketRequest(ask) => {
+                if !self.begin(ask.request, Pending::Answer, cx)? {
+                    return Ok(());
+                }
+                let scope = match (
+                    self.calls.contains(&ask.call),
+                    self.rooms.contains(&ask.room),
+                ) {
+                    (true, _) => Scope::Call(ask.call),
+                    (_, true) => Scope::Room(ask.room),
+                    (false, false) => {
+                        self.outcome(ask.request, Code::NOT_IN_ROOM, cx);
+                        return Ok(());
+                    }
+                };
+                self.requests.remove(&ask.request);
+                cx.outbox
+                    .send(self.me(), Owner::Relay(self.id), Letter::Ticket { scope });
+                return Ok(());
+            }
+            _ => return Ok(()),
+        };
+        if self.begin(request, Pending::Answer, cx)? {
+            cx.outbox.send(self.me(), Owner::Room(room), letter);
+        }
+        Ok(())
+    }
+}
+
+/// What becomes of the link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Onward {
+    /// It stays.
+    Stay,
+    /// The client took its leave.
+    Goodbye,
+    /// It counts as dead.
+    Dead,
+}
+
+/// A token bucket for LOOKUP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Bucket {
+    /// The instant at which the bucket would be full again.
+    full_at: Instant,
+}
+
+impl Bucket {
+    const EACH: Duration = Duration::from_millis(200);
+
+    const fn new(now: Instant) -> Self {
+        Self { full_at: now }
+    }
+
+    fn take(&mut self, now: Instant) -> bool {
+        let full_at = self.full_at.max(now).after(Self::EACH);
+        let allowed = full_at.since(now) <= Self::EACH.saturating_mul(limits::LOOKUP_BURST as u32);
+        if allowed {
+            self.full_at = full_at;
+        }
+        allowed
+    }
+}

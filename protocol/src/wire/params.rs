@@ -1,0 +1,84 @@
+//! Optional parameters at the end of a body: `id u16 · length u16 · value`, ascending by id, unknown ones skipped.
+
+use alloc::vec::Vec;
+
+use bytes::BufMut;
+use nom::Parser;
+use nom::bytes::complete::take;
+use nom::number::complete::be_u16;
+
+use super::field::{Parsed, fail};
+use crate::error::DecodeError;
+
+/// One parameter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Param<'a> {
+    /// Which.
+    pub id: u16,
+    /// Its value.
+    pub value: &'a [u8],
+}
+
+/// The parameters of a body, still encoded, kept whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Params<'a>(&'a [u8]);
+
+impl<'a> Params<'a> {
+    /// No parameters.
+    pub const NONE: Self = Self(&[]);
+
+    /// Parameters that are encoded already, as [`Params::append`] makes them.
+    pub fn from_encoded(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        super::field::complete(bytes, Self::read)
+    }
+
+    /// Appends one parameter to an encoded list; ids must ascend.
+    pub fn append(out: &mut Vec<u8>, id: u16, value: &[u8]) {
+        out.put_u16(id);
+        out.put_u16(value.len().min(usize::from(u16::MAX)) as u16);
+        out.extend_from_slice(value.get(..usize::from(u16::MAX)).unwrap_or(value));
+    }
+
+    pub(crate) fn read(input: &'a [u8]) -> Parsed<'a, Self> {
+        let mut rest = input;
+        let mut last = None;
+        while !rest.is_empty() {
+            let (after, param) = read_one(rest)?;
+            //= WIRE-010
+            if last.is_some_and(|last| param.id <= last) {
+                return fail(DecodeError::BadParams);
+            }
+            last = Some(param.id);
+            rest = after;
+        }
+        Ok((rest, Self(input)))
+    }
+
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.0);
+    }
+
+    /// Each parameter, known or not.
+    pub fn iter(&self) -> impl Iterator<Item = Param<'a>> + use<'a> {
+        let mut rest = self.0;
+        core::iter::from_fn(move || {
+            let (after, param) = read_one(rest).ok()?;
+            rest = after;
+            Some(param)
+        })
+    }
+
+    /// The value of one parameter.
+    pub fn find(&self, id: u16) -> Option<&'a [u8]> {
+        self.iter()
+            .find(|param| param.id == id)
+            .map(|param| param.value)
+    }
+}
+
+fn read_one(input: &[u8]) -> Parsed<'_, Param<'_>> {
+    let (input, id) = be_u16(input)?;
+    let (input, length) = be_u16(input)?;
+    let (input, value) = take(length).parse_complete(input)?;
+    Ok((input, Param { id, value }))
+}

@@ -1,0 +1,203 @@
+//! Chapter "Text and data".
+
+use std::time::Duration;
+
+use duet_protocol::client::Event;
+use duet_protocol::code::Code;
+use duet_protocol::error::UsageError;
+use duet_protocol::id::UserId;
+use duet_protocol::wire::Address;
+
+use crate::support::{Net, account};
+
+fn answers(net: &Net, index: usize) -> Vec<Code> {
+    let answers = net
+        .events(index)
+        .into_iter()
+        .filter_map(|event| match event {
+            Event::Answer { code, .. } => Some(*code),
+            _ => None,
+        });
+    answers.collect()
+}
+
+#[test]
+fn chan_003_text_and_data_arrive_with_their_sender() {
+    let mut net = Net::new(1, &["alice", "bob"]);
+    net.login();
+    let bob = Address::User(account("bob").unwrap());
+    net.command(0, |core, now| core.text(now, bob, "hello").unwrap());
+    net.command(0, |core, now| core.data(now, bob, &[0, 1, 2]).unwrap());
+    net.run_ms(200);
+    let alice = account("alice").unwrap();
+    let got: Vec<_> = net.events(1).into_iter().collect();
+    assert!(got.iter().any(|e| matches!(e, Event::Text { user, text, number: 1, .. } if *user == alice && text == "hello")));
+    assert!(got.iter().any(|e| matches!(e, Event::Data { user, data, number: 2, .. } if *user == alice && data[..] == [0, 1, 2])));
+    assert_eq!(answers(&net, 0), [Code::DELIVERED; 2]);
+}
+
+#[test]
+fn chan_004_delivered_means_that_the_receiver_acknowledged() {
+    let mut net = Net::new(2, &["alice", "bob"]);
+    net.login();
+    let bob = Address::User(account("bob").unwrap());
+    net.set_down(1, true);
+    net.command(0, |core, now| core.text(now, bob, "hello").unwrap());
+    net.run(Duration::from_secs(2));
+    assert_eq!(
+        answers(&net, 0),
+        [],
+        "confirmed before the receiver could have it"
+    );
+    net.set_down(1, false);
+    net.run(Duration::from_secs(2));
+    assert_eq!(answers(&net, 0), [Code::DELIVERED]);
+}
+
+#[test]
+fn chan_005_unknown_and_offline_users_look_alike() {
+    let mut net = Net::new(3, &["alice"]);
+    net.login();
+    let (offline, unknown) = (account("bob").unwrap(), UserId(0xdead));
+    for user in [offline, unknown] {
+        net.command(0, |core, now| {
+            core.text(now, Address::User(user), "anyone?").unwrap()
+        });
+    }
+    net.run_ms(200);
+    assert_eq!(answers(&net, 0), [Code::UNREACHABLE; 2]);
+}
+
+#[test]
+fn chan_006_every_device_of_a_user_gets_it_and_the_first_confirms() {
+    let mut net = Net::new(4, &["alice", "bob", "bob"]);
+    net.login();
+    let bob = Address::User(account("bob").unwrap());
+    net.set_down(2, true);
+    net.command(0, |core, now| core.text(now, bob, "hello").unwrap());
+    net.run_ms(500);
+    assert_eq!(answers(&net, 0), [Code::DELIVERED]);
+    net.set_down(2, false);
+    net.run_ms(500);
+    for device in [1, 2] {
+        let texts = net
+            .events(device)
+            .into_iter()
+            .filter(|e| matches!(e, Event::Text { .. }));
+        assert_eq!(texts.count(), 1, "device {device}");
+    }
+    assert_eq!(answers(&net, 0), [Code::DELIVERED], "confirmed twice");
+}
+
+#[test]
+fn chan_006_one_session_can_be_addressed() {
+    let mut net = Net::new(5, &["alice", "bob", "bob"]);
+    net.login();
+    let to = Address::Session(net.session(2).unwrap());
+    net.command(0, |core, now| core.text(now, to, "just you").unwrap());
+    net.run_ms(300);
+    let count = |device| {
+        net.events(device)
+            .into_iter()
+            .filter(|e| matches!(e, Event::Text { .. }))
+            .count()
+    };
+    assert_eq!((count(1), count(2)), (0, 1));
+    assert_eq!(answers(&net, 0), [Code::DELIVERED]);
+}
+
+#[test]
+fn chan_002_data_over_the_limit_is_refused_before_it_is_sent() {
+    let mut net = Net::new(6, &["alice"]);
+    net.login();
+    let bob = Address::User(account("bob").unwrap());
+    let result = net.command(0, |core, now| core.data(now, bob, &[0; 16_001]));
+    assert_eq!(result, Err(UsageError::TooLarge));
+    assert!(
+        net.command(0, |core, now| core.data(now, bob, &[0; 16_000]))
+            .is_ok()
+    );
+}
+
+#[test]
+fn ses_012_a_sender_that_gets_no_acknowledgement_is_told_that_it_is_backlogged() {
+    let mut net = Net::new(7, &["alice"]);
+    net.login();
+    net.set_down(0, true);
+    let bob = Address::User(account("bob").unwrap());
+    let error = (0..2_000).find_map(|_| net.command(0, |core, now| core.text(now, bob, "x").err()));
+    assert_eq!(error, Some(UsageError::Backlogged));
+}
+
+#[test]
+fn ses_012_a_receiver_that_does_not_acknowledge_is_closed_and_its_sender_is_not() {
+    let mut net = Net::new(8, &["alice", "bob"]);
+    net.login();
+    net.set_down(1, true);
+    let bob = Address::User(account("bob").unwrap());
+    for _ in 0..80 {
+        net.command(0, |core, now| core.data(now, bob, &[0; 16_000]).unwrap());
+        net.run_ms(100);
+    }
+    assert_eq!(
+        net.server().core.census().sessions,
+        1,
+        "the slow receiver is still there"
+    );
+    assert!(
+        !net.events(0)
+            .iter()
+            .any(|e| matches!(e, Event::LoggedOut { .. } | Event::Suspended))
+    );
+    let undetermined = answers(&net, 0)
+        .into_iter()
+        .filter(|code| *code == Code::UNDETERMINED)
+        .count();
+    assert!(undetermined > 50, "{undetermined}");
+}
+
+#[test]
+fn dir_002_names_are_found_online_and_in_the_directory() {
+    let mut net = Net::new(9, &["alice", "guest"]);
+    net.login();
+    for name in ["guest", "carol", "nobody"] {
+        net.command(0, |core, now| core.lookup(now, name).unwrap());
+    }
+    net.run_ms(200);
+    let found: Vec<_> = net
+        .events(0)
+        .into_iter()
+        .filter_map(|e| match e {
+            Event::Found { name, user, .. } => Some((name.as_str(), *user)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("guest", UserId(0x1_0001)),
+            ("carol", account("carol").unwrap())
+        ]
+    );
+    assert_eq!(answers(&net, 0), [Code::NOT_FOUND]);
+}
+
+#[test]
+fn dir_003_lookups_are_limited_in_rate() {
+    let mut net = Net::new(10, &["alice"]);
+    net.login();
+    for _ in 0..30 {
+        net.command(0, |core, now| core.lookup(now, "carol").unwrap());
+    }
+    net.run_ms(150);
+    let limited = answers(&net, 0)
+        .into_iter()
+        .filter(|code| *code == Code::RATE_LIMITED)
+        .count();
+    assert_eq!(limited, 10);
+    net.run(Duration::from_secs(10));
+    net.forget_events();
+    net.command(0, |core, now| core.lookup(now, "carol").unwrap());
+    net.run_ms(100);
+    assert_eq!(answers(&net, 0), []);
+}

@@ -1,0 +1,19 @@
+//! The core through its public API, one file per chapter of the specification.
+
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unreachable,
+    clippy::unwrap_used,
+    reason = "a test may fail"
+)]
+
+mod call;
+mod channel;
+mod media;
+mod room;
+mod session;
+mod support;
+mod wire;

@@ -1,0 +1,193 @@
+//! Chapter "Media signalling", and media end to end through the two cores.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use duet_protocol::client::Event;
+use duet_protocol::id::StreamNumber;
+use duet_protocol::message::Media;
+use duet_sim::{LinkConfig, Loss};
+
+use crate::call::{accept, invite, streams, talk};
+use crate::support::Net;
+
+/// An RTP packet of a test: payload type 96, four packets a frame.
+fn rtp(sequence: u16, timestamp: u32, marker: bool) -> Bytes {
+    let mut packet = vec![0x80, 96 | if marker { 0x80 } else { 0 }];
+    packet.extend(sequence.to_be_bytes());
+    packet.extend(timestamp.to_be_bytes());
+    packet.extend(10_u32.to_be_bytes());
+    packet.extend([7; 820]);
+    packet.into()
+}
+
+/// Sends `frames` video frames of four packets from client 0; gives how many packets client 1 played.
+fn send_video(net: &mut Net, frames: u32) -> usize {
+    net.forget_events();
+    for frame in 0..frames {
+        for part in 0..4_u16 {
+            let sequence = (frame as u16).wrapping_mul(4).wrapping_add(part);
+            let packet = rtp(sequence, frame * 3_000, part == 3);
+            net.command(0, |core, now| {
+                core.send_media(now, StreamNumber(1), packet).unwrap()
+            });
+        }
+        net.run(Duration::from_micros(33_333));
+    }
+    net.run(Duration::from_secs(1));
+    net.events(1)
+        .into_iter()
+        .filter(|event| matches!(event, Event::Media { .. }))
+        .count()
+}
+
+fn lossy(percent: u32) -> LinkConfig {
+    let loss = Loss::Independent(duet_sim::Probability::from_ppm(percent * 10_000));
+    LinkConfig {
+        loss,
+        ..LinkConfig::default()
+    }
+}
+
+#[test]
+fn call_026_media_flows_both_ways_once_the_call_has_started() {
+    let mut net = Net::new(1, &["alice", "bob"]);
+    net.login();
+    talk(&mut net);
+    net.run_ms(500);
+    for index in [0, 1] {
+        let core = &net.client(index).core;
+        assert!(core.is_published(StreamNumber(1)) && core.is_published(StreamNumber(2)));
+        assert!(net.events(index).contains(&&Event::MediaLink { up: true }));
+    }
+    assert_eq!(send_video(&mut net, 60), 240);
+}
+
+#[test]
+fn media_repair_brings_back_what_a_lossy_link_took() {
+    let mut net = Net::with(2, &["alice", "bob"], lossy(5), |_| {}, |_| {});
+    net.login();
+    talk(&mut net);
+    net.run_ms(500);
+    let played = send_video(&mut net, 300);
+    assert!(played >= 1_188, "{played} of 1200");
+}
+
+#[test]
+fn media_without_repair_loses_what_the_links_lose() {
+    let mut net = Net::with(
+        2,
+        &["alice", "bob"],
+        lossy(5),
+        |server| server.media.repair = false,
+        |client| client.media.repair = false,
+    );
+    net.login();
+    talk(&mut net);
+    net.run_ms(500);
+    let played = send_video(&mut net, 300);
+    assert!(
+        (1_030..1_140).contains(&played),
+        "{played} of 1200, of which 1083 are expected"
+    );
+}
+
+#[test]
+fn media_012_only_what_was_consented_to_is_published() {
+    let mut net = Net::new(3, &["alice", "bob"]);
+    net.login();
+    let call = invite(&mut net, 0, "bob");
+    net.run_ms(200);
+    let audio = Media::CALLER_AUDIO.with(Media::CALLEE_AUDIO);
+    net.command(1, |core, now| {
+        core.accept(now, call, audio, streams(20)).unwrap()
+    });
+    net.run_ms(500);
+    for index in [0, 1] {
+        let core = &net.client(index).core;
+        assert!(!core.is_published(StreamNumber(1)), "video was published");
+        assert!(
+            core.is_published(StreamNumber(2)),
+            "audio was not published"
+        );
+    }
+}
+
+#[test]
+fn media_014_nothing_is_sent_that_nobody_asked_for() {
+    let mut net = Net::new(4, &["alice"]);
+    net.login();
+    net.command(0, |core, now| core.join(now, "stage", b"").unwrap());
+    net.run_ms(300);
+    let room = net.client(0).core.rooms().next().unwrap();
+    net.command(0, |core, now| {
+        core.publish(now, room, streams(10).remove(0)).unwrap()
+    });
+    net.run_ms(500);
+    assert!(net.client(0).core.is_published(StreamNumber(1)));
+    let sent = net.command(0, |core, now| {
+        core.send_media(now, StreamNumber(1), rtp(0, 0, true))
+    });
+    assert_eq!(sent, Ok(false));
+}
+
+#[test]
+fn media_014_a_room_member_receives_what_it_subscribes_to() {
+    let mut net = Net::new(5, &["alice", "bob"]);
+    net.login();
+    for index in [0, 1] {
+        net.command(index, |core, now| core.join(now, "stage", b"").unwrap());
+        net.run_ms(300);
+    }
+    let room = net.client(0).core.rooms().next().unwrap();
+    net.command(0, |core, now| {
+        core.publish(now, room, streams(10).remove(0)).unwrap()
+    });
+    net.run_ms(300);
+    let publisher = net.session(0).unwrap();
+    net.command(1, |core, now| {
+        core.subscribe(now, room, publisher, StreamNumber(1))
+            .unwrap()
+    });
+    net.run_ms(500);
+    assert_eq!(send_video(&mut net, 30), 120);
+}
+
+#[test]
+fn media_a_keyframe_request_reaches_the_publisher() {
+    let mut net = Net::new(6, &["alice", "bob"]);
+    net.login();
+    talk(&mut net);
+    net.run_ms(500);
+    send_video(&mut net, 3);
+    let publisher = net
+        .events(1)
+        .into_iter()
+        .find_map(|event| match event {
+            Event::Media { session, .. } => Some(*session),
+            _ => None,
+        })
+        .unwrap();
+    net.command(1, |core, now| {
+        core.request_keyframe(now, publisher, StreamNumber(1))
+    });
+    net.run_ms(200);
+    assert!(net.events(0).contains(&&Event::KeyframeWanted {
+        stream: StreamNumber(1)
+    }));
+}
+
+#[test]
+fn call_003_media_before_accept_goes_nowhere() {
+    let mut net = Net::new(7, &["alice", "bob"]);
+    net.login();
+    let call = invite(&mut net, 0, "bob");
+    net.run_ms(500);
+    let early = net.command(0, |core, now| {
+        core.send_media(now, StreamNumber(1), rtp(0, 0, true))
+    });
+    assert!(early.is_err(), "{early:?}");
+    accept(&mut net, 1, call);
+    net.run_ms(500);
+    assert_eq!(send_video(&mut net, 10), 40);
+}

@@ -1,0 +1,183 @@
+//! Chapter "Rooms".
+
+use std::time::Duration;
+
+use duet_protocol::client::Event;
+use duet_protocol::code::Code;
+use duet_protocol::id::RoomId;
+use duet_protocol::message::room::Change;
+use duet_protocol::service::{Decision, Question};
+use duet_protocol::wire::Address;
+
+use crate::support::{Net, lenient};
+
+fn join(net: &mut Net, index: usize, name: &str, secret: &[u8]) -> Result<RoomId, Code> {
+    let request = net.command(index, |core, now| core.join(now, name, secret).unwrap());
+    net.run_ms(150);
+    let events = net.events(index);
+    let answer = events.into_iter().find_map(|event| match event {
+        Event::Joined {
+            request: r, room, ..
+        } if *r == request => Some(Ok(*room)),
+        Event::Answer { request: r, code } if *r == request => Some(Err(*code)),
+        _ => None,
+    });
+    answer.expect("an answer within 150 ms")
+}
+
+#[test]
+fn room_002_the_snapshot_holds_everyone_and_deltas_follow_it() {
+    let mut net = Net::new(1, &["alice", "bob", "carol"]);
+    net.login();
+    let room = join(&mut net, 0, "lobby", b"").unwrap();
+    assert_eq!(join(&mut net, 1, "lobby", b""), Ok(room));
+    assert_eq!(join(&mut net, 2, "lobby", b""), Ok(room));
+    let members = net.events(2).into_iter().find_map(|event| match event {
+        Event::Joined { members, .. } => Some(members.len()),
+        _ => None,
+    });
+    assert_eq!(members, Some(3));
+    net.command(1, |core, now| core.leave(now, room).unwrap());
+    net.run_ms(100);
+    let changes: Vec<_> = net
+        .events(0)
+        .into_iter()
+        .filter_map(|event| match event {
+            Event::Member {
+                change,
+                code,
+                member,
+                ..
+            } => Some((*change, *code, member.name.as_str())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        changes,
+        [
+            (Change::Join, Code::NONE, "bob"),
+            (Change::Join, Code::NONE, "carol"),
+            (Change::Leave, Code::LEFT, "bob"),
+        ]
+    );
+    for index in [0, 2] {
+        net.command(index, |core, now| core.leave(now, room).unwrap());
+    }
+    net.run_ms(100);
+    assert_eq!(net.server().core.census().rooms, 0, "an empty room stayed");
+}
+
+#[test]
+fn room_008_a_secret_keeps_others_out() {
+    let mut net = Net::new(2, &["alice", "bob"]);
+    net.login();
+    let room = join(&mut net, 0, "den", b"sesame").unwrap();
+    assert_eq!(join(&mut net, 1, "den", b""), Err(Code::BAD_SECRET));
+    assert_eq!(join(&mut net, 1, "den", b"sesame"), Ok(room));
+}
+
+#[test]
+fn room_007_the_service_decides_and_silence_is_a_refusal() {
+    let mut net = Net::new(3, &["alice"]);
+    net.login();
+    let mut allow = lenient();
+    net.server_mut().policy = Box::new(move |decide| match &decide.question {
+        Question::Join { name, .. } if name == "vip" => Some(Decision::Deny(Code::FORBIDDEN)),
+        Question::Join { name, .. } if name == "void" => None,
+        _ => allow(decide),
+    });
+    assert_eq!(join(&mut net, 0, "vip", b""), Err(Code::FORBIDDEN));
+    let request = net.command(0, |core, now| core.join(now, "void", b"").unwrap());
+    net.run(Duration::from_secs(6));
+    let refused = Event::Answer {
+        request,
+        code: Code::SERVICE_UNAVAILABLE,
+    };
+    assert!(net.events(0).contains(&&refused));
+    assert_eq!(net.server().core.census().rooms, 0);
+}
+
+#[test]
+fn room_009_a_lost_link_shows_as_suspended_and_not_as_left() {
+    let mut net = Net::new(4, &["alice", "bob"]);
+    net.login();
+    join(&mut net, 0, "lobby", b"").unwrap();
+    join(&mut net, 1, "lobby", b"").unwrap();
+    net.forget_events();
+    net.set_down(1, true);
+    net.run(Duration::from_secs(21));
+    net.set_down(1, false);
+    net.run(Duration::from_secs(8));
+    let changes: Vec<_> = net
+        .events(0)
+        .into_iter()
+        .filter_map(|event| match event {
+            Event::Member { change, .. } => Some(*change),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(changes, [Change::Suspend, Change::Resume]);
+}
+
+#[test]
+fn room_004_a_session_that_ends_leaves_its_rooms() {
+    let mut net = Net::new(5, &["alice", "bob"]);
+    net.login();
+    join(&mut net, 0, "lobby", b"").unwrap();
+    join(&mut net, 1, "lobby", b"").unwrap();
+    net.command(1, |core, now| core.logout(now));
+    net.run_ms(100);
+    let left = net.events(0).into_iter().any(|event| {
+        matches!(
+            event,
+            Event::Member {
+                change: Change::Leave,
+                code: Code::SESSION_ENDED,
+                ..
+            }
+        )
+    });
+    assert!(left);
+}
+
+#[test]
+fn chan_009_text_to_a_room_reaches_the_others_and_only_members_may_send() {
+    let mut net = Net::new(6, &["alice", "bob", "carol"]);
+    net.login();
+    let room = join(&mut net, 0, "lobby", b"").unwrap();
+    join(&mut net, 1, "lobby", b"").unwrap();
+    let to = Address::Room(room);
+    net.command(0, |core, now| core.text(now, to, "hi all").unwrap());
+    let stranger = net.command(2, |core, now| core.text(now, to, "hi").unwrap());
+    net.run_ms(200);
+    let texts = |index| {
+        net.events(index)
+            .into_iter()
+            .filter(|e| matches!(e, Event::Text { .. }))
+            .count()
+    };
+    assert_eq!((texts(0), texts(1), texts(2)), (0, 1, 0));
+    let refused = Event::Answer {
+        request: stranger,
+        code: Code::NOT_IN_ROOM,
+    };
+    assert!(net.events(2).contains(&&refused));
+    assert!(net.events(0).iter().any(|e| matches!(
+        e,
+        Event::Answer {
+            code: Code::DELIVERED,
+            ..
+        }
+    )));
+}
+
+#[test]
+fn room_006_there_are_only_so_many_rooms_for_a_session() {
+    let mut net = Net::new(7, &["alice"]);
+    net.login();
+    for name in ["a", "b", "c", "d"] {
+        join(&mut net, 0, name, b"").unwrap();
+    }
+    let refused = net.command(0, |core, now| core.join(now, "e", b""));
+    assert_eq!(refused, Err(duet_protocol::error::UsageError::TooMany));
+}

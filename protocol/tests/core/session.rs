@@ -1,0 +1,228 @@
+//! Chapter "Sessions": login, heartbeat, resume, goodbye.
+
+use std::time::Duration;
+
+use duet_protocol::client::Event;
+use duet_protocol::code::Code;
+use duet_protocol::error::Initiator;
+use duet_protocol::server;
+use duet_protocol::service::Decision;
+use duet_protocol::wire::Address;
+
+use crate::support::{Net, account, twice};
+
+#[test]
+fn ses_006_a_password_logs_in_as_the_account() {
+    let net = twice(1, |seed| {
+        let mut net = Net::new(seed, &["alice"]);
+        net.login();
+        net
+    });
+    let user = account("alice").unwrap();
+    let logged_in = net.events(0).iter().any(|event| {
+        matches!(event, Event::LoggedIn { user: who, name, .. } if *who == user && name == "alice")
+    });
+    assert!(logged_in, "{:?}", net.events(0));
+    assert_eq!(net.server().core.census().sessions, 1);
+}
+
+#[test]
+fn ses_018_a_wrong_password_ends_with_bad_credentials() {
+    let mut net = Net::new(2, &["mallory"]);
+    net.server_mut().policy = Box::new(|_| Some(Decision::Deny(Code::BAD_CREDENTIALS)));
+    net.run_ms(500);
+    let [Event::LoggedOut { reason, returning }] = net.events(0)[..] else {
+        panic!("{:?}", net.events(0));
+    };
+    assert_eq!(
+        (reason.code, reason.by, *returning),
+        (Code::BAD_CREDENTIALS, Initiator::Peer, false)
+    );
+    assert_eq!(net.server().core.census(), server::Census::default());
+}
+
+#[test]
+fn ses_018_a_silent_service_refuses_after_its_deadline() {
+    let mut net = Net::new(3, &["alice"]);
+    net.server_mut().policy = Box::new(|_| None);
+    net.until(Duration::from_secs(6), "a refusal", |net| {
+        net.events(0).iter().any(|event| {
+            matches!(event, Event::LoggedOut { reason, returning: true }
+                if reason.code == Code::SERVICE_UNAVAILABLE)
+        })
+    });
+    assert_eq!(net.server().core.census().sessions, 0);
+}
+
+#[test]
+fn ses_015_logout_ends_the_session_at_once() {
+    let mut net = Net::new(4, &["alice"]);
+    net.login();
+    net.command(0, |core, now| core.logout(now));
+    net.run_ms(100);
+    assert_eq!(net.server().core.census(), server::Census::default());
+    assert!(net.events(0).iter().any(|e| matches!(
+        e,
+        Event::LoggedOut {
+            returning: false,
+            ..
+        }
+    )));
+    net.run(Duration::from_secs(60));
+    assert_eq!(
+        net.server().core.census().sessions,
+        0,
+        "it came back after logout"
+    );
+}
+
+#[test]
+fn ses_011_texts_sent_over_a_lost_link_arrive_once_each_and_in_order() {
+    let net = twice(5, |seed| {
+        let mut net = Net::new(seed, &["alice", "bob"]);
+        net.login();
+        let bob = Address::User(account("bob").unwrap());
+        net.set_down(1, true);
+        for number in 0..40 {
+            net.command(0, |core, now| {
+                core.text(now, bob, &format!("text {number}")).unwrap()
+            });
+            net.run_ms(250);
+        }
+        net.set_down(1, false);
+        net.run(Duration::from_secs(8));
+        net
+    });
+    let texts: Vec<_> = net
+        .events(1)
+        .into_iter()
+        .filter_map(|event| match event {
+            Event::Text { text, number, .. } => Some((*number, text.clone())),
+            _ => None,
+        })
+        .collect();
+    let expected: Vec<_> = (0..40).map(|n| (n + 1, format!("text {n}"))).collect();
+    assert_eq!(texts, expected);
+    let delivered = net.events(0).into_iter().filter(|event| {
+        matches!(
+            event,
+            Event::Answer {
+                code: Code::DELIVERED,
+                ..
+            }
+        )
+    });
+    assert_eq!(delivered.count(), 40);
+}
+
+#[test]
+fn ses_009_a_link_lost_for_longer_than_a_heartbeat_is_resumed() {
+    let mut net = Net::new(6, &["alice", "bob"]);
+    net.login();
+    net.set_down(1, true);
+    net.until(Duration::from_secs(21), "bob suspended", |net| {
+        net.server()
+            .events
+            .iter()
+            .any(|(_, e)| matches!(e, server::Event::Suspended { .. }))
+    });
+    let bob = Address::User(account("bob").unwrap());
+    net.command(0, |core, now| {
+        core.text(now, bob, "are you there?").unwrap()
+    });
+    net.run_ms(1_000);
+    net.set_down(1, false);
+    net.until(Duration::from_secs(10), "bob resumed", |net| {
+        net.events(1).contains(&&Event::Resumed)
+    });
+    net.run_ms(200);
+    let texts = net
+        .events(1)
+        .into_iter()
+        .filter(|event| matches!(event, Event::Text { .. }))
+        .count();
+    assert_eq!(texts, 1);
+    assert!(net.events(0).iter().any(|e| matches!(
+        e,
+        Event::Answer {
+            code: Code::DELIVERED,
+            ..
+        }
+    )));
+}
+
+#[test]
+fn ses_009_a_session_that_does_not_come_back_ends_with_the_window() {
+    let mut net = Net::new(7, &["alice", "bob"]);
+    net.login();
+    net.set_down(1, true);
+    let bob = Address::User(account("bob").unwrap());
+    let request = net.command(0, |core, now| core.text(now, bob, "lost").unwrap());
+    net.run(Duration::from_secs(49));
+    assert_eq!(net.server().core.census().sessions, 2, "it ended too early");
+    net.run(Duration::from_secs(3));
+    assert_eq!(net.server().core.census().sessions, 1);
+    let answer = Event::Answer {
+        request,
+        code: Code::UNDETERMINED,
+    };
+    assert!(
+        net.events(0).contains(&&answer),
+        "chan_007: {:?}",
+        net.events(0)
+    );
+}
+
+#[test]
+fn ses_020_a_session_that_cannot_resume_leaves_its_sends_undetermined_and_logs_in_again() {
+    let mut net = Net::new(8, &["alice", "bob"]);
+    net.login();
+    net.set_down(1, true);
+    let alice = Address::User(account("alice").unwrap());
+    let request = net.command(1, |core, now| {
+        core.text(now, alice, "never acknowledged").unwrap()
+    });
+    net.run(Duration::from_secs(55));
+    net.set_down(1, false);
+    net.run(Duration::from_secs(8));
+    let answer = Event::Answer {
+        request,
+        code: Code::UNDETERMINED,
+    };
+    assert!(net.events(1).contains(&&answer), "{:?}", net.events(1));
+    let logins = net
+        .events(1)
+        .into_iter()
+        .filter(|e| matches!(e, Event::LoggedIn { .. }))
+        .count();
+    assert_eq!(logins, 2);
+    assert_eq!(net.server().core.census().sessions, 2);
+}
+
+#[test]
+fn ses_014_an_idle_session_stays() {
+    let mut net = Net::new(9, &["alice"]);
+    net.login();
+    net.run(Duration::from_secs(300));
+    assert_eq!(net.server().core.census().sessions, 1);
+    assert!(!net.events(0).contains(&&Event::Suspended));
+}
+
+#[test]
+fn ses_015_a_stopping_server_says_so_and_the_client_returns() {
+    let mut net = Net::new(10, &["alice"]);
+    net.login();
+    net.server_command(|core, now| core.stop(now, Duration::from_secs(2)));
+    net.run(Duration::from_secs(5));
+    let left = net.events(0).iter().any(|event| {
+        matches!(event, Event::LoggedOut { reason, returning: true } if reason.code == Code::STOPPING)
+    });
+    assert!(left, "{:?}", net.events(0));
+    assert_eq!(
+        net.events(0)
+            .iter()
+            .filter(|e| matches!(e, Event::LoggedIn { .. }))
+            .count(),
+        2
+    );
+}

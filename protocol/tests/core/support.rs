@@ -1,0 +1,874 @@
+//! Clients and a server in virtual time, over a transport that is nothing but the seam: reliable streams that are cut
+//! at random places, datagrams that may be lost. Time moves only to arrivals and to deadlines that a core advertised.
+#![allow(dead_code, reason = "each test binary uses its own part of this")]
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use duet_protocol::client::{self, Client, Credentials};
+use duet_protocol::code::Code;
+use duet_protocol::id::{SessionId, UserId};
+use duet_protocol::io::{Capabilities, Cause, ConnId, Core, Input, Output, Purpose, StreamId};
+use duet_protocol::message::session::{Ack, Authenticate, Hello, Method};
+use duet_protocol::message::{Message, Wire as _};
+use duet_protocol::seed::Seed;
+use duet_protocol::server::{self, Server};
+use duet_protocol::service::{Decide, Decision, Proof, Question};
+use duet_protocol::time::Instant;
+use duet_protocol::wire::{Flags, Frame, Framer, Opaque, Params, Text, Within};
+use duet_sim::{LinkConfig, Node, NodeId, Packet, Stream, Time, World};
+
+pub(crate) const SERVER: NodeId = NodeId(0);
+
+/// What crosses a link. `conn` is the client's number for the connection.
+#[derive(Clone, Debug)]
+pub(crate) enum Wire {
+    Connect {
+        conn: ConnId,
+        purpose: Purpose,
+    },
+    Accepted {
+        conn: ConnId,
+        purpose: Purpose,
+    },
+    Stream {
+        conn: ConnId,
+        bytes: Bytes,
+        fin: bool,
+    },
+    Datagram {
+        conn: ConnId,
+        bytes: Bytes,
+    },
+    Close {
+        conn: ConnId,
+        code: Code,
+    },
+}
+
+impl Packet for Wire {
+    fn size(&self) -> usize {
+        match self {
+            Self::Connect { .. } | Self::Accepted { .. } | Self::Close { .. } => 40,
+            Self::Stream { bytes, .. } | Self::Datagram { bytes, .. } => bytes.len() + 40,
+        }
+    }
+
+    fn class(&self) -> &'static str {
+        match self {
+            Self::Connect { .. } => "connect",
+            Self::Accepted { .. } => "accepted",
+            Self::Stream { .. } => "stream",
+            Self::Datagram { .. } => "datagram",
+            Self::Close { .. } => "close",
+        }
+    }
+
+    fn reliable(&self) -> bool {
+        !matches!(self, Self::Datagram { .. })
+    }
+}
+
+/// How the service answers; a test may change it.
+pub(crate) type Policy = Box<dyn FnMut(&Decide) -> Option<Decision>>;
+
+/// One node of the world.
+pub(crate) enum Host {
+    Client(Box<ClientHost>),
+    Raw(Box<RawHost>),
+    Server(Box<ServerHost>),
+}
+
+pub(crate) struct ClientHost {
+    pub(crate) core: Client,
+    pub(crate) events: Vec<(Instant, client::Event)>,
+    purposes: BTreeMap<ConnId, Purpose>,
+    cuts: Stream,
+    out: VecDeque<Wire>,
+    rtt: Duration,
+    /// A killed process: it says nothing and hears nothing.
+    pub(crate) dead: bool,
+}
+
+/// A peer that says what a test makes it say, right or wrong.
+pub(crate) struct RawHost {
+    pub(crate) conn: ConnId,
+    pub(crate) framer: Framer,
+    /// What the server said, frame by frame.
+    pub(crate) heard: Vec<Frame>,
+    /// The code with which it closed the connection.
+    pub(crate) closed: Option<Code>,
+    out: VecDeque<Wire>,
+}
+
+impl RawHost {
+    fn receive(&mut self, packet: Wire) {
+        match packet {
+            Wire::Stream { conn, bytes, .. } if conn == self.conn => {
+                self.framer.push(bytes);
+                while let Some(frame) = self.framer.next_frame().expect("whole frames") {
+                    if frame.header.flags.has(Flags::SEQUENCED) {
+                        let received = self.sequenced() + 1;
+                        self.out.push_back(Wire::Stream {
+                            conn,
+                            bytes: Ack {
+                                received,
+                                params: Params::NONE,
+                            }
+                            .encode(),
+                            fin: false,
+                        });
+                    }
+                    self.heard.push(frame);
+                }
+            }
+            Wire::Close { conn, code } if conn == self.conn => self.closed = Some(code),
+            _ => {}
+        }
+    }
+
+    fn sequenced(&self) -> u64 {
+        let sequenced = self
+            .heard
+            .iter()
+            .filter(|frame| frame.header.flags.has(Flags::SEQUENCED));
+        sequenced.count() as u64
+    }
+
+    /// The last message of a type that was heard, if any, looked at by `read`.
+    pub(crate) fn last<R>(&self, read: impl Fn(&Message<'_>) -> Option<R>) -> Option<R> {
+        self.heard.iter().rev().find_map(|frame| {
+            let message = Message::decode(frame.header.kind, &frame.body)?.expect("well-formed");
+            read(&message)
+        })
+    }
+}
+
+pub(crate) struct ServerHost {
+    pub(crate) core: Server,
+    pub(crate) events: Vec<(Instant, server::Event)>,
+    pub(crate) policy: Policy,
+    conns: BTreeMap<(NodeId, ConnId), ConnId>,
+    names: BTreeMap<ConnId, (NodeId, ConnId)>,
+    next: u64,
+    cuts: Stream,
+    out: VecDeque<(NodeId, Wire)>,
+    rtt: Duration,
+}
+
+const CAPABILITIES: Capabilities = Capabilities {
+    shared_media: false,
+    unreliable_datagrams: true,
+};
+
+pub(crate) fn instant(time: Time) -> Instant {
+    Instant::from_micros(time.as_micros())
+}
+
+fn time(at: Instant) -> Time {
+    Time::from_micros(at.as_micros())
+}
+
+/// Cuts a stream's bytes at random places, as a transport may.
+fn cut(cuts: &mut Stream, mut bytes: Bytes) -> Vec<Bytes> {
+    let mut pieces = Vec::new();
+    while bytes.len() > 1 && cuts.below(3) == 0 {
+        let at = 1 + cuts.below(bytes.len() as u64 - 1) as usize;
+        pieces.push(bytes.split_to(at));
+    }
+    pieces.push(bytes);
+    pieces
+}
+
+impl ClientHost {
+    fn drain(&mut self, now: Instant) {
+        while let Some(output) = self.core.poll_output() {
+            match output {
+                Output::Connect { conn, purpose, .. } => {
+                    self.purposes.insert(conn, purpose);
+                    self.out.push_back(Wire::Connect { conn, purpose });
+                }
+                Output::Open { .. } => {}
+                Output::Write {
+                    conn, bytes, fin, ..
+                } => {
+                    self.out.push_back(Wire::Stream { conn, bytes, fin });
+                }
+                Output::Close { conn, code } => {
+                    self.purposes.remove(&conn);
+                    self.out.push_back(Wire::Close { conn, code });
+                }
+                Output::Decide(_) => panic!("a client asked for a decision"),
+                Output::Event(event) => self.events.push((now, event)),
+            }
+        }
+        let mut buffer = Vec::new();
+        while let Some(conn) = self.core.next_datagram(&mut buffer) {
+            assert!(
+                buffer.len() <= 1_120,
+                "a datagram of {} bytes",
+                buffer.len()
+            );
+            self.out.push_back(Wire::Datagram {
+                conn,
+                bytes: Bytes::copy_from_slice(&buffer),
+            });
+        }
+    }
+
+    fn receive(&mut self, now: Instant, packet: Wire) {
+        match packet {
+            Wire::Accepted { conn, purpose } if self.purposes.contains_key(&conn) => {
+                let capabilities = CAPABILITIES;
+                self.core.handle(
+                    now,
+                    Input::Connected {
+                        conn,
+                        purpose,
+                        capabilities,
+                    },
+                );
+                let (rtt, max_datagram) = (self.rtt, 1_160);
+                self.core.handle(
+                    now,
+                    Input::Path {
+                        conn,
+                        rtt,
+                        max_datagram,
+                    },
+                );
+            }
+            Wire::Stream { conn, bytes, fin } if self.purposes.contains_key(&conn) => {
+                let id = StreamId::FIRST_OF_CLIENT;
+                for bytes in cut(&mut self.cuts, bytes) {
+                    self.core.handle(
+                        now,
+                        Input::Stream {
+                            conn,
+                            id,
+                            bytes,
+                            fin: false,
+                        },
+                    );
+                }
+                if fin {
+                    let bytes = Bytes::new();
+                    self.core.handle(
+                        now,
+                        Input::Stream {
+                            conn,
+                            id,
+                            bytes,
+                            fin,
+                        },
+                    );
+                }
+            }
+            Wire::Datagram { conn, bytes } if self.purposes.contains_key(&conn) => {
+                self.core.handle(
+                    now,
+                    Input::Datagram {
+                        conn,
+                        bytes,
+                        at: now,
+                    },
+                );
+            }
+            Wire::Close { conn, code } if self.purposes.remove(&conn).is_some() => {
+                self.core.handle(
+                    now,
+                    Input::Closed {
+                        conn,
+                        cause: Cause::Peer(code),
+                    },
+                );
+            }
+            _ => {}
+        }
+        self.drain(now);
+    }
+}
+
+impl ServerHost {
+    fn drain(&mut self, now: Instant) {
+        loop {
+            let Some(output) = self.core.poll_output() else {
+                break;
+            };
+            match output {
+                Output::Connect { .. } | Output::Open { .. } => panic!("a server connects nowhere"),
+                Output::Write {
+                    conn, bytes, fin, ..
+                } => {
+                    if let Some((to, conn)) = self.names.get(&conn) {
+                        self.out.push_back((
+                            *to,
+                            Wire::Stream {
+                                conn: *conn,
+                                bytes,
+                                fin,
+                            },
+                        ));
+                    }
+                }
+                Output::Close { conn, code } => {
+                    if let Some((to, name)) = self.names.remove(&conn) {
+                        self.conns.remove(&(to, name));
+                        self.out.push_back((to, Wire::Close { conn: name, code }));
+                        // As a transport does, once it has closed.
+                        self.core.handle(
+                            now,
+                            Input::Closed {
+                                conn,
+                                cause: Cause::Local,
+                            },
+                        );
+                    }
+                }
+                Output::Decide(decide) => {
+                    if let Some(decision) = (self.policy)(&decide) {
+                        self.core.handle(
+                            now,
+                            Input::Decision {
+                                id: decide.id,
+                                decision,
+                            },
+                        );
+                    }
+                }
+                Output::Event(event) => self.events.push((now, event)),
+            }
+        }
+        let mut buffer = Vec::new();
+        while let Some(conn) = self.core.next_datagram(&mut buffer) {
+            if let Some((to, conn)) = self.names.get(&conn) {
+                let bytes = Bytes::copy_from_slice(&buffer);
+                self.out
+                    .push_back((*to, Wire::Datagram { conn: *conn, bytes }));
+            }
+        }
+    }
+
+    fn receive(&mut self, now: Instant, from: NodeId, packet: Wire) {
+        match packet {
+            Wire::Connect {
+                conn: name,
+                purpose,
+            } => {
+                self.next += 1;
+                let conn = ConnId(self.next);
+                self.conns.insert((from, name), conn);
+                self.names.insert(conn, (from, name));
+                self.out.push_back((
+                    from,
+                    Wire::Accepted {
+                        conn: name,
+                        purpose,
+                    },
+                ));
+                let capabilities = CAPABILITIES;
+                self.core.handle(
+                    now,
+                    Input::Connected {
+                        conn,
+                        purpose,
+                        capabilities,
+                    },
+                );
+                let (rtt, max_datagram) = (self.rtt, 1_160);
+                self.core.handle(
+                    now,
+                    Input::Path {
+                        conn,
+                        rtt,
+                        max_datagram,
+                    },
+                );
+            }
+            Wire::Stream { conn, bytes, fin } => {
+                let id = StreamId::FIRST_OF_PEER;
+                for bytes in cut(&mut self.cuts, bytes) {
+                    if let Some(conn) = self.conns.get(&(from, conn)) {
+                        let input = Input::Stream {
+                            conn: *conn,
+                            id,
+                            bytes,
+                            fin: false,
+                        };
+                        self.core.handle(now, input);
+                        self.drain(now);
+                    }
+                }
+                if let Some(conn) = self.conns.get(&(from, conn)).filter(|_| fin) {
+                    let bytes = Bytes::new();
+                    self.core.handle(
+                        now,
+                        Input::Stream {
+                            conn: *conn,
+                            id,
+                            bytes,
+                            fin,
+                        },
+                    );
+                }
+            }
+            Wire::Datagram { conn, bytes } => {
+                if let Some(conn) = self.conns.get(&(from, conn)) {
+                    self.core.handle(
+                        now,
+                        Input::Datagram {
+                            conn: *conn,
+                            bytes,
+                            at: now,
+                        },
+                    );
+                }
+            }
+            Wire::Close { conn, code } => {
+                if let Some(conn) = self.conns.remove(&(from, conn)) {
+                    self.names.remove(&conn);
+                    self.core.handle(
+                        now,
+                        Input::Closed {
+                            conn,
+                            cause: Cause::Peer(code),
+                        },
+                    );
+                }
+            }
+            Wire::Accepted { .. } => {}
+        }
+        self.drain(now);
+    }
+}
+
+impl Node for Host {
+    type Packet = Wire;
+
+    fn deadline(&self) -> Option<Time> {
+        match self {
+            Self::Client(client) if client.dead => None,
+            Self::Client(client) => client.core.deadline(),
+            Self::Raw(_) => None,
+            Self::Server(server) => server.core.deadline(),
+        }
+        .map(|deadline| time(deadline.at))
+    }
+
+    fn wake(&mut self, now: Time) {
+        let now = instant(now);
+        match self {
+            Self::Client(client) => {
+                client.core.handle(now, Input::Wake);
+                client.drain(now);
+            }
+            Self::Raw(_) => {}
+            Self::Server(server) => {
+                server.core.handle(now, Input::Wake);
+                server.drain(now);
+            }
+        }
+    }
+
+    fn receive(&mut self, now: Time, from: NodeId, packet: Wire) {
+        match self {
+            Self::Client(client) if client.dead => {}
+            Self::Client(client) => client.receive(instant(now), packet),
+            Self::Raw(raw) => raw.receive(packet),
+            Self::Server(server) => server.receive(instant(now), from, packet),
+        }
+    }
+
+    fn transmit(&mut self, _now: Time) -> Option<(NodeId, Wire)> {
+        match self {
+            Self::Client(client) if client.dead => None,
+            Self::Client(client) => client.out.pop_front().map(|packet| (SERVER, packet)),
+            Self::Raw(raw) => raw.out.pop_front().map(|packet| (SERVER, packet)),
+            Self::Server(server) => server.out.pop_front(),
+        }
+    }
+}
+
+/// The service of these tests: guests are let in by any name, accounts by the password `secret`.
+pub(crate) fn lenient() -> Policy {
+    let mut guests = 0x1_0000;
+    Box::new(move |decide| {
+        Some(match &decide.question {
+            Question::Login {
+                method: Proof::Guest,
+                name,
+            } => {
+                guests += 1;
+                Decision::User {
+                    user: UserId(guests),
+                    name: name.clone(),
+                }
+            }
+            Question::Login {
+                method: Proof::Password(password),
+                name,
+            } => match (password.as_slice(), account(name)) {
+                (b"secret", Some(user)) => Decision::User {
+                    user,
+                    name: name.clone(),
+                },
+                _ => Decision::Deny(Code::BAD_CREDENTIALS),
+            },
+            Question::Login { .. } => Decision::Deny(Code::BAD_CREDENTIALS),
+            Question::Lookup { name, .. } => match account(name) {
+                Some(user) => Decision::User {
+                    user,
+                    name: name.clone(),
+                },
+                None => Decision::Deny(Code::NOT_FOUND),
+            },
+            Question::Join { .. } | Question::Call { .. } => Decision::Allow,
+        })
+    })
+}
+
+/// Accounts `alice`, `bob`, `carol` are 1, 2, 3.
+pub(crate) fn account(name: &str) -> Option<UserId> {
+    ["alice", "bob", "carol"]
+        .iter()
+        .position(|known| *known == name)
+        .map(|at| UserId(at as u64 + 1))
+}
+
+pub(crate) fn hello() -> Hello<'static> {
+    Hello {
+        min_version: 1,
+        max_version: 1,
+        heartbeat_ms: Within::clamp(5_000),
+        agent: Text::cut("raw"),
+        params: Params::NONE,
+    }
+}
+
+pub(crate) fn authenticate(name: &str) -> Authenticate<'_> {
+    let method = if account(name).is_some() {
+        Method::Password
+    } else {
+        Method::Guest
+    };
+    let credential = Opaque::new(b"secret").expect("short");
+    let (name, device) = (Text::cut(name), Text::cut("raw"));
+    Authenticate {
+        method,
+        name,
+        credential,
+        device,
+        params: Params::NONE,
+    }
+}
+
+/// The world of a test, and its clients in the order in which they were named.
+pub(crate) struct Net {
+    pub(crate) world: World<Host>,
+    pub(crate) clients: Vec<NodeId>,
+    pub(crate) delay: Duration,
+}
+
+impl Net {
+    /// A server, and clients of these account names, each 15 ms away.
+    pub(crate) fn new(seed: u64, names: &[&str]) -> Self {
+        Self::with(seed, names, LinkConfig::default(), |_| {}, |_| {})
+    }
+
+    pub(crate) fn with(
+        seed: u64,
+        names: &[&str],
+        link: LinkConfig,
+        server: impl FnOnce(&mut server::Config),
+        client: impl Fn(&mut client::Config),
+    ) -> Self {
+        let delay = Duration::from_millis(15);
+        let link = LinkConfig { delay, ..link };
+        let mut seeds = Stream::new(seed, "cores");
+        let mut world = World::new(seed);
+        let mut config = server::Config::default();
+        server(&mut config);
+        let host = ServerHost {
+            core: Server::new(Arc::new(config), Seed(seeds.bytes32()), Instant::EPOCH),
+            events: Vec::new(),
+            policy: lenient(),
+            conns: BTreeMap::new(),
+            names: BTreeMap::new(),
+            next: 0,
+            cuts: Stream::new(seed, "server cuts"),
+            out: VecDeque::new(),
+            rtt: delay * 2,
+        };
+        assert_eq!(
+            world.add_node("server", Host::Server(Box::new(host))),
+            SERVER
+        );
+        let mut clients = Vec::new();
+        for (index, name) in names.iter().enumerate() {
+            let mut config = client::Config {
+                device: format!("{name}-{index}"),
+                ..Default::default()
+            };
+            client(&mut config);
+            let mut core = Client::new(Arc::new(config), Seed(seeds.bytes32()), Instant::EPOCH);
+            let credentials = match account(name) {
+                Some(_) => Credentials::Password {
+                    name: (*name).into(),
+                    password: "secret".into(),
+                },
+                None => Credentials::Guest((*name).into()),
+            };
+            core.login(Instant::EPOCH, credentials)
+                .expect("a name of at most 64 bytes");
+            let mut host = ClientHost {
+                core,
+                events: Vec::new(),
+                purposes: BTreeMap::new(),
+                cuts: Stream::new(seed, &format!("cuts {index}")),
+                out: VecDeque::new(),
+                rtt: delay * 2,
+                dead: false,
+            };
+            host.drain(Instant::EPOCH);
+            let id = world.add_node(&format!("{name}-{index}"), Host::Client(Box::new(host)));
+            world.connect(id, SERVER, link.clone());
+            world.connect(SERVER, id, link.clone());
+            clients.push(id);
+        }
+        Self {
+            world,
+            clients,
+            delay,
+        }
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        instant(self.world.now())
+    }
+
+    pub(crate) fn run(&mut self, span: Duration) {
+        let until = self.world.now().after(span);
+        self.world.run_until(until);
+    }
+
+    pub(crate) fn run_ms(&mut self, millis: u64) {
+        self.run(Duration::from_millis(millis));
+    }
+
+    /// Runs until something holds; fails where it does not within `limit`.
+    pub(crate) fn until(
+        &mut self,
+        limit: Duration,
+        what: &str,
+        mut holds: impl FnMut(&Self) -> bool,
+    ) {
+        let end = self.world.now().after(limit);
+        loop {
+            if holds(self) {
+                return;
+            }
+            match self.world.step() {
+                Some(now) if now <= end => {}
+                _ => panic!("{what}: not within {limit:?}, at {}", self.world.now()),
+            }
+        }
+    }
+
+    pub(crate) fn client(&self, index: usize) -> &ClientHost {
+        match self.world.node(self.clients[index]) {
+            Host::Client(client) => client,
+            Host::Server(_) | Host::Raw(_) => unreachable!("clients are clients"),
+        }
+    }
+
+    pub(crate) fn client_mut(&mut self, index: usize) -> &mut ClientHost {
+        match self.world.node_mut(self.clients[index]) {
+            Host::Client(client) => client,
+            Host::Server(_) | Host::Raw(_) => unreachable!("clients are clients"),
+        }
+    }
+
+    pub(crate) fn server(&self) -> &ServerHost {
+        match self.world.node(SERVER) {
+            Host::Server(server) => server,
+            Host::Client(_) | Host::Raw(_) => unreachable!("node 0 is the server"),
+        }
+    }
+
+    pub(crate) fn server_mut(&mut self) -> &mut ServerHost {
+        match self.world.node_mut(SERVER) {
+            Host::Server(server) => server,
+            Host::Client(_) | Host::Raw(_) => unreachable!("node 0 is the server"),
+        }
+    }
+
+    /// Runs a command on a client's core, now.
+    pub(crate) fn command<R>(
+        &mut self,
+        index: usize,
+        run: impl FnOnce(&mut Client, Instant) -> R,
+    ) -> R {
+        let now = self.now();
+        let client = self.client_mut(index);
+        let result = run(&mut client.core, now);
+        client.drain(now);
+        self.world.flush();
+        result
+    }
+
+    /// Runs something on the server's core, now.
+    pub(crate) fn server_command(&mut self, run: impl FnOnce(&mut Server, Instant)) {
+        let now = self.now();
+        let server = self.server_mut();
+        run(&mut server.core, now);
+        server.drain(now);
+        self.world.flush();
+    }
+
+    /// A raw peer, connected for this purpose and 15 ms away.
+    pub(crate) fn raw(&mut self, purpose: Purpose) -> NodeId {
+        let conn = ConnId(1);
+        let out = VecDeque::from([Wire::Connect { conn, purpose }]);
+        let framer = Framer::new(16_384);
+        let raw = RawHost {
+            conn,
+            framer,
+            heard: Vec::new(),
+            closed: None,
+            out,
+        };
+        let name = format!("raw-{}", self.world.log().lines().count());
+        let id = self.world.add_node(&name, Host::Raw(Box::new(raw)));
+        let link = LinkConfig {
+            delay: self.delay,
+            ..LinkConfig::default()
+        };
+        self.world.connect(id, SERVER, link.clone());
+        self.world.connect(SERVER, id, link);
+        self.run_ms(50);
+        id
+    }
+
+    pub(crate) fn raw_host(&self, id: NodeId) -> &RawHost {
+        match self.world.node(id) {
+            Host::Raw(raw) => raw,
+            Host::Client(_) | Host::Server(_) => unreachable!("raw peers are raw"),
+        }
+    }
+
+    /// Lets a raw peer send bytes on its first stream, and waits for what comes of it.
+    pub(crate) fn say(&mut self, id: NodeId, bytes: impl Into<Bytes>) {
+        self.put(id, bytes.into(), false);
+    }
+
+    /// The same, and the end of the stream.
+    pub(crate) fn say_last(&mut self, id: NodeId, bytes: impl Into<Bytes>) {
+        self.put(id, bytes.into(), true);
+    }
+
+    fn put(&mut self, id: NodeId, bytes: Bytes, fin: bool) {
+        if let Host::Raw(raw) = self.world.node_mut(id) {
+            raw.out.push_back(Wire::Stream {
+                conn: raw.conn,
+                bytes,
+                fin,
+            });
+        }
+        self.world.flush();
+        self.run_ms(100);
+    }
+
+    /// Lets a raw peer send a datagram.
+    pub(crate) fn throw(&mut self, id: NodeId, bytes: impl Into<Bytes>) {
+        if let Host::Raw(raw) = self.world.node_mut(id) {
+            raw.out.push_back(Wire::Datagram {
+                conn: raw.conn,
+                bytes: bytes.into(),
+            });
+        }
+        self.world.flush();
+        self.run_ms(50);
+    }
+
+    /// A raw peer that has greeted.
+    pub(crate) fn raw_greeted(&mut self) -> NodeId {
+        let id = self.raw(Purpose::Control);
+        self.say(id, hello().encode());
+        id
+    }
+
+    /// A raw peer that is logged in.
+    pub(crate) fn raw_online(&mut self, name: &str) -> NodeId {
+        let id = self.raw_greeted();
+        self.say(id, authenticate(name).encode());
+        assert_eq!(self.raw_host(id).closed, None);
+        id
+    }
+
+    /// Runs until every client is logged in.
+    pub(crate) fn login(&mut self) {
+        self.until(Duration::from_secs(2), "login", |net| {
+            (0..net.clients.len()).all(|index| net.session(index).is_some())
+        });
+        self.run_ms(50);
+    }
+
+    pub(crate) fn session(&self, index: usize) -> Option<SessionId> {
+        self.client(index)
+            .events
+            .iter()
+            .rev()
+            .find_map(|(_, event)| match event {
+                client::Event::LoggedIn { session, .. } => Some(*session),
+                _ => None,
+            })
+    }
+
+    /// The events of a client that a test is about.
+    pub(crate) fn events(&self, index: usize) -> Vec<&client::Event> {
+        self.client(index)
+            .events
+            .iter()
+            .map(|(_, event)| event)
+            .collect()
+    }
+
+    /// When a client first had such an event.
+    pub(crate) fn when(
+        &self,
+        index: usize,
+        like: impl Fn(&client::Event) -> bool,
+    ) -> Option<Instant> {
+        self.client(index)
+            .events
+            .iter()
+            .find(|(_, event)| like(event))
+            .map(|(at, _)| *at)
+    }
+
+    pub(crate) fn forget_events(&mut self) {
+        for index in 0..self.clients.len() {
+            self.client_mut(index).events.clear();
+        }
+    }
+
+    /// Cuts a client off, or lets it on again.
+    pub(crate) fn set_down(&mut self, index: usize, down: bool) {
+        let id = self.clients[index];
+        self.world.set_down(id, SERVER, down);
+        self.world.set_down(SERVER, id, down);
+    }
+}
+
+/// Runs a scenario twice and holds the two event logs against each other; gives the first.
+pub(crate) fn twice(seed: u64, scenario: impl Fn(u64) -> Net) -> Net {
+    let (first, second) = (scenario(seed), scenario(seed));
+    assert_eq!(
+        first.world.log().hash(),
+        second.world.log().hash(),
+        "seed {seed}: two runs of the same seed differ"
+    );
+    first
+}

@@ -1,0 +1,476 @@
+//! The driver: a core on one side, UDP datagrams and time on the other, no I/O.
+
+mod connect;
+mod datagrams;
+mod packets;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use duet_protocol::io::{Cause, ConnId, Core, Input, Output, Timer};
+use duet_protocol::service::{Decide, Decision, DecisionId};
+use duet_protocol::time::Instant;
+use quinn_proto::{DatagramEvent, EcnCodepoint, Endpoint, EndpointConfig};
+use tracing::debug;
+
+use self::datagrams::Held;
+use crate::connection::Conn;
+use crate::controller::Mode;
+use crate::seeded::{Ids, Seed, ToldTime};
+use crate::settings::{ClientSettings, ServerSettings, SettingsError};
+use crate::tls;
+use crate::trace::{Observer, Seen};
+
+/// A UDP datagram that arrived.
+#[derive(Clone, Debug)]
+pub struct Datagram {
+    /// From whom.
+    pub remote: SocketAddr,
+    /// Its payload.
+    pub bytes: BytesMut,
+    /// Its ECN field.
+    pub ecn: Option<EcnCodepoint>,
+    /// When the socket had it.
+    pub at: Instant,
+}
+
+/// A UDP datagram to send.
+#[derive(Clone, Debug)]
+pub struct Transmit {
+    /// To whom.
+    pub remote: SocketAddr,
+    /// Its payload.
+    pub bytes: BytesMut,
+    /// Its ECN field.
+    pub ecn: Option<EcnCodepoint>,
+}
+
+/// What a driver has counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// Clients that were asked to prove their address.
+    pub retried: u64,
+    /// Clients that were refused, because too many handshakes were unfinished.
+    pub refused: u64,
+    /// Media datagrams of the core that never reached QUIC's queue.
+    pub datagrams_dropped: u64,
+}
+
+/// A core carried over QUIC, sans-IO.
+///
+/// After every call, take what there is to send with [`Driver::transmit`] until it gives nothing, and be back with
+/// [`Driver::wake`] at [`Driver::deadline`]. Instants must not go backwards.
+pub struct Driver<C: Core> {
+    core: C,
+    endpoint: Endpoint,
+    role: Role,
+    epoch: std::time::Instant,
+    time: Arc<ToldTime>,
+    /// By quinn-proto's handle.
+    conns: BTreeMap<usize, Conn>,
+    /// The handles of those connections that the core knows, or may come to know.
+    handles: BTreeMap<ConnId, usize>,
+    next_id: u64,
+    handshakes: usize,
+    timers: BTreeSet<(std::time::Instant, usize)>,
+    sendable: VecDeque<usize>,
+    responses: VecDeque<Transmit>,
+    inputs: VecDeque<Input>,
+    events: VecDeque<C::Event>,
+    decides: VecDeque<Decide>,
+    held: Option<Held>,
+    /// The packet being built, and the datagram being taken from the core.
+    packet: Vec<u8>,
+    datagram: Vec<u8>,
+    observer: Option<Box<dyn Observer + Send>>,
+    statistics: Statistics,
+}
+
+enum Role {
+    Server {
+        config: Box<quinn_proto::ServerConfig>,
+        handshakes_before_retry: usize,
+        max_handshakes: usize,
+    },
+    Client {
+        settings: ClientSettings,
+        tls: tls::Client,
+        first_remote_ids: Ids,
+    },
+}
+
+impl<C: Core> Driver<C> {
+    /// A server's driver. In virtual time, `epoch` is any one instant, the same for all that shares the time.
+    ///
+    /// # Errors
+    ///
+    /// [`SettingsError`] if the identity cannot be used.
+    pub fn server(
+        settings: ServerSettings,
+        core: C,
+        seed: [u8; 32],
+        epoch: std::time::Instant,
+    ) -> Result<Self, SettingsError> {
+        let seed = Seed::new(seed);
+        let time = Arc::new(ToldTime::default());
+        let crypto = tls::server(&settings, time.clone())?;
+        let mut config = quinn_proto::ServerConfig::new(crypto, seed.token_key());
+        config.time_source(time.clone());
+        let role = Role::Server {
+            config: Box::new(config.clone()),
+            handshakes_before_retry: settings.handshakes_before_retry,
+            max_handshakes: settings.max_handshakes,
+        };
+        Ok(Self::new(
+            core,
+            role,
+            Some(Arc::new(config)),
+            &seed,
+            time,
+            epoch,
+        ))
+    }
+
+    /// A client's driver; it connects when its core asks for it.
+    ///
+    /// # Errors
+    ///
+    /// [`SettingsError`] if the roots or the server's name cannot be used.
+    pub fn client(
+        settings: ClientSettings,
+        core: C,
+        seed: [u8; 32],
+        epoch: std::time::Instant,
+    ) -> Result<Self, SettingsError> {
+        settings.check()?;
+        let seed = Seed::new(seed);
+        let time = Arc::new(ToldTime::default());
+        let role = Role::Client {
+            tls: tls::Client::new(&settings, &time)?,
+            settings,
+            first_remote_ids: seed.first_remote_ids(),
+        };
+        Ok(Self::new(core, role, None, &seed, time, epoch))
+    }
+
+    fn new(
+        core: C,
+        role: Role,
+        server: Option<Arc<quinn_proto::ServerConfig>>,
+        seed: &Seed,
+        time: Arc<ToldTime>,
+        epoch: std::time::Instant,
+    ) -> Self {
+        let mut config = EndpointConfig::new(seed.reset_key());
+        let ids = seed.local_ids();
+        config
+            .cid_generator(move || Box::new(ids.clone()))
+            .grease_quic_bit(false)
+            .rng_seed(Some(seed.derive("quinn-proto")));
+        Self {
+            core,
+            endpoint: Endpoint::new(Arc::new(config), server, false, None),
+            role,
+            epoch,
+            time,
+            conns: BTreeMap::new(),
+            handles: BTreeMap::new(),
+            next_id: 0,
+            handshakes: 0,
+            timers: BTreeSet::new(),
+            sendable: VecDeque::new(),
+            responses: VecDeque::new(),
+            inputs: VecDeque::new(),
+            events: VecDeque::new(),
+            decides: VecDeque::new(),
+            held: None,
+            packet: Vec::new(),
+            datagram: Vec::new(),
+            observer: None,
+            statistics: Statistics::default(),
+        }
+    }
+
+    /// Shows everything that crosses the seam, from now on, to an observer.
+    pub fn observe(&mut self, observer: Box<dyn Observer + Send>) {
+        self.observer = Some(observer);
+    }
+
+    /// A UDP datagram arrived.
+    pub fn receive(&mut self, now: Instant, datagram: Datagram) {
+        self.advance(now);
+        let Datagram {
+            remote,
+            bytes,
+            ecn,
+            at,
+        } = datagram;
+        let quic_now = self.quic_time(now);
+        self.packet.clear();
+        let event = self
+            .endpoint
+            .handle(quic_now, remote, None, ecn, bytes, &mut self.packet);
+        match event {
+            Some(DatagramEvent::ConnectionEvent(handle, event)) => {
+                if let Some(conn) = self.conns.get_mut(&handle.0) {
+                    conn.quic.handle_event(event);
+                    self.attend(now, at.min(now), handle.0);
+                }
+            }
+            Some(DatagramEvent::NewConnection(incoming)) => self.incoming(now, incoming),
+            Some(DatagramEvent::Response(transmit)) => self.respond(transmit),
+            None => {}
+        }
+        self.settle(now);
+    }
+
+    /// The deadline has come.
+    pub fn wake(&mut self, now: Instant) {
+        self.advance(now);
+        let quic_now = self.quic_time(now);
+        while let Some(&(at, handle)) = self.timers.first()
+            && at <= quic_now
+        {
+            self.timers.pop_first();
+            if let Some(conn) = self.conns.get_mut(&handle) {
+                conn.timeout = None;
+                conn.quic.handle_timeout(quic_now);
+                self.attend(now, now, handle);
+            }
+        }
+        if self
+            .core
+            .deadline()
+            .is_some_and(|deadline| deadline.at <= now)
+        {
+            self.inputs.push_back(Input::Wake);
+        }
+        self.settle(now);
+    }
+
+    /// The next UDP datagram to send.
+    pub fn transmit(&mut self, now: Instant) -> Option<Transmit> {
+        let (remote, ecn) = self.build(now)?;
+        Some(Transmit {
+            remote,
+            bytes: BytesMut::from(&self.packet[..]),
+            ecn,
+        })
+    }
+
+    /// The next UDP datagram to send, appended to a buffer that many share: whom it is for, and its ECN field.
+    pub fn transmit_into(
+        &mut self,
+        now: Instant,
+        buffer: &mut Vec<u8>,
+    ) -> Option<(SocketAddr, Option<EcnCodepoint>)> {
+        let packet = self.build(now)?;
+        buffer.extend_from_slice(&self.packet);
+        Some(packet)
+    }
+
+    /// When to call [`Driver::wake`], and whose deadline that is: `"quic"`, `"queue"`, or a timer of the core.
+    pub fn deadline(&self) -> Option<(Instant, &'static str)> {
+        let quic = self
+            .timers
+            .first()
+            .map(|&(at, _)| (self.core_time_after(at), "quic"));
+        let queue = self.held.as_ref().map(|held| (held.until, "queue"));
+        let core = self
+            .core
+            .deadline()
+            .map(|deadline| (deadline.at, timer(deadline.timer)));
+        [core, queue, quic].into_iter().flatten().min()
+    }
+
+    /// The core, to look at.
+    pub fn core(&self) -> &C {
+        &self.core
+    }
+
+    /// Gives the core a command and carries out what follows from it.
+    pub fn command<R>(&mut self, now: Instant, command: impl FnOnce(&mut C, Instant) -> R) -> R {
+        self.advance(now);
+        let answer = command(&mut self.core, now);
+        self.settle(now);
+        answer
+    }
+
+    /// What the core tells the application next.
+    pub fn poll_event(&mut self) -> Option<C::Event> {
+        self.events.pop_front()
+    }
+
+    /// What the core asks the service next.
+    pub fn poll_decide(&mut self) -> Option<Decide> {
+        self.decides.pop_front()
+    }
+
+    /// The service's answer.
+    pub fn decide(&mut self, now: Instant, id: DecisionId, decision: Decision) {
+        self.input(now, Input::Decision { id, decision });
+    }
+
+    /// Wall-clock time, in microseconds since 1970-01-01 UTC: at the start, before connections are verified against
+    /// roots, and after every step of the clock.
+    pub fn wall_clock(&mut self, now: Instant, unix_micros: u64) {
+        self.advance(now);
+        self.time.wall_clock(unix_micros);
+        self.input(now, Input::WallClock { unix_micros });
+    }
+
+    /// How many streams the peer of a connection may have open, from now on: few before login, more after.
+    pub fn allow_streams(&mut self, conn: ConnId, count: u32) {
+        if let Some(&handle) = self.handles.get(&conn)
+            && let Some(conn) = self.conns.get_mut(&handle)
+        {
+            conn.allow_streams(count);
+            self.touched(handle);
+        }
+    }
+
+    /// The instant that the core's times count from.
+    pub fn epoch(&self) -> std::time::Instant {
+        self.epoch
+    }
+
+    /// How many connections there are, those included that are being established or have just ended.
+    pub fn connections(&self) -> usize {
+        self.conns.len()
+    }
+
+    /// The peer's present address.
+    pub fn remote(&self, conn: ConnId) -> Option<SocketAddr> {
+        self.conn(conn).map(|conn| conn.quic.remote_address())
+    }
+
+    /// Who governs how much a connection sends.
+    pub fn mode(&self, conn: ConnId) -> Option<Mode> {
+        self.conn(conn).map(Conn::mode)
+    }
+
+    /// What was counted so far.
+    pub fn statistics(&self) -> Statistics {
+        self.statistics
+    }
+
+    fn conn(&self, conn: ConnId) -> Option<&Conn> {
+        self.conns.get(self.handles.get(&conn)?)
+    }
+
+    fn advance(&mut self, now: Instant) {
+        self.time.advance(now.as_micros());
+    }
+
+    fn input(&mut self, now: Instant, input: Input) {
+        self.advance(now);
+        self.inputs.push_back(input);
+        self.settle(now);
+    }
+
+    /// The core takes its inputs, and its outputs are carried out, until both have come to rest.
+    fn settle(&mut self, now: Instant) {
+        loop {
+            while let Some(input) = self.inputs.pop_front() {
+                if let Some(observer) = &mut self.observer {
+                    observer.input(now, &input);
+                }
+                self.core.handle(now, input);
+            }
+            while let Some(output) = self.core.poll_output() {
+                self.carry_out(now, output);
+            }
+            self.take_datagrams(now);
+            if self.inputs.is_empty() {
+                return;
+            }
+        }
+    }
+
+    fn carry_out(&mut self, now: Instant, output: Output<C::Event>) {
+        if let Some(observer) = &mut self.observer {
+            observer.output(now, Seen::of(&output));
+        }
+        match output {
+            Output::Connect {
+                conn,
+                purpose,
+                endpoint,
+            } => {
+                if let Err(reason) = self.connect(now, conn, purpose, &endpoint) {
+                    let cause = Cause::Failed(reason);
+                    self.inputs.push_back(Input::Closed { conn, cause });
+                }
+            }
+            Output::Open { conn, id } => self.with(conn, |conn| conn.open(id)),
+            Output::Write {
+                conn,
+                id,
+                bytes,
+                fin,
+            } => self.with(conn, |conn| conn.write(id, bytes, fin)),
+            Output::Close { conn, code } => {
+                if let Some(&handle) = self.handles.get(&conn) {
+                    self.with(conn, |conn| conn.close(now, code));
+                    self.attend(now, now, handle);
+                }
+            }
+            Output::Decide(decide) => self.decides.push_back(decide),
+            Output::Event(event) => self.events.push_back(event),
+        }
+    }
+
+    /// Does something to a connection, unless it is gone: the core may not have heard yet.
+    fn with(&mut self, conn: ConnId, act: impl FnOnce(&mut Conn)) {
+        let Some(&handle) = self.handles.get(&conn) else {
+            debug!(?conn, "output for a connection that is gone");
+            return;
+        };
+        if let Some(conn) = self.conns.get_mut(&handle) {
+            act(conn);
+            self.touched(handle);
+        }
+    }
+
+    fn quic_time(&self, at: Instant) -> std::time::Instant {
+        std_time(self.epoch, at)
+    }
+
+    /// The first instant of the core that is not before one of QUIC, which counts in nanoseconds.
+    fn core_time_after(&self, at: std::time::Instant) -> Instant {
+        let nanos = at.saturating_duration_since(self.epoch).as_nanos();
+        Instant::from_micros(u64::try_from(nanos.div_ceil(1_000)).unwrap_or(u64::MAX))
+    }
+}
+
+fn std_time(epoch: std::time::Instant, at: Instant) -> std::time::Instant {
+    epoch + Duration::from_micros(at.as_micros())
+}
+
+/// A timer of the core, by name.
+fn timer(timer: Timer) -> &'static str {
+    match timer {
+        Timer::Login => "login",
+        Timer::Decision => "decision",
+        Timer::Heartbeat => "heartbeat",
+        Timer::Dead => "dead",
+        Timer::Reconnect => "reconnect",
+        Timer::Resume => "resume",
+        Timer::Ring => "ring",
+        Timer::Join => "join",
+        Timer::Suspended => "suspended",
+        Timer::Expiry => "expiry",
+        Timer::Attach => "attach",
+        Timer::Feedback => "feedback",
+        Timer::Pacing => "pacing",
+        Timer::Playout => "playout",
+        #[allow(
+            unreachable_patterns,
+            reason = "the core may grow timers before their names"
+        )]
+        _ => "core",
+    }
+}

@@ -1,0 +1,58 @@
+//! Duet over QUIC: a sans-IO binding on quinn-proto, and the thin socket loop around it.
+//!
+//! What is shipped is what is simulated. [`Driver`] carries a [`Core`](duet_protocol::io::Core) over QUIC and does no
+//! I/O: UDP datagrams and time go in, UDP datagrams and one deadline come out. A simulated world runs it as a
+//! [`SimEndpoint`]; a process runs the same type inside a [`Loop`], over a [`Socket`].
+//!
+//! ```text
+//!   application      events, decisions, commands
+//!        │
+//!      Core          duet-protocol: every message and state machine
+//!        │           Input / Output, next_datagram
+//!      Driver        this crate: streams, closing, media queue, path reports, quinn-proto
+//!        │           receive / wake / transmit / deadline
+//!   Loop + Socket    tokio, recvmmsg, sendmmsg         or        SimEndpoint in a duet_sim::World
+//! ```
+//!
+//! | Looking for | Look in |
+//! |---|---|
+//! | what becomes of an `Output`, how an `Input` comes about | `driver/` |
+//! | one connection: streams, graceful close, path reports | `connection.rs` |
+//! | windows, timeouts, limits | `transport.rs` |
+//! | the switch from CUBIC to the media plane's own controller | `controller.rs` |
+//! | certificates, fingerprints, whom a client trusts | `cert.rs`, `trust.rs`, `tls.rs` |
+//! | what the seed determines | `seeded.rs` |
+//! | seeing everything that crosses the seam | `trace.rs` |
+//! | sockets and the loop | `socket.rs`, `net.rs` |
+//! | the simulator | `node.rs` |
+//!
+//! Equal seeds, inputs and instants give equal sequences of (time, size): connection ids, packet numbers, tokens and
+//! reset keys come from the seed, and no clock is read. The bytes differ, because TLS draws its own randomness.
+
+mod cause;
+mod cert;
+mod connection;
+mod controller;
+mod driver;
+mod net;
+mod node;
+mod seeded;
+mod settings;
+mod socket;
+mod tls;
+mod trace;
+mod transport;
+mod trust;
+
+pub use bytes::BytesMut;
+pub use quinn_proto::EcnCodepoint;
+
+pub use crate::cert::{CertError, Fingerprint, FingerprintError, Identity};
+pub use crate::controller::Mode;
+pub use crate::driver::{Datagram, Driver, Statistics, Transmit};
+pub use crate::net::{Loop, Pumped};
+pub use crate::node::{SimEndpoint, UdpPacket, address_of, node_of};
+pub use crate::settings::{ClientSettings, ServerSettings, SettingsError};
+pub use crate::socket::{BindError, Packet, Received, Socket, UdpSocket};
+pub use crate::trace::{Observer, Seen};
+pub use crate::trust::Trust;

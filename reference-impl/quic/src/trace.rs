@@ -1,0 +1,104 @@
+//! Seeing everything that crosses the seam between core and driver, in order.
+
+use bytes::Bytes;
+use duet_protocol::code::Code;
+use duet_protocol::io::{ConnId, Input, Output, Purpose, StreamId};
+use duet_protocol::service::Decide;
+use duet_protocol::time::Instant;
+
+/// Watches a driver: it is shown every input before the core takes it and every output before it is carried out.
+pub trait Observer {
+    /// The core is about to take an input.
+    fn input(&mut self, now: Instant, input: &Input);
+
+    /// The core has given an output.
+    fn output(&mut self, now: Instant, output: Seen<'_>);
+}
+
+/// An [`Output`](duet_protocol::io::Output) or a media datagram, as an observer sees it; what an event says is the
+/// application's business.
+#[derive(Clone, Copy, Debug)]
+pub enum Seen<'a> {
+    /// A connection is asked for.
+    Connect {
+        /// Its number.
+        conn: ConnId,
+        /// What it is for.
+        purpose: Purpose,
+        /// Where to; empty for the driver's own server.
+        endpoint: &'a str,
+    },
+    /// A stream is opened.
+    Open {
+        /// The connection.
+        conn: ConnId,
+        /// The stream.
+        id: StreamId,
+    },
+    /// Bytes go onto a stream.
+    Write {
+        /// The connection.
+        conn: ConnId,
+        /// The stream.
+        id: StreamId,
+        /// The bytes.
+        bytes: &'a Bytes,
+        /// Whether they are the last.
+        fin: bool,
+    },
+    /// A media datagram leaves the core.
+    Datagram {
+        /// The connection.
+        conn: ConnId,
+        /// Its payload.
+        bytes: &'a [u8],
+    },
+    /// A connection is to be closed.
+    Close {
+        /// The connection.
+        conn: ConnId,
+        /// The code that the peer is told.
+        code: Code,
+    },
+    /// The service is asked.
+    Decide(&'a Decide),
+    /// The application is told something.
+    Event,
+}
+
+impl<'a> Seen<'a> {
+    pub(crate) fn of<E>(output: &'a Output<E>) -> Self {
+        match output {
+            Output::Connect {
+                conn,
+                purpose,
+                endpoint,
+            } => Self::Connect {
+                conn: *conn,
+                purpose: *purpose,
+                endpoint,
+            },
+            Output::Open { conn, id } => Self::Open {
+                conn: *conn,
+                id: *id,
+            },
+            Output::Write {
+                conn,
+                id,
+                bytes,
+                fin,
+            } => Self::Write {
+                conn: *conn,
+                id: *id,
+                bytes,
+                fin: *fin,
+            },
+            Output::Close { conn, code } => Self::Close {
+                conn: *conn,
+                code: *code,
+            },
+            Output::Decide(decide) => Self::Decide(decide),
+            Output::Event(_) => Self::Event,
+        }
+    }
+}
