@@ -59,7 +59,8 @@ impl VideoConfig {
     }
 
     /// The first limit that does not hold.
-    pub(crate) fn check(&self) -> Result<(), String> {
+    /// Holds the parameters against their limits; the text says which one is wrong.
+    pub fn check(&self) -> Result<(), String> {
         within("width", self.width, 128, 4_096)?;
         within("height", self.height, 32, 4_096)?;
         within("fps", self.fps, 1, 120)?;
@@ -120,7 +121,8 @@ impl AudioConfig {
     }
 
     /// The first limit that does not hold.
-    pub(crate) fn check(&self) -> Result<(), String> {
+    /// Holds the parameters against their limits; the text says which one is wrong.
+    pub fn check(&self) -> Result<(), String> {
         const RATES: [u32; 9] = [
             8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000,
         ];

@@ -24,6 +24,7 @@
 //! in [`finish`](Mp4Recorder::finish), and the decoder of a file in [`Source`], whose output does not depend on them.
 //!
 //! ```
+//! # #[cfg(feature = "gstreamer")] {
 //! use duet_media::{VideoConfig, VideoFrame, VideoReceiver, VideoSender, pattern};
 //!
 //! # fn main() -> Result<(), duet_media::MediaError> {
@@ -38,36 +39,60 @@
 //! assert_eq!(pattern::read_number(&shown[0].i420, 160, 96), Some(0));
 //! # Ok(())
 //! # }
+//! # }
 //! ```
 
+#[cfg(feature = "gstreamer")]
 mod access_unit;
+#[cfg(feature = "gstreamer")]
 mod audio_receiver;
+#[cfg(feature = "gstreamer")]
 mod audio_sender;
+#[cfg(feature = "gstreamer")]
 mod audio_unit;
+#[cfg(feature = "gstreamer")]
 mod chain;
 mod config;
+#[cfg(feature = "gstreamer")]
 mod decode;
+#[cfg(feature = "gstreamer")]
 mod elements;
 mod error;
 pub mod measure;
 pub mod pattern;
+#[cfg(feature = "gstreamer")]
 mod picture;
+#[cfg(feature = "gstreamer")]
 mod record;
+#[cfg(feature = "gstreamer")]
 mod rtp;
+#[cfg(feature = "gstreamer")]
 mod source;
+#[cfg(feature = "gstreamer")]
 pub mod still;
 pub mod synthetic;
+#[cfg(feature = "gstreamer")]
 mod video_receiver;
+#[cfg(feature = "gstreamer")]
 mod video_sender;
 
+#[cfg(feature = "gstreamer")]
 pub use access_unit::carries_idr;
+#[cfg(feature = "gstreamer")]
 pub use audio_receiver::{AAC_DELAY, AudioOut, AudioReceiver};
+#[cfg(feature = "gstreamer")]
 pub use audio_sender::{AudioBlock, AudioSender};
 pub use config::{AAC_FRAME, AudioConfig, MAX_RTP_PACKET, VIDEO_CLOCK, VideoConfig};
+#[cfg(feature = "gstreamer")]
 pub use elements::{init, missing, package};
 pub use error::MediaError;
+#[cfg(feature = "gstreamer")]
 pub use picture::VideoFrame;
+#[cfg(feature = "gstreamer")]
 pub use record::{Mp4Recorder, Recording};
+#[cfg(feature = "gstreamer")]
 pub use source::Source;
+#[cfg(feature = "gstreamer")]
 pub use video_receiver::{DecodedFrame, VideoReceiver};
+#[cfg(feature = "gstreamer")]
 pub use video_sender::VideoSender;

@@ -200,7 +200,7 @@ impl Noise {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "gstreamer"))]
 mod tests {
     use super::*;
     use crate::rtp::Packet;

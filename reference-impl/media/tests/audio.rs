@@ -1,5 +1,7 @@
 //! AAC in lock-step: packets, timestamps, and the sound that comes back.
 
+#![cfg(feature = "gstreamer")]
+
 mod common;
 
 use common::{encode_audio, header};

@@ -1,5 +1,7 @@
 //! The same input gives the same bytes: twice in one process, and in another one.
 
+#![cfg(feature = "gstreamer")]
+
 mod common;
 
 use std::process::Command;

@@ -1,5 +1,7 @@
 //! What the network does to a stream: losses, late packets, garbage.
 
+#![cfg(feature = "gstreamer")]
+
 mod common;
 
 use common::{Dice, encode, encode_audio, picture};

@@ -1,5 +1,7 @@
 //! Recordings: both tracks, their length, and what happens to losses and to a full disk.
 
+#![cfg(feature = "gstreamer")]
+
 mod common;
 
 use std::path::Path;

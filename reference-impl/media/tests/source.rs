@@ -1,5 +1,7 @@
 //! Pictures and sound from a file and from the pattern.
 
+#![cfg(feature = "gstreamer")]
+
 mod common;
 
 use common::{Scratch, encode, encode_audio};

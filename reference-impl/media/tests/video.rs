@@ -1,5 +1,7 @@
 //! H.264 in lock-step: what one push gives, and what comes back.
 
+#![cfg(feature = "gstreamer")]
+
 mod common;
 
 use common::{encode, header, picture};
