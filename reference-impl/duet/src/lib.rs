@@ -1,1 +1,20 @@
-//! (scaffold)
+//! Duet's reference: server, client, service and scenario runner, as a library for the binary `duet` and for tests.
+//!
+//! | to look for | look in |
+//! |---|---|
+//! | what a person types | [`cli`] |
+//! | the embedded business service, accounts | [`service`], [`accounts`] |
+//! | what a caller and an answerer do: the call, its media clock | [`party`] |
+//! | cameras, microphones, screens: real, synthetic, on a thread | [`studio`] |
+//! | a scenario in virtual time | [`simulate`] |
+//! | traces of what crosses the seam | [`trace`] |
+//! | what a run leaves behind | [`report`] |
+
+pub mod accounts;
+pub mod cli;
+pub mod party;
+pub mod report;
+pub mod service;
+pub mod simulate;
+pub mod studio;
+pub mod trace;

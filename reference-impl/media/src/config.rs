@@ -58,7 +58,6 @@ impl VideoConfig {
         number.saturating_mul(u64::from(VIDEO_CLOCK)) / u64::from(self.fps.max(1))
     }
 
-    /// The first limit that does not hold.
     /// Holds the parameters against their limits; the text says which one is wrong.
     pub fn check(&self) -> Result<(), String> {
         within("width", self.width, 128, 4_096)?;
@@ -120,7 +119,6 @@ impl AudioConfig {
         AAC_FRAME as usize * self.channels as usize
     }
 
-    /// The first limit that does not hold.
     /// Holds the parameters against their limits; the text says which one is wrong.
     pub fn check(&self) -> Result<(), String> {
         const RATES: [u32; 9] = [

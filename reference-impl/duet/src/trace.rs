@@ -1,0 +1,218 @@
+//! Traces: what crosses the seam of one core, as qlog JSON-SEQ, one file a vantage point.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use duet_protocol::id::FlowId;
+use duet_protocol::io::{ConnId, Input, StreamId};
+use duet_protocol::media::{Control, Datagram};
+use duet_protocol::message::schema;
+use duet_protocol::time::Instant;
+use duet_protocol::wire::{Address, Framer, Value, decode_dynamic};
+use duet_quic::{Observer, Seen};
+use duet_sim::trace::{Clock, Header, Trace, VantagePoint};
+use serde_json::{Map, Value as Json, json};
+
+/// The schema that the events belong to.
+pub const SCHEMA: &str = "https://example.org/112026/duet#1";
+
+/// A frame that crossed the seam, for sequence diagrams.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Crossing {
+    /// Microseconds since the run began.
+    pub at_us: u64,
+    /// Whether this side sent it.
+    pub sent: bool,
+    /// The message's name.
+    pub name: &'static str,
+    /// Its most telling fields, for people.
+    pub detail: String,
+}
+
+/// What one vantage point has seen so far; shared with whoever writes it down.
+pub struct Log {
+    trace: Trace,
+    framers: BTreeMap<(ConnId, StreamId, bool), Framer>,
+    /// Frames of the signalling, in order.
+    pub crossings: Vec<Crossing>,
+}
+
+/// Watches a driver.
+#[derive(Clone)]
+pub struct Tracer(Arc<Mutex<Log>>);
+
+impl Tracer {
+    /// A tracer of this vantage point: its name, `client` or `server`, and whether time is virtual.
+    pub fn new(title: &str, name: &str, kind: &str, virtual_time: bool, seed: Option<u64>) -> Self {
+        let mut duet = Map::new();
+        duet.insert("implementation".into(), json!(concat!("duet ", env!("CARGO_PKG_VERSION"))));
+        if let Some(seed) = seed {
+            duet.insert("seed".into(), json!(seed.to_string()));
+        }
+        let trace = Trace::new(Header {
+            title: title.into(),
+            vantage_point: VantagePoint { name: name.into(), kind: kind.into() },
+            event_schemas: vec![SCHEMA.into()],
+            clock: if virtual_time { Clock::Virtual } else { Clock::Monotonic },
+            duet,
+        });
+        Self(Arc::new(Mutex::new(Log { trace, framers: BTreeMap::new(), crossings: Vec::new() })))
+    }
+
+    /// Looks at what was seen.
+    pub fn with<R>(&self, look: impl FnOnce(&Log) -> R) -> R {
+        match self.0.lock() {
+            Ok(log) => look(&log),
+            Err(poisoned) => look(&poisoned.into_inner()),
+        }
+    }
+
+    /// The trace so far.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.with(|log| log.trace.to_bytes())
+    }
+
+    fn log(&self, write: impl FnOnce(&mut Log)) {
+        match self.0.lock() {
+            Ok(mut log) => write(&mut log),
+            Err(poisoned) => write(&mut poisoned.into_inner()),
+        }
+    }
+}
+
+impl Log {
+    fn event(&mut self, now: Instant, name: &str, conn: ConnId, data: &Json) {
+        self.trace.event(now.as_micros(), name, Some(&conn.0.to_string()), data);
+    }
+
+    fn stream(&mut self, now: Instant, sent: bool, conn: ConnId, id: StreamId, bytes: &Bytes, fin: bool) {
+        let key = (conn, id, sent);
+        let framer = self.framers.entry(key).or_insert_with(|| Framer::new(u32::MAX));
+        framer.push(bytes.clone());
+        let mut frames = Vec::new();
+        while let Ok(Some(frame)) = framer.next_frame() {
+            frames.push(frame);
+        }
+        let verb = if sent { "duet:frame_sent" } else { "duet:frame_received" };
+        for frame in frames {
+            let kind = frame.header.kind;
+            let known = schema(kind);
+            let fields = known.and_then(|known| decode_dynamic(known.fields, &frame.body).ok());
+            let fields: Map<String, Json> =
+                fields.into_iter().flatten().map(|(name, value)| (name, render(&value))).collect();
+            let name = known.map_or("UNKNOWN", |known| known.name);
+            self.crossings.push(Crossing { at_us: now.as_micros(), sent, name, detail: detail(&fields) });
+            let data = json!({
+                "type": name,
+                "kind": format!("0x{kind:04x}"),
+                "flags": frame.header.flags.0,
+                "len": frame.header.length,
+                "fields": fields,
+            });
+            self.event(now, verb, conn, &data);
+        }
+        if fin {
+            let data = json!({ "state": "fin", "by": if sent { "local" } else { "peer" } });
+            self.event(now, "duet:stream", conn, &data);
+        }
+    }
+
+    fn datagram(&mut self, now: Instant, sent: bool, conn: ConnId, bytes: &[u8]) {
+        let verb = if sent { "duet:datagram_sent" } else { "duet:datagram_received" };
+        let data = match Datagram::read(bytes) {
+            Ok(Datagram::Media { flow: FlowId(flow), hop_seq, payload }) => {
+                json!({ "flow": flow, "hop_seq": hop_seq, "len": payload.len() })
+            }
+            Ok(Datagram::Control(control)) => {
+                let control = match control {
+                    Control::Feedback(_) => "FEEDBACK",
+                    Control::Demand(_) => "DEMAND",
+                    Control::KeyframeRequest { .. } => "KEYFRAME_REQUEST",
+                    Control::Sync { .. } => "SYNC",
+                    Control::Unknown { .. } => "UNKNOWN",
+                };
+                json!({ "flow": 0, "control": control, "len": bytes.len() })
+            }
+            Err(error) => json!({ "err": error.to_string(), "len": bytes.len() }),
+        };
+        self.event(now, verb, conn, &data);
+    }
+}
+
+/// What of a frame a person wants to see at a glance.
+fn detail(fields: &Map<String, Json>) -> String {
+    let telling = ["code", "name", "change", "request", "flow"];
+    let parts = telling.into_iter().filter_map(|key| {
+        let value = fields.get(key)?;
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        (!text.is_empty() && text != "none").then(|| format!("{key} {text}"))
+    });
+    parts.collect::<Vec<_>>().join(", ")
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A field's value in a trace: bytes in hex, long ones cut; numbers beyond 2⁵³ as text (I-JSON).
+fn render(value: &Value) -> Json {
+    /// Bytes of an opaque field that a trace shows.
+    const SHOWN: usize = 64;
+    match value {
+        Value::Number(number) if *number > 1 << 53 => json!(number.to_string()),
+        Value::Number(number) => json!(number),
+        Value::Bytes(bytes) if bytes.len() > SHOWN => {
+            json!({ "length": bytes.len(), "data": hex(&bytes[..SHOWN]) })
+        }
+        Value::Bytes(bytes) => json!(hex(bytes)),
+        Value::Text(text) => json!(text),
+        Value::Address(address) => match address {
+            Address::User(user) => json!({ "user": user.to_string() }),
+            Address::Session(session) => json!({ "session": session.to_string() }),
+            Address::Room(room) => json!({ "room": room.to_string() }),
+            Address::Service => json!("service"),
+        },
+        Value::List(values) => Json::Array(values.iter().map(render).collect()),
+        Value::Record(fields) => {
+            Json::Object(fields.iter().map(|(name, value)| (name.clone(), render(value))).collect())
+        }
+        Value::Params(params) => {
+            Json::Array(params.iter().map(|(id, value)| json!({ "id": id, "value": hex(value) })).collect())
+        }
+    }
+}
+
+impl Observer for Tracer {
+    fn input(&mut self, now: Instant, input: &Input) {
+        self.log(|log| match input {
+            Input::Connected { conn, purpose, .. } => {
+                let data = json!({ "state": "connected", "purpose": format!("{purpose:?}") });
+                log.event(now, "duet:conn", *conn, &data);
+            }
+            Input::Stream { conn, id, bytes, fin } => log.stream(now, false, *conn, *id, bytes, *fin),
+            Input::Datagram { conn, bytes, .. } => log.datagram(now, false, *conn, bytes),
+            Input::Closed { conn, cause } => {
+                let data = json!({ "state": "closed", "cause": format!("{cause:?}") });
+                log.event(now, "duet:conn", *conn, &data);
+            }
+            Input::Reset { .. }
+            | Input::Path { .. }
+            | Input::Decision { .. }
+            | Input::WallClock { .. }
+            | Input::Wake => {}
+        });
+    }
+
+    fn output(&mut self, now: Instant, output: Seen<'_>) {
+        self.log(|log| match output {
+            Seen::Write { conn, id, bytes, fin } => log.stream(now, true, conn, id, bytes, fin),
+            Seen::Datagram { conn, bytes } => log.datagram(now, true, conn, bytes),
+            Seen::Close { conn, code } => {
+                let data = json!({ "state": "closing", "code": code.to_string() });
+                log.event(now, "duet:conn", conn, &data);
+            }
+            Seen::Connect { .. } | Seen::Open { .. } | Seen::Decide(_) | Seen::Event => {}
+        });
+    }
+}
