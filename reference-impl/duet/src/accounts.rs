@@ -57,14 +57,25 @@ impl Accounts {
     /// [`AccountsError`], also for names or ids that occur twice and hashes that are none.
     pub fn load(path: &Path) -> Result<Self, AccountsError> {
         let name = path.display().to_string();
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| AccountsError::File { path: name.clone(), error })?;
-        let content = |reason| AccountsError::Content { path: name.clone(), reason };
+        let text = std::fs::read_to_string(path).map_err(|error| AccountsError::File {
+            path: name.clone(),
+            error,
+        })?;
+        let content = |reason| AccountsError::Content {
+            path: name.clone(),
+            reason,
+        };
         let accounts: Self = toml::from_str(&text).map_err(|error| content(error.to_string()))?;
         for (index, account) in accounts.accounts.iter().enumerate() {
             let before = &accounts.accounts[..index];
-            if before.iter().any(|other| other.name == account.name || other.id == account.id) {
-                return Err(content(format!("{:?}: name or id occurs twice", account.name)));
+            if before
+                .iter()
+                .any(|other| other.name == account.name || other.id == account.id)
+            {
+                return Err(content(format!(
+                    "{:?}: name or id occurs twice",
+                    account.name
+                )));
             }
             if account.name.is_empty() || account.name.len() > 64 || account.id == 0 {
                 let rule = "a name has 1 to 64 bytes, an id is not 0";
@@ -90,7 +101,13 @@ impl Accounts {
         if self.accounts.iter().any(|account| account.name == name) {
             return Err(format!("{name:?} has an account"));
         }
-        let id = self.accounts.iter().map(|account| account.id).max().unwrap_or(0) + 1;
+        let id = self
+            .accounts
+            .iter()
+            .map(|account| account.id)
+            .max()
+            .unwrap_or(0)
+            + 1;
         let mut salt = [0; 16];
         getrandom::fill(&mut salt).map_err(|error| format!("no randomness: {error}"))?;
         let salt = SaltString::encode_b64(&salt).map_err(|error| error.to_string())?;
@@ -98,7 +115,11 @@ impl Accounts {
             .hash_password(password.as_bytes(), &salt)
             .map_err(|error| error.to_string())?;
         let name = name.to_owned();
-        self.accounts.push(Account { name, id, password: hash.to_string() });
+        self.accounts.push(Account {
+            name,
+            id,
+            password: hash.to_string(),
+        });
         Ok(&self.accounts[self.accounts.len() - 1])
     }
 
@@ -109,8 +130,10 @@ impl Accounts {
     /// [`AccountsError::File`].
     pub fn save(&self, path: &Path) -> Result<(), AccountsError> {
         let name = path.display().to_string();
-        let text = toml::to_string(self)
-            .map_err(|error| AccountsError::Content { path: name.clone(), reason: error.to_string() })?;
+        let text = toml::to_string(self).map_err(|error| AccountsError::Content {
+            path: name.clone(),
+            reason: error.to_string(),
+        })?;
         std::fs::write(path, text).map_err(|error| AccountsError::File { path: name, error })
     }
 
@@ -129,6 +152,8 @@ impl Accounts {
         let hash = account.map_or(NOBODY, |account| account.password.as_str());
         let hash = PasswordHash::new(hash).ok()?;
         let good = Argon2::default().verify_password(password, &hash).is_ok();
-        account.filter(|_| good).map(|account| UserId(account.id.into()))
+        account
+            .filter(|_| good)
+            .map(|account| UserId(account.id.into()))
     }
 }

@@ -113,7 +113,12 @@ pub struct Party {
 
 impl Party {
     /// A party that has done nothing yet.
-    pub fn new(role: Role, credentials: Credentials, format: Format, studio: Box<dyn Studio>) -> Self {
+    pub fn new(
+        role: Role,
+        credentials: Credentials,
+        format: Format,
+        studio: Box<dyn Studio>,
+    ) -> Self {
         Self {
             role,
             credentials,
@@ -134,7 +139,8 @@ impl Party {
     pub fn start(&mut self, driver: &mut Driver<Client>, now: Instant) {
         let credentials = self.credentials.clone();
         if let Err(error) = driver.command(now, |core, now| core.login(now, credentials)) {
-            self.notices.push_back(Notice::MediaFailed(error.to_string()));
+            self.notices
+                .push_back(Notice::MediaFailed(error.to_string()));
             self.over = true;
         }
     }
@@ -180,9 +186,15 @@ impl Party {
             picture.min(start.after(self.format.block_at(block)))
         });
         let script = match (&self.role, self.record.started, self.lookup, self.call) {
-            (Role::Caller { length: Some(length), .. }, Some(started), _, Some(_)) => {
-                Some(started.after(*length))
-            }
+            (
+                Role::Caller {
+                    length: Some(length),
+                    ..
+                },
+                Some(started),
+                _,
+                Some(_),
+            ) => Some(started.after(*length)),
             (Role::Caller { at, .. }, None, None, None) if !self.over => Some(*at),
             _ => None,
         };
@@ -211,8 +223,11 @@ impl Party {
 
     /// What the role asks for at this time; whether anything was done.
     fn script(&mut self, driver: &mut Driver<Client>, now: Instant) -> bool {
-        let Role::Caller { callee, at, length } = &self.role else { return false };
-        if let (Some(started), Some(length), Some(call)) = (self.record.started, length, self.call) {
+        let Role::Caller { callee, at, length } = &self.role else {
+            return false;
+        };
+        if let (Some(started), Some(length), Some(call)) = (self.record.started, length, self.call)
+        {
             if now >= started.after(*length) {
                 let _ = driver.command(now, |core, now| core.hang_up(now, call));
                 return true;
@@ -235,7 +250,9 @@ impl Party {
 
     /// Captures what is due; whether anything was.
     fn capture(&mut self, now: Instant) -> bool {
-        let Some((start, mut picture, mut block)) = self.rolling else { return false };
+        let Some((start, mut picture, mut block)) = self.rolling else {
+            return false;
+        };
         let before = (picture, block);
         while start.after(self.format.picture_at(picture)) <= now {
             self.studio.capture(now, Capture::Picture(picture));
@@ -251,7 +268,11 @@ impl Party {
 
     fn made(&mut self, driver: &mut Driver<Client>, now: Instant, made: Made) {
         match made {
-            Made::Packets { stream, number, packets } => {
+            Made::Packets {
+                stream,
+                number,
+                packets,
+            } => {
                 let mut sent = !packets.is_empty();
                 for packet in packets {
                     let one = driver.command(now, |core, now| core.send_media(now, stream, packet));
@@ -259,8 +280,10 @@ impl Party {
                     sent &= one.unwrap_or(false);
                 }
                 if stream == VIDEO {
-                    if number.is_multiple_of(STATS_EVERY) {
-                        self.record.hop = driver.core().media_stats();
+                    let stats = driver.core().media_stats();
+                    // Once the call is over there are no flows left to count.
+                    if number.is_multiple_of(STATS_EVERY) && !stats.outgoing.is_empty() {
+                        self.record.hop = stats;
                     }
                     let start = self.rolling.map_or(now, |(start, ..)| start);
                     let at = start.after(self.format.picture_at(number));
@@ -285,13 +308,19 @@ impl Party {
             Event::Resumed => self.notices.push_back(Notice::Suspended(false)),
             Event::LoggedOut { reason, returning } => {
                 self.over |= !returning;
-                self.notices.push_back(Notice::Offline { reason, returning });
+                self.notices
+                    .push_back(Notice::Offline { reason, returning });
             }
-            Event::Found { request, user, name } if self.lookup == Some(request) => {
+            Event::Found {
+                request,
+                user,
+                name,
+            } if self.lookup == Some(request) => {
                 let (media, ring) = (Media::ALL, Duration::from_secs(30));
                 let streams = self.studio.streams();
-                let call = driver
-                    .command(now, |core, now| core.invite(now, user, media, ring, streams));
+                let call = driver.command(now, |core, now| {
+                    core.invite(now, user, media, ring, streams)
+                });
                 if let Ok(call) = call {
                     self.call = Some(call);
                     self.notices.push_back(Notice::Calling(name));
@@ -306,15 +335,17 @@ impl Party {
                 self.over = true;
             }
             Event::Ringing { .. } => self.notices.push_back(Notice::Ringing),
-            Event::Incoming { call, name, media, .. } => {
+            Event::Incoming {
+                call, name, media, ..
+            } => {
                 self.notices.push_back(Notice::Incoming(name));
                 match self.role {
                     Role::Answerer if self.call.is_none() => {
                         self.call = Some(call);
                         let streams = self.studio.streams();
                         // A call that has ended in the meantime says so itself.
-                        let _ = driver
-                            .command(now, |core, now| core.accept(now, call, media, streams));
+                        let _ =
+                            driver.command(now, |core, now| core.accept(now, call, media, streams));
                     }
                     Role::Answerer | Role::Caller { .. } => {
                         let _ = driver.command(now, |core, now| core.hang_up(now, call));
@@ -326,14 +357,27 @@ impl Party {
                 self.rolling = Some((now, 0, 0));
                 self.notices.push_back(Notice::Started);
             }
-            Event::StreamOpened { session, description, .. } => {
+            Event::StreamOpened {
+                session,
+                description,
+                ..
+            } => {
                 self.peer = Some(session);
                 self.studio.expect(&description);
             }
-            Event::Wanted { stream: VIDEO, wanted: true } | Event::KeyframeWanted { stream: VIDEO } => {
+            Event::Wanted {
+                stream: VIDEO,
+                wanted: true,
+            }
+            | Event::KeyframeWanted { stream: VIDEO } => {
                 self.studio.keyframe();
             }
-            Event::Media { stream, rtp, lost_before, .. } => {
+            Event::Media {
+                stream,
+                rtp,
+                lost_before,
+                ..
+            } => {
                 if stream == VIDEO && !self.showed {
                     self.showed = true;
                     self.notices.push_back(Notice::FirstPicture);

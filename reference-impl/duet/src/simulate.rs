@@ -83,7 +83,11 @@ impl<'a> Reader<'a> {
         path: Vec<&'a str>,
         known: &[&str],
     ) -> Result<Self, ScenarioError> {
-        let this = Self { scenario, table, path };
+        let this = Self {
+            scenario,
+            table,
+            path,
+        };
         match table.keys().find(|key| !known.contains(&key.as_str())) {
             Some(key) => {
                 let path: Vec<&str> = this.path.iter().copied().chain([key.as_str()]).collect();
@@ -109,9 +113,8 @@ impl<'a> Reader<'a> {
     fn whole(&self, key: &str, default: u32) -> Result<u32, ScenarioError> {
         match self.table.get(key) {
             None => Ok(default),
-            Some(toml::Value::Integer(number)) => {
-                u32::try_from(*number).map_err(|_| self.fail(key, "this is a whole number, not below 0"))
-            }
+            Some(toml::Value::Integer(number)) => u32::try_from(*number)
+                .map_err(|_| self.fail(key, "this is a whole number, not below 0")),
             Some(_) => Err(self.fail(key, "this is a whole number")),
         }
     }
@@ -123,9 +126,9 @@ impl<'a> Reader<'a> {
     ) -> Result<Option<T>, ScenarioError> {
         match self.text(key)? {
             None => Ok(None),
-            Some(text) => {
-                parse(text).map(Some).map_err(|error| self.fail(key, &error.to_string()))
-            }
+            Some(text) => parse(text)
+                .map(Some)
+                .map_err(|error| self.fail(key, &error.to_string())),
         }
     }
 
@@ -149,7 +152,9 @@ impl Plan {
         };
         let party = |key| {
             let name = call.text(key)?.ok_or_else(|| call.fail(key, "who?"))?;
-            let index = scenario.node(name).ok_or_else(|| call.fail(key, "no node of that name"))?;
+            let index = scenario
+                .node(name)
+                .ok_or_else(|| call.fail(key, "no node of that name"))?;
             match scenario.nodes[index].role.as_str() {
                 "client" => Ok(index),
                 _ => Err(call.fail(key, "only a client makes or answers calls")),
@@ -178,20 +183,29 @@ impl Plan {
             if let Some(rate) = video.unit("bitrate", parse_rate)? {
                 format.video.bitrate = u32::try_from(rate.bits_per_second()).unwrap_or(u32::MAX);
             }
-            format.video.check().map_err(|text| media.fail("video", &text))?;
+            format
+                .video
+                .check()
+                .map_err(|text| media.fail("video", &text))?;
         }
         if let Some(audio) = media.inner("audio", AUDIO)? {
             if audio.text("codec")?.is_some_and(|codec| codec != "aac") {
                 return Err(audio.fail("codec", "the codec of audio is \"aac\""));
             }
             format.audio.channels = audio.whole("channels", format.audio.channels)?;
-            if audio.text("sample_rate")?.is_some_and(|rate| rate != "48 kHz") {
+            if audio
+                .text("sample_rate")?
+                .is_some_and(|rate| rate != "48 kHz")
+            {
                 return Err(audio.fail("sample_rate", "the sample rate is \"48 kHz\""));
             }
             if let Some(rate) = audio.unit("bitrate", parse_rate)? {
                 format.audio.bitrate = u32::try_from(rate.bits_per_second()).unwrap_or(u32::MAX);
             }
-            format.audio.check().map_err(|text| media.fail("audio", &text))?;
+            format
+                .audio
+                .check()
+                .map_err(|text| media.fail("audio", &text))?;
         }
         let mut other = Format::new(1);
         let (ssrc, audio_ssrc) = (other.video.ssrc, other.audio.ssrc);
@@ -199,7 +213,14 @@ impl Plan {
         other.audio = format.audio.clone();
         (other.video.ssrc, other.audio.ssrc) = (ssrc, audio_ssrc);
         let at = Instant::EPOCH.after(at);
-        Ok(Self { from, to, at, length, repair, formats: [format, other] })
+        Ok(Self {
+            from,
+            to,
+            at,
+            length,
+            repair,
+            formats: [format, other],
+        })
     }
 }
 
@@ -325,9 +346,17 @@ pub fn run(
     // Any instant will do: the driver only adds to it.
     let epoch = std::time::Instant::now();
     let mut world = World::new(seed);
-    let server = scenario.nodes.iter().position(|node| node.role == "server").ok_or_else(|| {
-        scenario.error_at(&["node"], "a scenario needs a node with role = \"server\"", None)
-    })?;
+    let server = scenario
+        .nodes
+        .iter()
+        .position(|node| node.role == "server")
+        .ok_or_else(|| {
+            scenario.error_at(
+                &["node"],
+                "a scenario needs a node with role = \"server\"",
+                None,
+            )
+        })?;
     let identity = Identity::ed25519(seeds.bytes32(), &["duet.test"]).map_err(|e| setup(&e))?;
     let trust = Trust::Fingerprint(identity.fingerprint());
     let mut identity = Some(identity);
@@ -351,9 +380,15 @@ pub fn run(
             driver.wall_clock(Instant::EPOCH, 0);
             driver.observe(Box::new(tracer));
             let service = Service::new(Accounts::default(), true);
-            Host::Server(Box::new(ServerHost { endpoint: SimEndpoint::new(driver), service }))
+            Host::Server(Box::new(ServerHost {
+                endpoint: SimEndpoint::new(driver),
+                service,
+            }))
         } else {
-            let mut config = client::Config { device: spec.name.clone(), ..client::Config::default() };
+            let mut config = client::Config {
+                device: spec.name.clone(),
+                ..client::Config::default()
+            };
             config.media.repair = plan.repair;
             let core = Client::new(Arc::new(config), Seed(core_seed), Instant::EPOCH);
             let settings = ClientSettings {
@@ -367,7 +402,11 @@ pub fn run(
             driver.observe(Box::new(tracer));
             let role = if index == plan.from {
                 let callee = scenario.nodes[plan.to].name.clone();
-                Role::Caller { callee, at: plan.at, length: plan.length }
+                Role::Caller {
+                    callee,
+                    at: plan.at,
+                    length: plan.length,
+                }
             } else {
                 Role::Answerer
             };
@@ -377,7 +416,12 @@ pub fn run(
             let party = Party::new(role, Credentials::Guest(spec.name.clone()), format, studio);
             let endpoint = SimEndpoint::new(driver);
             let (party, notices) = (Some(party), Vec::new());
-            Host::Party(Box::new(PartyHost { endpoint, party, started: false, notices }))
+            Host::Party(Box::new(PartyHost {
+                endpoint,
+                party,
+                started: false,
+                notices,
+            }))
         };
         world.add_node(&spec.name, host);
     }
@@ -395,20 +439,35 @@ pub fn run(
     let mut records: Vec<Record> = Vec::new();
     for index in 0..scenario.nodes.len() {
         records.push(match world.node_mut(NodeId(index)) {
-            Host::Party(host) => host.party.take().map(|mut party| party.finish()).unwrap_or_default(),
+            Host::Party(host) => host
+                .party
+                .take()
+                .map(|mut party| party.finish())
+                .unwrap_or_default(),
             Host::Server(_) => Record::default(),
         });
     }
     let log = world.finish();
-    let lanes: Vec<String> = scenario.nodes.iter().map(|node| node.name.clone()).collect();
+    let lanes: Vec<String> = scenario
+        .nodes
+        .iter()
+        .map(|node| node.name.clone())
+        .collect();
     let pairs = [(plan.from, plan.to), (plan.to, plan.from)];
-    let sides = pairs.map(|(own, peer)| Side::new(&lanes[own], &records[own], &lanes[peer], &records[peer]));
-    let clients: Vec<_> =
-        tracers.iter().enumerate().filter(|(index, _)| *index != server).collect();
+    let sides = pairs
+        .map(|(own, peer)| Side::new(&lanes[own], &records[own], &lanes[peer], &records[peer]));
+    let clients: Vec<_> = tracers
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| *index != server)
+        .collect();
     let mut links: Vec<LinkReport> = Vec::new();
     for (name, _, count) in log.counts() {
         if links.last().is_none_or(|link| link.name != name) {
-            links.push(LinkReport { name: name.into(), ..LinkReport::default() });
+            links.push(LinkReport {
+                name: name.into(),
+                ..LinkReport::default()
+            });
         }
         if let Some(link) = links.last_mut() {
             link.offered += count.offered;
@@ -436,7 +495,11 @@ pub fn run(
     };
     let traces = tracers.iter().zip(&scenario.nodes);
     let traces = traces.map(|(tracer, node)| (format!("{}.sqlog", node.name), tracer.to_bytes()));
-    Ok(Outcome { report, event_log: log.text().to_owned(), traces: traces.collect() })
+    Ok(Outcome {
+        report,
+        event_log: log.text().to_owned(),
+        traces: traces.collect(),
+    })
 }
 
 #[cfg(feature = "media")]
@@ -449,7 +512,11 @@ fn studio(
     match media {
         MediaMode::Synthetic => Ok(Box::new(SyntheticStudio::new(format.clone()))),
         MediaMode::Gstreamer => {
-            let options = Options { input: None, output: output.map(Into::into), compare: true };
+            let options = Options {
+                input: None,
+                output: output.map(Into::into),
+                compare: true,
+            };
             let studio = GstStudio::new(format.clone(), options);
             studio
                 .map(|studio| Box::new(studio) as Box<dyn Studio>)

@@ -46,18 +46,32 @@ impl Tracer {
     /// A tracer of this vantage point: its name, `client` or `server`, and whether time is virtual.
     pub fn new(title: &str, name: &str, kind: &str, virtual_time: bool, seed: Option<u64>) -> Self {
         let mut duet = Map::new();
-        duet.insert("implementation".into(), json!(concat!("duet ", env!("CARGO_PKG_VERSION"))));
+        duet.insert(
+            "implementation".into(),
+            json!(concat!("duet ", env!("CARGO_PKG_VERSION"))),
+        );
         if let Some(seed) = seed {
             duet.insert("seed".into(), json!(seed.to_string()));
         }
         let trace = Trace::new(Header {
             title: title.into(),
-            vantage_point: VantagePoint { name: name.into(), kind: kind.into() },
+            vantage_point: VantagePoint {
+                name: name.into(),
+                kind: kind.into(),
+            },
             event_schemas: vec![SCHEMA.into()],
-            clock: if virtual_time { Clock::Virtual } else { Clock::Monotonic },
+            clock: if virtual_time {
+                Clock::Virtual
+            } else {
+                Clock::Monotonic
+            },
             duet,
         });
-        Self(Arc::new(Mutex::new(Log { trace, framers: BTreeMap::new(), crossings: Vec::new() })))
+        Self(Arc::new(Mutex::new(Log {
+            trace,
+            framers: BTreeMap::new(),
+            crossings: Vec::new(),
+        })))
     }
 
     /// Looks at what was seen.
@@ -83,26 +97,50 @@ impl Tracer {
 
 impl Log {
     fn event(&mut self, now: Instant, name: &str, conn: ConnId, data: &Json) {
-        self.trace.event(now.as_micros(), name, Some(&conn.0.to_string()), data);
+        self.trace
+            .event(now.as_micros(), name, Some(&conn.0.to_string()), data);
     }
 
-    fn stream(&mut self, now: Instant, sent: bool, conn: ConnId, id: StreamId, bytes: &Bytes, fin: bool) {
+    fn stream(
+        &mut self,
+        now: Instant,
+        sent: bool,
+        conn: ConnId,
+        id: StreamId,
+        bytes: &Bytes,
+        fin: bool,
+    ) {
         let key = (conn, id, sent);
-        let framer = self.framers.entry(key).or_insert_with(|| Framer::new(u32::MAX));
+        let framer = self
+            .framers
+            .entry(key)
+            .or_insert_with(|| Framer::new(u32::MAX));
         framer.push(bytes.clone());
         let mut frames = Vec::new();
         while let Ok(Some(frame)) = framer.next_frame() {
             frames.push(frame);
         }
-        let verb = if sent { "duet:frame_sent" } else { "duet:frame_received" };
+        let verb = if sent {
+            "duet:frame_sent"
+        } else {
+            "duet:frame_received"
+        };
         for frame in frames {
             let kind = frame.header.kind;
             let known = schema(kind);
             let fields = known.and_then(|known| decode_dynamic(known.fields, &frame.body).ok());
-            let fields: Map<String, Json> =
-                fields.into_iter().flatten().map(|(name, value)| (name, render(&value))).collect();
+            let fields: Map<String, Json> = fields
+                .into_iter()
+                .flatten()
+                .map(|(name, value)| (name, render(&value)))
+                .collect();
             let name = known.map_or("UNKNOWN", |known| known.name);
-            self.crossings.push(Crossing { at_us: now.as_micros(), sent, name, detail: detail(&fields) });
+            self.crossings.push(Crossing {
+                at_us: now.as_micros(),
+                sent,
+                name,
+                detail: detail(&fields),
+            });
             let data = json!({
                 "type": name,
                 "kind": format!("0x{kind:04x}"),
@@ -119,9 +157,17 @@ impl Log {
     }
 
     fn datagram(&mut self, now: Instant, sent: bool, conn: ConnId, bytes: &[u8]) {
-        let verb = if sent { "duet:datagram_sent" } else { "duet:datagram_received" };
+        let verb = if sent {
+            "duet:datagram_sent"
+        } else {
+            "duet:datagram_received"
+        };
         let data = match Datagram::read(bytes) {
-            Ok(Datagram::Media { flow: FlowId(flow), hop_seq, payload }) => {
+            Ok(Datagram::Media {
+                flow: FlowId(flow),
+                hop_seq,
+                payload,
+            }) => {
                 json!({ "flow": flow, "hop_seq": hop_seq, "len": payload.len() })
             }
             Ok(Datagram::Control(control)) => {
@@ -145,7 +191,9 @@ fn detail(fields: &Map<String, Json>) -> String {
     let telling = ["code", "name", "change", "request", "flow"];
     let parts = telling.into_iter().filter_map(|key| {
         let value = fields.get(key)?;
-        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let text = value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned);
         (!text.is_empty() && text != "none").then(|| format!("{key} {text}"))
     });
     parts.collect::<Vec<_>>().join(", ")
@@ -174,12 +222,18 @@ fn render(value: &Value) -> Json {
             Address::Service => json!("service"),
         },
         Value::List(values) => Json::Array(values.iter().map(render).collect()),
-        Value::Record(fields) => {
-            Json::Object(fields.iter().map(|(name, value)| (name.clone(), render(value))).collect())
-        }
-        Value::Params(params) => {
-            Json::Array(params.iter().map(|(id, value)| json!({ "id": id, "value": hex(value) })).collect())
-        }
+        Value::Record(fields) => Json::Object(
+            fields
+                .iter()
+                .map(|(name, value)| (name.clone(), render(value)))
+                .collect(),
+        ),
+        Value::Params(params) => Json::Array(
+            params
+                .iter()
+                .map(|(id, value)| json!({ "id": id, "value": hex(value) }))
+                .collect(),
+        ),
     }
 }
 
@@ -190,7 +244,12 @@ impl Observer for Tracer {
                 let data = json!({ "state": "connected", "purpose": format!("{purpose:?}") });
                 log.event(now, "duet:conn", *conn, &data);
             }
-            Input::Stream { conn, id, bytes, fin } => log.stream(now, false, *conn, *id, bytes, *fin),
+            Input::Stream {
+                conn,
+                id,
+                bytes,
+                fin,
+            } => log.stream(now, false, *conn, *id, bytes, *fin),
             Input::Datagram { conn, bytes, .. } => log.datagram(now, false, *conn, bytes),
             Input::Closed { conn, cause } => {
                 let data = json!({ "state": "closed", "cause": format!("{cause:?}") });
@@ -206,7 +265,12 @@ impl Observer for Tracer {
 
     fn output(&mut self, now: Instant, output: Seen<'_>) {
         self.log(|log| match output {
-            Seen::Write { conn, id, bytes, fin } => log.stream(now, true, conn, id, bytes, fin),
+            Seen::Write {
+                conn,
+                id,
+                bytes,
+                fin,
+            } => log.stream(now, true, conn, id, bytes, fin),
             Seen::Datagram { conn, bytes } => log.datagram(now, true, conn, bytes),
             Seen::Close { conn, code } => {
                 let data = json!({ "state": "closing", "code": code.to_string() });

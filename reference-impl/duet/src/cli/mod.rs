@@ -1,1 +1,136 @@
-//! stub
+//! What a person types, and what they are told.
+
+mod account;
+mod chat;
+mod connect;
+mod report;
+mod serve;
+mod simulate;
+mod talk;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// An open protocol for rooms, messages and one-to-one calls: the reference server and client.
+#[derive(Debug, Parser)]
+#[command(name = "duet", version, about, max_term_width = 100)]
+#[command(
+    after_help = "Try it: `duet serve --dev`, then type what it prints in two more terminals."
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server
+    Serve(serve::Arguments),
+    /// Call someone
+    Call(talk::CallArguments),
+    /// Answer calls
+    Answer(talk::AnswerArguments),
+    /// Send and receive text
+    Chat(chat::Arguments),
+    /// Run a scenario in virtual time
+    Simulate(simulate::Arguments),
+    /// Add an account to a file of accounts
+    Account(account::Arguments),
+    /// Render a report folder's report.html anew, with what has been added to the folder
+    Report(report::Arguments),
+}
+
+/// A failure, as a person is told: what was wrong, and what to do.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    message: String,
+    help: Option<String>,
+    code: u8,
+}
+
+impl Failure {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            help: None,
+            code: 1,
+        }
+    }
+
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    pub(crate) fn usage(mut self) -> Self {
+        self.code = 2;
+        self
+    }
+}
+
+/// Says why a file could not be written; a full disk is said to be one.
+pub(crate) fn cannot_write(path: &std::path::Path, error: &std::io::Error) -> Failure {
+    let failure = Failure::new(format!("cannot write {}: {error}", path.display()));
+    match error.kind() {
+        std::io::ErrorKind::StorageFull => {
+            failure.help("free some space on that disk, or write elsewhere")
+        }
+        std::io::ErrorKind::NotFound => failure.help("make the folder first, or write elsewhere"),
+        _ => failure,
+    }
+}
+
+/// Runs the command line; the exit code is 0 where all went well, 1 where it did not, 2 for wrong arguments.
+pub fn main() -> ExitCode {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("DUET_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+    let result = match Arguments::parse().command {
+        Command::Serve(arguments) => serve::run(&arguments),
+        Command::Call(arguments) => talk::call(&arguments),
+        Command::Answer(arguments) => talk::answer(&arguments),
+        Command::Chat(arguments) => chat::run(&arguments),
+        Command::Simulate(arguments) => simulate::run(&arguments),
+        Command::Account(arguments) => account::run(&arguments),
+        Command::Report(arguments) => report::run(&arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure {
+            message,
+            help,
+            code,
+        }) => {
+            eprintln!("error: {message}");
+            if let Some(help) = help {
+                eprintln!("help: {help}");
+            }
+            ExitCode::from(code)
+        }
+    }
+}
+
+/// A tokio runtime of one thread: the network's.
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(format!("cannot start: {error}")))
+}
+
+/// 256 bits from the system.
+fn seed() -> Result<[u8; 32], Failure> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed)
+        .map_err(|error| Failure::new(format!("the system gives no randomness: {error}")))?;
+    Ok(seed)
+}
+
+/// Prints one JSON object on one line.
+fn print_json(value: &serde_json::Value) {
+    println!("{value}");
+}

@@ -174,18 +174,27 @@ fn millis(at: duet_protocol::time::Instant) -> f64 {
 impl Side {
     /// What `own` saw of what `peer` sent.
     pub fn new(name: &str, own: &Record, peer_name: &str, peer: &Record) -> Self {
-        let shown: BTreeMap<u64, _> =
-            own.footage.shown.iter().map(|shown| (shown.number, shown)).collect();
-        let pictures = peer.captured.iter().filter(|captured| captured.sent).map(|captured| {
-            let shown = shown.get(&captured.number);
-            Picture {
-                number: captured.number,
-                captured_ms: millis(captured.at),
-                delay_ms: shown.map(|shown| shown.at.since(captured.at).as_micros() as f64 / 1_000.0),
-                intact: shown.is_some_and(|shown| shown.intact),
-                psnr_db: shown.and_then(|shown| shown.psnr),
-            }
-        });
+        let shown: BTreeMap<u64, _> = own
+            .footage
+            .shown
+            .iter()
+            .map(|shown| (shown.number, shown))
+            .collect();
+        let pictures = peer
+            .captured
+            .iter()
+            .filter(|captured| captured.sent)
+            .map(|captured| {
+                let shown = shown.get(&captured.number);
+                Picture {
+                    number: captured.number,
+                    captured_ms: millis(captured.at),
+                    delay_ms: shown
+                        .map(|shown| shown.at.since(captured.at).as_micros() as f64 / 1_000.0),
+                    intact: shown.is_some_and(|shown| shown.intact),
+                    psnr_db: shown.and_then(|shown| shown.psnr),
+                }
+            });
         let encode = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
         Self {
             name: name.into(),
@@ -206,15 +215,19 @@ impl Side {
                     shown: encode(&still.shown),
                 })
                 .collect(),
-            recording: own.footage.recording.as_ref().map(|(path, pictures, duration)| {
-                // Only the name: a report says the same wherever it is written.
-                let path = path.file_name().unwrap_or(path.as_os_str());
-                RecordingReport {
-                    path: path.to_string_lossy().into_owned(),
-                    pictures: *pictures,
-                    duration_ms: duration.as_secs_f64() * 1_000.0,
-                }
-            }),
+            recording: own
+                .footage
+                .recording
+                .as_ref()
+                .map(|(path, pictures, duration)| {
+                    // Only the name: a report says the same wherever it is written.
+                    let path = path.file_name().unwrap_or(path.as_os_str());
+                    RecordingReport {
+                        path: path.to_string_lossy().into_owned(),
+                        pictures: *pictures,
+                        duration_ms: duration.as_secs_f64() * 1_000.0,
+                    }
+                }),
             failure: own.footage.failure.clone(),
         }
     }
@@ -237,7 +250,11 @@ pub fn arrows(server: usize, clients: &[(usize, &Tracer)]) -> Vec<Arrow> {
                 if matches!(crossing.name, "ACK" | "PING" | "PONG" | "UNKNOWN") {
                     continue;
                 }
-                let (from, to) = if crossing.sent { (*lane, server) } else { (server, *lane) };
+                let (from, to) = if crossing.sent {
+                    (*lane, server)
+                } else {
+                    (server, *lane)
+                };
                 arrows.push(Arrow {
                     at_ms: crossing.at_us as f64 / 1_000.0,
                     from,
@@ -268,7 +285,12 @@ impl Extras {
             let text = std::fs::read_to_string(folder.join(name)).ok()?;
             serde_json::from_str(&text).ok()
         };
-        let live = ["live-caller.json", "live-callee.json"].into_iter().filter_map(read);
-        Self { live: live.collect(), conformance: read("conformance.json") }
+        let live = ["live-caller.json", "live-callee.json"]
+            .into_iter()
+            .filter_map(read);
+        Self {
+            live: live.collect(),
+            conformance: read("conformance.json"),
+        }
     }
 }

@@ -38,7 +38,9 @@ pub struct GstStudio {
     audio_config: Vec<u8>,
     video_in: Option<VideoReceiver>,
     audio_in: Option<AudioReceiver>,
-    remote_audio: Vec<u8>,
+    /// The other side's parameters, once both its streams are known.
+    remote_video: Option<VideoConfig>,
+    remote_audio: Option<(AudioConfig, Vec<u8>)>,
     recorder: Option<Mp4Recorder>,
     output: Option<PathBuf>,
     compare: bool,
@@ -55,7 +57,9 @@ impl GstStudio {
     /// [`MediaError`]: missing elements, a file that cannot be read.
     pub fn new(format: Format, options: Options) -> Result<Self, MediaError> {
         duet_media::init()?;
-        let VideoConfig { width, height, fps, .. } = format.video;
+        let VideoConfig {
+            width, height, fps, ..
+        } = format.video;
         let source = match &options.input {
             Some(path) => Source::file(path, width, height, fps)?,
             None => Source::pattern(&format.video, format.variant),
@@ -72,7 +76,8 @@ impl GstStudio {
             audio_out,
             video_in: None,
             audio_in: None,
-            remote_audio: Vec::new(),
+            remote_video: None,
+            remote_audio: None,
             recorder: None,
             output: options.output,
             compare: options.compare,
@@ -85,26 +90,36 @@ impl GstStudio {
 
     fn remote(description: &StreamDescription, format: &Format) -> (VideoConfig, AudioConfig) {
         let (payload_type, ssrc) = (description.payload_type, description.ssrc);
-        let video = VideoConfig { payload_type, ssrc, ..format.video.clone() };
-        let audio =
-            AudioConfig { payload_type, ssrc, rate: description.clock_rate, ..format.audio.clone() };
+        let video = VideoConfig {
+            payload_type,
+            ssrc,
+            ..format.video.clone()
+        };
+        let audio = AudioConfig {
+            payload_type,
+            ssrc,
+            rate: description.clock_rate,
+            ..format.audio.clone()
+        };
         (video, audio)
     }
 
     fn try_expect(&mut self, description: &StreamDescription) -> Result<(), MediaError> {
         let (video, audio) = Self::remote(description, &self.format);
         match description.kind {
-            Kind::Video => self.video_in = Some(VideoReceiver::new(&video)?),
+            Kind::Video => {
+                self.video_in = Some(VideoReceiver::new(&video)?);
+                self.remote_video = Some(video);
+            }
             Kind::Audio => {
                 self.audio_in = Some(AudioReceiver::new(&audio, &description.config)?);
-                self.remote_audio.clone_from(&description.config);
+                self.remote_audio = Some((audio, description.config.clone()));
             }
         }
-        let both = self.video_in.is_some() && self.audio_in.is_some();
-        if let Some(path) = self.output.take_if(|_| both) {
-            let (video, audio) = (&self.format.video, &self.format.audio);
-            self.recorder = Some(Mp4Recorder::new(&path, video, audio, &self.remote_audio)?);
-            self.output = Some(path);
+        if let (Some(path), Some(video), Some((audio, config)), None) =
+            (&self.output, &self.remote_video, &self.remote_audio, &self.recorder)
+        {
+            self.recorder = Some(Mp4Recorder::new(path, video, audio, config)?);
         }
         Ok(())
     }
@@ -120,11 +135,20 @@ impl GstStudio {
                 (AUDIO, number, self.audio_out.push(&block)?)
             }
         };
-        self.made.push_back(Made::Packets { stream, number, packets });
+        self.made.push_back(Made::Packets {
+            stream,
+            number,
+            packets,
+        });
         Ok(())
     }
 
-    fn try_play(&mut self, now: Instant, stream: StreamNumber, rtp: &Bytes) -> Result<(), MediaError> {
+    fn try_play(
+        &mut self,
+        now: Instant,
+        stream: StreamNumber,
+        rtp: &Bytes,
+    ) -> Result<(), MediaError> {
         if let Some(recorder) = &mut self.recorder {
             match stream {
                 VIDEO => recorder.video(rtp)?,
@@ -139,7 +163,9 @@ impl GstStudio {
             self.footage.blocks += played as u64;
             return Ok(());
         }
-        let Some(video) = &mut self.video_in else { return Ok(()) };
+        let Some(video) = &mut self.video_in else {
+            return Ok(());
+        };
         let shown = video.push(rtp)?;
         if video.needs_keyframe() {
             if !self.keyframe_asked {
@@ -153,18 +179,32 @@ impl GstStudio {
             let number = self.format.picture_of(picture.rtp_timestamp);
             let (width, height) = (picture.width, picture.height);
             let mut psnr = None;
-            let due = self.footage.stills.last().is_none_or(|last| number >= last.number + STILL_EVERY);
+            let due = self
+                .footage
+                .stills
+                .last()
+                .is_none_or(|last| number >= last.number + STILL_EVERY);
             if self.compare {
                 // The other side has the other look.
-                let captured = pattern::frame(number, width, height, 1 - self.format.variant.min(1));
+                let captured =
+                    pattern::frame(number, width, height, 1 - self.format.variant.min(1));
                 psnr = Some(measure::psnr_y(&captured, &picture.i420, width, height));
                 if due {
                     let captured = still::jpeg(&captured, width, height)?;
                     let shown = still::jpeg(&picture.i420, width, height)?;
-                    self.footage.stills.push(Still { number, captured, shown });
+                    self.footage.stills.push(Still {
+                        number,
+                        captured,
+                        shown,
+                    });
                 }
             }
-            self.footage.shown.push(Shown { number, at: now, intact: picture.intact, psnr });
+            self.footage.shown.push(Shown {
+                number,
+                at: now,
+                intact: picture.intact,
+                psnr,
+            });
         }
         Ok(())
     }
@@ -181,9 +221,17 @@ impl GstStudio {
 
 /// Sees whether a file can be written, before a call depends on it.
 fn probe(path: &Path) -> Result<(), MediaError> {
-    match std::fs::OpenOptions::new().write(true).create(true).truncate(false).open(path) {
+    match std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+    {
         Ok(_) => Ok(()),
-        Err(source) => Err(MediaError::File { path: path.to_owned(), source }),
+        Err(source) => Err(MediaError::File {
+            path: path.to_owned(),
+            source,
+        }),
     }
 }
 

@@ -133,8 +133,14 @@ impl Format {
     pub fn new(variant: u8) -> Self {
         let base = 0x10 * u32::from(variant);
         Self {
-            video: VideoConfig { ssrc: 0x100 + base, ..VideoConfig::default() },
-            audio: AudioConfig { ssrc: 0x101 + base, ..AudioConfig::default() },
+            video: VideoConfig {
+                ssrc: 0x100 + base,
+                ..VideoConfig::default()
+            },
+            audio: AudioConfig {
+                ssrc: 0x101 + base,
+                ..AudioConfig::default()
+            },
             variant,
         }
     }

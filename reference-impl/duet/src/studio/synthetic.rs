@@ -52,7 +52,11 @@ impl Studio for SyntheticStudio {
             Capture::Picture(number) => (VIDEO, number, self.video.push(number)),
             Capture::Block(number) => (AUDIO, number, self.audio.push(number)),
         };
-        self.made.push_back(Made::Packets { stream, number, packets });
+        self.made.push_back(Made::Packets {
+            stream,
+            number,
+            packets,
+        });
     }
 
     fn keyframe(&mut self) {
@@ -64,12 +68,19 @@ impl Studio for SyntheticStudio {
             self.footage.blocks += 1;
             return;
         }
-        let (Ok(header), Some(fu)) = (RtpHeader::parse(&rtp), rtp.get(FU_HEADER)) else { return };
+        let (Ok(header), Some(fu)) = (RtpHeader::parse(&rtp), rtp.get(FU_HEADER)) else {
+            return;
+        };
         let starts = fu & 0x80 != 0;
         self.whole = starts || (self.whole && lost_before == 0);
         if header.marker() && self.whole {
             let number = self.format.picture_of(header.timestamp());
-            self.footage.shown.push(Shown { number, at: now, intact: true, psnr: None });
+            self.footage.shown.push(Shown {
+                number,
+                at: now,
+                intact: true,
+                psnr: None,
+            });
         }
     }
 

@@ -60,7 +60,13 @@ impl Threaded {
                 ready.notify_one();
             }
         });
-        Self { streams, jobs, made, footage, thread: Some(thread) }
+        Self {
+            streams,
+            jobs,
+            made,
+            footage,
+            thread: Some(thread),
+        }
     }
 }
 
@@ -98,7 +104,10 @@ impl Studio for Threaded {
             && thread.join().is_err()
         {
             let failure = Some("the media thread broke down".to_owned());
-            return Footage { failure, ..Footage::default() };
+            return Footage {
+                failure,
+                ..Footage::default()
+            };
         }
         footage.unwrap_or_default()
     }

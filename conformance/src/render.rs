@@ -1,0 +1,166 @@
+//! Frames for people and for traces: decoded by the schemas, the same names everywhere.
+
+use duet_protocol::code::Code;
+use duet_protocol::message;
+use duet_protocol::wire::{
+    Address, FieldSchema, Frame, MessageSchema, Shape, Value, decode_dynamic,
+};
+use serde_json::{Map, json};
+
+/// Fields of a frame, or why they cannot be read.
+pub(crate) fn decode(frame: &Frame) -> Result<(&'static MessageSchema, Fields), String> {
+    let kind = frame.header.kind;
+    let Some(schema) = message::schema(kind) else {
+        return Err(format!("no known message has the number 0x{kind:04x}"));
+    };
+    match decode_dynamic(schema.fields, &frame.body) {
+        Ok(fields) => Ok((schema, fields)),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Names and values, in order.
+pub(crate) type Fields = Vec<(String, Value)>;
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Bytes for people: whole where they are few.
+fn brief(bytes: &[u8]) -> String {
+    match bytes.len() {
+        0 => "empty".to_owned(),
+        1..=16 => hex(bytes),
+        n => format!("{}…({n} bytes)", hex(&bytes[..8])),
+    }
+}
+
+fn address(address: &Address) -> String {
+    match address {
+        Address::User(user) => format!("user:{user}"),
+        Address::Session(session) => format!("session:{session}"),
+        Address::Room(room) => format!("room:{room}"),
+        Address::Service => "service".to_owned(),
+    }
+}
+
+fn bits(names: &[(&str, u8)], value: u64) -> String {
+    let set = names
+        .iter()
+        .filter(|(_, bit)| value & u64::from(*bit) != 0)
+        .map(|(name, _)| name.to_ascii_lowercase());
+    format!("[{}]", set.collect::<Vec<_>>().join(", "))
+}
+
+fn choice(names: &[(&str, u8)], value: u64) -> String {
+    let found = names.iter().find(|(_, number)| u64::from(*number) == value);
+    found.map_or_else(|| value.to_string(), |(name, _)| name.to_ascii_lowercase())
+}
+
+/// A value in one line.
+pub(crate) fn value(shape: &Shape, of: &Value) -> String {
+    match (shape, of) {
+        (Shape::Code, Value::Number(n)) => Code(*n as u16).to_string(),
+        (Shape::User, Value::Number(n)) => format!("{n:016x}"),
+        (Shape::Choice(names), Value::Number(n)) => choice(names, *n),
+        (Shape::Bits(names), Value::Number(n)) => bits(names, *n),
+        (_, Value::Number(n)) => n.to_string(),
+        (_, Value::Bytes(bytes)) => brief(bytes),
+        (_, Value::Text(text)) if text.len() > 40 => {
+            let start: String = text.chars().take(24).collect();
+            format!("{start:?}…({} bytes)", text.len())
+        }
+        (_, Value::Text(text)) => format!("{text:?}"),
+        (_, Value::Address(of)) => address(of),
+        (Shape::List { of, .. }, Value::List(items)) => {
+            let items: Vec<_> = items.iter().map(|item| value(of, item)).collect();
+            format!("[{}]", items.join(", "))
+        }
+        (Shape::Record(shapes), Value::Record(values)) => format!("{{{}}}", fields(shapes, values)),
+        (_, Value::Params(params)) => {
+            let params: Vec<_> = params
+                .iter()
+                .map(|(id, value)| format!("0x{id:04x}: {}", brief(value)))
+                .collect();
+            format!("[{}]", params.join(", "))
+        }
+        (_, other) => format!("{other:?}"),
+    }
+}
+
+fn shape_of<'a>(shapes: &'a [FieldSchema], name: &str) -> &'a Shape {
+    let found = shapes.iter().find(|field| field.name == name);
+    found.map_or(&Shape::Params, |field| &field.shape)
+}
+
+fn fields(shapes: &[FieldSchema], values: &[(String, Value)]) -> String {
+    let fields: Vec<_> = values
+        .iter()
+        .map(|(name, of)| format!("{name}={}", value(shape_of(shapes, name), of)))
+        .collect();
+    fields.join(", ")
+}
+
+/// A frame in one line: `RESULT{request=1, code=delivered}`.
+pub(crate) fn frame(frame: &Frame) -> String {
+    match decode(frame) {
+        Ok((schema, values)) => format!("{}{{{}}}", schema.name, fields(schema.fields, &values)),
+        Err(why) => format!(
+            "{} with a body of {} bytes, {}: {why}",
+            name(frame.header.kind),
+            frame.body.len(),
+            brief(&frame.body),
+        ),
+    }
+}
+
+/// The name of a kind.
+pub(crate) fn name(kind: u16) -> String {
+    match message::schema(kind) {
+        Some(schema) => schema.name.to_owned(),
+        None => format!("kind 0x{kind:04x}"),
+    }
+}
+
+/// A frame as the data of a trace's event.
+pub(crate) fn json(frame: &Frame) -> serde_json::Value {
+    let mut data = Map::new();
+    data.insert("type".to_owned(), name(frame.header.kind).into());
+    data.insert("flags".to_owned(), frame.header.flags.0.into());
+    match decode(frame) {
+        Ok((schema, values)) => {
+            data.insert("fields".to_owned(), json_fields(schema.fields, &values));
+        }
+        Err(why) if message::schema(frame.header.kind).is_some() => {
+            data.insert("error".to_owned(), why.into());
+        }
+        Err(_) => {}
+    }
+    let raw = json!({ "length": frame.body.len(), "data": hex(&frame.body) });
+    data.insert("raw".to_owned(), raw);
+    serde_json::Value::Object(data)
+}
+
+fn json_fields(shapes: &[FieldSchema], values: &[(String, Value)]) -> serde_json::Value {
+    let entries = values
+        .iter()
+        .map(|(name, of)| (name.clone(), json_value(shape_of(shapes, name), of)));
+    serde_json::Value::Object(entries.collect())
+}
+
+fn json_value(shape: &Shape, of: &Value) -> serde_json::Value {
+    match (shape, of) {
+        // I-JSON's numbers end at 2⁵³.
+        (Shape::U64, Value::Number(n)) => n.to_string().into(),
+        (Shape::U8 | Shape::U16 | Shape::U32 | Shape::Within { .. }, Value::Number(n)) => {
+            (*n).into()
+        }
+        (_, Value::Bytes(bytes)) => hex(bytes).into(),
+        (_, Value::Text(text)) => text.clone().into(),
+        (Shape::List { of, .. }, Value::List(items)) => {
+            items.iter().map(|item| json_value(of, item)).collect()
+        }
+        (Shape::Record(shapes), Value::Record(values)) => json_fields(shapes, values),
+        (shape, other) => value(shape, other).into(),
+    }
+}

@@ -1,0 +1,231 @@
+//! `duet chat`: a line typed is a text sent.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use clap::Args;
+use duet_protocol::client::{Client, Event};
+use duet_protocol::code::Code;
+use duet_protocol::id::RequestId;
+use duet_protocol::wire::Address;
+use duet_quic::Pumped;
+use serde_json::json;
+use tokio::sync::mpsc;
+
+use super::connect::{Connected, Connection, PATIENCE};
+use super::{Failure, print_json, runtime};
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  duet chat --to bob --as alice --fingerprint HEX
+  duet chat --room lobby --as alice --ca cert.pem
+  echo hello | duet chat --to bob --as alice --ca cert.pem --json")]
+pub(crate) struct Arguments {
+    /// Send to this user
+    #[arg(
+        long,
+        value_name = "NAME",
+        required_unless_present = "room",
+        conflicts_with = "room"
+    )]
+    to: Option<String>,
+    /// Enter this room, and send to it
+    #[arg(long, value_name = "NAME")]
+    room: Option<String>,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let runtime = runtime()?;
+    // Sockets belong to the runtime that they are opened in.
+    let inside = runtime.enter();
+    let connected = arguments.connection.open()?;
+    drop(inside);
+    let chat = Chat {
+        arguments,
+        connected,
+        to: None,
+        waiting: BTreeMap::new(),
+        asked: None,
+    };
+    runtime.block_on(chat.run())
+}
+
+struct Chat<'a> {
+    arguments: &'a Arguments,
+    connected: Connected,
+    /// Where texts go, once it is known.
+    to: Option<Address>,
+    /// Texts without a result.
+    waiting: BTreeMap<RequestId, String>,
+    /// LOOKUP or JOIN.
+    asked: Option<RequestId>,
+}
+
+impl Chat<'_> {
+    async fn run(mut self) -> Result<(), Failure> {
+        let (lines, mut typed) = mpsc::channel::<String>(64);
+        // Standard input blocks: it has a thread of its own, which ends with the process.
+        std::thread::spawn(move || {
+            for line in std::io::stdin().lines().map_while(Result::ok) {
+                if lines.blocking_send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        let credentials = self.connected.credentials.clone();
+        self.connected
+            .net
+            .command(|core, now| core.login(now, credentials))
+            .map_err(|error| Failure::new(error.to_string()).usage())?;
+        let patience = tokio::time::Instant::now() + PATIENCE;
+        let mut at_end = false;
+        loop {
+            let reading = self.to.is_some() && !at_end;
+            let known = self.to.is_some() || self.asked.is_some();
+            let pumped = self
+                .connected
+                .net
+                .pump_until(async {
+                    tokio::select! {
+                        _ = tokio::signal::ctrl_c() => Interruption::Stop,
+                        line = typed.recv(), if reading => line.map_or(Interruption::End, Interruption::Line),
+                        () = tokio::time::sleep_until(patience), if !known => Interruption::Patience,
+                    }
+                })
+                .await
+                .map_err(|error| Failure::new(format!("the socket failed: {error}")))?;
+            match pumped {
+                Pumped::Moved => {}
+                Pumped::Interrupted(Interruption::Line(line)) => self.send(line)?,
+                Pumped::Interrupted(Interruption::End) => at_end = true,
+                Pumped::Interrupted(Interruption::Stop) => break,
+                Pumped::Interrupted(Interruption::Patience) => {
+                    return Err(self.arguments.connection.no_server(&self.connected));
+                }
+            }
+            while let Some(event) = self.connected.net.driver_mut().poll_event() {
+                self.event(event)?;
+            }
+            if at_end && self.waiting.is_empty() {
+                break;
+            }
+        }
+        self.leave().await
+    }
+
+    async fn leave(mut self) -> Result<(), Failure> {
+        let net = &mut self.connected.net;
+        net.command(Client::logout);
+        let deadline = tokio::time::Instant::now() + Duration::from_millis(1_500);
+        while net.driver().connections() > 0 {
+            match net.pump_until(tokio::time::sleep_until(deadline)).await {
+                Ok(Pumped::Moved) => {}
+                Ok(Pumped::Interrupted(())) | Err(_) => break,
+            }
+        }
+        self.arguments.connection.write_trace(&self.connected)
+    }
+
+    fn send(&mut self, line: String) -> Result<(), Failure> {
+        let Some(to) = self.to else { return Ok(()) };
+        match self
+            .connected
+            .net
+            .command(|core, now| core.text(now, to, &line))
+        {
+            Ok(request) => {
+                self.waiting.insert(request, line);
+            }
+            Err(error) => eprintln!("not sent: {error}"),
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, event: Event) -> Result<(), Failure> {
+        let net = &mut self.connected.net;
+        let answer = match event {
+            Event::LoggedIn { name, .. } => {
+                let asked = match (&self.arguments.to, &self.arguments.room) {
+                    (Some(to), _) => net.command(|core, now| core.lookup(now, to)),
+                    (_, room) => {
+                        let room = room.clone().unwrap_or_default();
+                        net.command(|core, now| core.join(now, &room, b""))
+                    }
+                };
+                self.asked = Some(asked.map_err(|error| Failure::new(error.to_string()))?);
+                self.say("logged_in", &name);
+                return Ok(());
+            }
+            Event::LoggedOut {
+                reason,
+                returning: false,
+            } => {
+                return Err(Failure::new(format!(
+                    "the server ended the session: {}",
+                    reason.code
+                )));
+            }
+            Event::Found { user, name, .. } => {
+                self.to = Some(Address::User(user));
+                self.say("found", &name);
+                return Ok(());
+            }
+            Event::Joined { room, members, .. } => {
+                self.to = Some(Address::Room(room));
+                let names: Vec<_> = members.into_iter().map(|member| member.name).collect();
+                self.say("joined", &names.join(", "));
+                return Ok(());
+            }
+            Event::Member { change, member, .. } => {
+                self.say("member", &format!("{} {change:?}", member.name));
+                return Ok(());
+            }
+            Event::Text { user, text, .. } => {
+                match self.arguments.connection.json {
+                    true => print_json(
+                        &json!({ "event": "text", "from": user.to_string(), "text": text }),
+                    ),
+                    false => println!("<{user}> {text}"),
+                }
+                return Ok(());
+            }
+            Event::Suspended => {
+                self.say("suspended", "the link is lost; trying again");
+                return Ok(());
+            }
+            Event::Resumed => {
+                self.say("resumed", "");
+                return Ok(());
+            }
+            Event::Answer { request, code } => (request, code),
+            _ => return Ok(()),
+        };
+        let (request, code) = answer;
+        if self.asked == Some(request) && code != Code::DELIVERED {
+            let whom = self.arguments.to.as_ref().or(self.arguments.room.as_ref());
+            let whom = whom.cloned().unwrap_or_default();
+            return Err(Failure::new(format!("{whom:?}: {code}"))
+                .help("a user must have an account or be logged in; a room must let you in"));
+        }
+        if let Some(text) = self.waiting.remove(&request) {
+            self.say(&code.to_string(), &text);
+        }
+        Ok(())
+    }
+
+    fn say(&self, event: &str, detail: &str) {
+        match self.arguments.connection.json {
+            true => print_json(&json!({ "event": event, "detail": detail })),
+            false => println!("{event}: {detail}"),
+        }
+    }
+}
+
+enum Interruption {
+    Line(String),
+    End,
+    Stop,
+    Patience,
+}

@@ -1,0 +1,164 @@
+//! `duet simulate`.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use duet_sim::Scenario;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+
+use super::talk::Media;
+use super::{Failure, cannot_write, print_json};
+use crate::report::{Extras, render};
+use crate::simulate::{Outcome, run as run_scenario};
+
+/// A call within which a picture counts as whole and in time.
+const ON_TIME_MS: f64 = 250.0;
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  duet simulate sim/scenarios/first-call.toml
+  duet simulate sim/scenarios/first-call.toml --seed 7 --media synthetic --json
+  duet simulate sim/scenarios/first-call.toml --report target/report")]
+pub(crate) struct Arguments {
+    /// The scenario's file
+    scenario: PathBuf,
+    /// Instead of the scenario's seed
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Real codecs, or packets of their shape
+    #[arg(long, value_enum, default_value = "gstreamer")]
+    media: Media,
+    /// Write report.html, report.json, the traces, the event log and the callee's recording to this folder
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
+    /// Let the call last so long instead, for a quick look
+    #[arg(long, value_name = "SECONDS")]
+    length: Option<u64>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let path = &arguments.scenario;
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Failure::new(format!("cannot read {}: {error}", path.display()))
+            .help("sim/scenarios/ holds some to begin with")
+            .usage()
+    })?;
+    let mut scenario = Scenario::parse(&text, &path.display().to_string())
+        .map_err(|error| Failure::new(error.to_string()).usage())?;
+    if let Some(seconds) = arguments.length {
+        shorten(&mut scenario, seconds);
+    }
+    let seed = arguments.seed.unwrap_or(scenario.seed);
+    if let Some(folder) = &arguments.report {
+        std::fs::create_dir_all(folder).map_err(|error| cannot_write(folder, &error))?;
+    }
+    let recording = arguments
+        .report
+        .as_ref()
+        .map(|folder| folder.join("callee.mp4"));
+    let bar = ProgressBar::new(scenario.duration.as_millis() as u64);
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {msg} {elapsed}") {
+        bar.set_style(style);
+    }
+    let progress = |at: Duration| {
+        bar.set_position(at.as_millis() as u64);
+        bar.set_message(format!("{:.1} s of virtual time", at.as_secs_f64()));
+    };
+    let outcome = run_scenario(
+        &scenario,
+        seed,
+        arguments.media.into(),
+        recording.as_deref(),
+        progress,
+    )
+    .map_err(|error| Failure::new(error.to_string()))?;
+    bar.finish_and_clear();
+    if let Some(folder) = &arguments.report {
+        write(folder, &outcome)?;
+    }
+    tell(arguments, &outcome);
+    match outcome
+        .report
+        .sides
+        .iter()
+        .find_map(|side| side.failure.as_ref())
+    {
+        Some(failure) => Err(Failure::new(failure.clone())),
+        None => Ok(()),
+    }
+}
+
+/// A shorter call in a shorter run.
+fn shorten(scenario: &mut Scenario, seconds: u64) {
+    scenario.duration = Duration::from_secs(seconds + 2);
+    if let Some(call) = scenario
+        .script
+        .get_mut("call")
+        .and_then(toml::Value::as_table_mut)
+    {
+        call.insert("length".into(), format!("{seconds} s").into());
+    }
+}
+
+fn write(folder: &Path, outcome: &Outcome) -> Result<(), Failure> {
+    let put = |name: &str, bytes: &[u8]| {
+        let path = folder.join(name);
+        std::fs::write(&path, bytes).map_err(|error| cannot_write(&path, &error))
+    };
+    let report = serde_json::to_string_pretty(&outcome.report)
+        .map_err(|error| Failure::new(format!("the report: {error}")))?;
+    put("report.json", report.as_bytes())?;
+    put(
+        "report.html",
+        render(&outcome.report, &Extras::load(folder)).as_bytes(),
+    )?;
+    put("events.log", outcome.event_log.as_bytes())?;
+    outcome
+        .traces
+        .iter()
+        .try_for_each(|(name, trace)| put(name, trace))
+}
+
+fn tell(arguments: &Arguments, outcome: &Outcome) {
+    let report = &outcome.report;
+    if arguments.json {
+        let sides = report.sides.iter().map(|side| {
+            json!({
+                "name": side.name,
+                "pictures": side.pictures.len(),
+                "on_time": side.on_time(ON_TIME_MS),
+                "reason": side.reason,
+            })
+        });
+        let sides: Vec<_> = sides.collect();
+        return print_json(&json!({
+            "scenario": report.scenario, "seed": report.seed, "media": report.media,
+            "log_hash": report.log_hash, "sides": sides,
+        }));
+    }
+    println!(
+        "{} (seed {}, {} media): {}",
+        report.scenario, report.seed, report.media, report.description
+    );
+    for side in &report.sides {
+        println!(
+            "  {} saw {:.1} % of {}'s {} pictures whole within {} ms of capture; {} packets repaired; ended: {}",
+            side.name,
+            100.0 * side.on_time(ON_TIME_MS),
+            side.peer,
+            side.pictures.len(),
+            ON_TIME_MS,
+            side.hop.repaired,
+            side.reason.as_deref().unwrap_or("not yet"),
+        );
+    }
+    println!("  event log {}", report.log_hash);
+    if let Some(folder) = &arguments.report {
+        println!("  report in {}", folder.join("report.html").display());
+    }
+}
