@@ -100,7 +100,7 @@ violations! {
     UnexpectedStream => UNEXPECTED_STREAM ["WIRE-009"];
     /// A START for a call that this client neither invited nor accepted
     UnsolicitedStart => UNSOLICITED_START ["CALL-015"];
-    /// A START or an answer with more media than was offered
+    /// A START with more media than was offered
     WiderMedia => WIDER_MEDIA ["CALL-015"];
     /// A request's number that is still in use
     RequestInUse => REQUEST_IN_USE ["SES-017"];
@@ -138,6 +138,8 @@ pub enum UsageError {
     Backlogged,
     /// Too many rooms, streams or requests at once.
     TooMany,
+    /// The stream's number is in use.
+    StreamInUse,
 }
 
 impl fmt::Display for UsageError {
@@ -153,6 +155,7 @@ impl fmt::Display for UsageError {
             Self::WiderMedia => "more media than was offered",
             Self::Backlogged => "too much waits to be acknowledged",
             Self::TooMany => "too many at once",
+            Self::StreamInUse => "the stream's number is in use",
         })
     }
 }

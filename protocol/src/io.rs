@@ -50,6 +50,7 @@ pub enum Purpose {
 impl Purpose {
     /// The ALPN protocol id (RFC 7301).
     pub const fn alpn(self) -> &'static [u8] {
+        //= WIRE-013
         match self {
             Self::Control => b"duet/1",
             Self::Media => b"duet-media/1",

@@ -106,8 +106,6 @@ timers! {
     ATTACH = 3_000 ms;
     /// From the last use of a media connection until it is closed
     MEDIA_IDLE = 30_000 ms;
-    /// Silence after which a media connection counts as dead, where the transport keeps it alive
-    MEDIA_DEAD = 4_500 ms;
     /// How long a packet may wait at the server for its turn towards a subscriber; then it is dropped
     RELAY_QUEUE = 60 ms;
     /// Interval of feedback

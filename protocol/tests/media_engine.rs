@@ -92,6 +92,7 @@ fn varint_examples_of_rfc_9000() {
 }
 
 #[test]
+//= MEDIA-020
 fn media_datagram_header() {
     let mut bytes = Vec::new();
     write_header(FlowId(300), 0xabcd, &mut bytes);
@@ -120,6 +121,7 @@ fn media_datagram_header() {
 }
 
 #[test]
+//= MEDIA-024
 fn feedback_bytes_are_those_of_rfc_8888() {
     let reports = [
         Report::received(3, Duration::from_millis(500)),
@@ -152,6 +154,7 @@ fn feedback_bytes_are_those_of_rfc_8888() {
 }
 
 #[test]
+//= MEDIA-021, MEDIA-023
 fn malformed_control_is_refused() {
     let bad: [&[u8]; 9] = [
         &[],
@@ -648,6 +651,7 @@ fn drain(hop: &mut Hop) -> Vec<Bytes> {
 }
 
 #[test]
+//= MEDIA-026, MEDIA-027
 fn demand_starts_and_stops_a_flow() {
     let mut now = at_ms(0);
     let mut server = Hop::new(now, HopConfig::default());
@@ -741,6 +745,7 @@ fn hostile_demand_makes_one_event_a_flow() {
 }
 
 #[test]
+//= MEDIA-028
 fn keyframe_requests_are_rate_limited_on_both_sides() {
     let config = HopConfig {
         demand_needed: false,
@@ -798,6 +803,7 @@ fn media(flow: FlowId, hop_seq: u16, len: usize) -> Bytes {
 }
 
 #[test]
+//= MEDIA-025
 fn a_gap_is_reported_at_once_and_not_more_often_than_each_5_ms() {
     let mut hop = Hop::new(at_ms(0), HopConfig::default());
     hop.open_in(at_ms(0), VIDEO, 0);
@@ -875,6 +881,7 @@ fn large_feedback_is_split_by_flow() {
 }
 
 #[test]
+//= MEDIA-031
 fn a_flow_over_its_rate_is_cut() {
     let mut hop = Hop::new(at_ms(0), HopConfig::default());
     hop.open_in(at_ms(0), VIDEO, 500_000);
@@ -923,6 +930,7 @@ fn sending(rate: u64) -> Hop {
 
 /// A receiver that says of everything, again and again, that it is missing: repairs stay within the flow's bit rate.
 #[test]
+//= MEDIA-030
 fn a_lying_receiver_gets_no_flood() {
     let mut hop = sending(100_000_000);
     hop.set_rtt(MS); // so near that the breaker takes all this for fair
@@ -1011,6 +1019,7 @@ fn a_loss_that_cannot_be_made_up_in_time_is_given_up() {
 
 /// The repair is lost as well: its own number shows that, and it is repaired in turn, but not before a round trip.
 #[test]
+//= MEDIA-029
 fn a_lost_repair_is_repaired() {
     let mut hop = sending(10_000_000);
     for _ in 0..2 {
@@ -1122,6 +1131,7 @@ fn pacer_drops_what_comes_too_late_and_the_oldest_of_too_many() {
 
 /// Four times the rate comes in: what leaves is never older than 60 ms, and the rest is counted.
 #[test]
+//= MEDIA-032
 fn a_bounded_queue_drops_the_oldest() {
     let controller = FixedRate::factory(200_000); // paced at 400 kb/s
     let max_queue = Some(60 * MS);
@@ -1247,6 +1257,7 @@ fn breaker_holds_at_five_percent() {
 }
 
 #[test]
+//= MEDIA-033
 fn breaker_trips_on_congestion() {
     // TCP at 20 % and 60 ms: 365 kb/s; ten times that is less than 5 Mb/s and more than 3.
     assert_eq!(
@@ -1368,6 +1379,7 @@ fn playout_delay_is_constant() {
 }
 
 #[test]
+//= MEDIA-034
 fn playout_skips_what_is_missing_and_refuses_what_is_late() {
     let mut playout = Playout::new(1_000, 50 * MS);
     for i in [0_u16, 1, 4] {

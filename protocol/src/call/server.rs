@@ -477,6 +477,7 @@ impl Call {
             media: self.media,
             ring_for_ms: Within::clamp(self.ring_for.as_millis() as u32),
             name: Text::cut(&self.caller_name),
+            //= CALL-027
             end_to_end: Opaque::new(&self.invite_block).unwrap_or_default(),
             params: Params::NONE,
         };
@@ -515,10 +516,17 @@ impl Call {
             Verb::Invite { .. } => {}
             Verb::Ringing { end_to_end } => {
                 let scope = Scope::Call(self.id);
-                cx.out
-                    .send(self.me(), Owner::Relay(session), Letter::Ticket { scope });
+                cx.out.send(
+                    self.me(),
+                    Owner::Relay(session),
+                    Letter::Ticket {
+                        scope,
+                        request: None,
+                    },
+                );
                 if !self.ringing_told {
                     self.ringing_told = true;
+                    //= CALL-027
                     let end_to_end = Opaque::new(&end_to_end).unwrap_or_default();
                     let ringing = Ringing {
                         call: self.id,
@@ -529,7 +537,10 @@ impl Call {
                     cx.out.send(
                         self.me(),
                         Owner::Relay(self.caller),
-                        Letter::Ticket { scope },
+                        Letter::Ticket {
+                            scope,
+                            request: None,
+                        },
                     );
                 }
             }
@@ -596,9 +607,15 @@ impl Call {
                 ticket: who.ticket,
                 media,
                 peer,
+                //= CALL-027
                 end_to_end: Opaque::new(block).unwrap_or_default(),
                 params: Params::NONE,
             };
+            cx.out.send(
+                self.me(),
+                Owner::Session(who.session),
+                Letter::CallRoom { room },
+            );
             cx.out.frame(self.me(), who.session, start.encode());
         }
         let open = Letter::OpenForCall {

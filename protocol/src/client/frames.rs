@@ -23,6 +23,7 @@ use crate::room::client::{MemberInfo, View, Wish};
 use crate::session::Heartbeat;
 use crate::session::Sequence;
 use crate::session::client::{Happening, Link, Phase, Session, verdict};
+use crate::session::door::VERSION;
 use crate::table::Verdict;
 use crate::wire::{Frame, Framer, Opaque, Params, Sender, Text, reserved_frame};
 
@@ -71,18 +72,32 @@ impl Client {
 
     /// The media connection's first stream said something.
     fn attached(&mut self) {
-        let MediaLink::Opening { conn, framer, .. } = &mut self.media.link else {
-            return;
-        };
-        let conn = *conn;
-        let Ok(Some(frame)) = framer.next_frame() else {
-            return;
-        };
-        if let Ok(Some(Message::Media(media::Message::Attached(_)))) = admit(&frame, Sender::Server)
-        {
-            self.media.link = MediaLink::Up { conn };
-            self.media.hop.reconnected(self.now);
-            self.events.push_back(Event::MediaLink { up: true });
+        loop {
+            let MediaLink::Opening { conn, framer, .. } = &mut self.media.link else {
+                return;
+            };
+            let conn = *conn;
+            let read = match framer.next_frame() {
+                Ok(Some(frame)) => admit(&frame, Sender::Server).map(|message| {
+                    matches!(message, Some(Message::Media(media::Message::Attached(_))))
+                }),
+                Ok(None) => return,
+                Err(error) => Err(error.into()),
+            };
+            match read {
+                Ok(true) => {
+                    self.media.link = MediaLink::Up { conn };
+                    self.media.hop.reconnected(self.now);
+                    self.events.push_back(Event::MediaLink { up: true });
+                }
+                // A frame to skip, before ATTACHED.
+                Ok(false) => {}
+                Err(violation) => {
+                    let code = violation.code();
+                    self.outputs.push_back(Output::Close { conn, code });
+                    self.media.lost(self.now);
+                }
+            }
         }
     }
 
@@ -139,6 +154,9 @@ impl Client {
     ) -> Result<(), Violation> {
         match message {
             session::Message::Welcome(welcome) => {
+                if welcome.version != VERSION {
+                    return Err(Violation::UnsupportedVersion);
+                }
                 let millis = |n: u32| core::time::Duration::from_millis(n.into());
                 if let Link::Up(up) = &mut self.link {
                     let (interval, dead) =
@@ -171,6 +189,7 @@ impl Client {
                 };
                 session.sequence.acknowledge(resumed.received)?;
                 session.resume_token = resumed.resume_token;
+                //= SES-024
                 let again: Vec<Bytes> = session.sequence.unacknowledged().cloned().collect();
                 for frame in again {
                     self.write(conn, frame);
@@ -345,11 +364,10 @@ impl Client {
             }
             room::Message::Left(left) => {
                 let (room, code) = (left.room, left.code);
-                let for_call = self
-                    .rooms
-                    .remove(&room)
-                    .is_some_and(|view| view.wish.for_call);
-                if !for_call {
+                let Some(view) = self.rooms.remove(&room) else {
+                    return Ok(());
+                };
+                if !view.wish.for_call {
                     self.events.push_back(Event::Left { room, code });
                 } else if let Some(call) = self.call_of_room(room).map(|call| call.id) {
                     // END comes before; this is the safety net where it did not.
@@ -438,7 +456,9 @@ impl Client {
                 });
             }
             call::Message::Ringing(ringing) => {
-                if self.calls.contains_key(&ringing.call) {
+                let phase = self.calls.get(&ringing.call).map(|call| call.phase);
+                let verdict = phase.map(|phase| call_verdict(phase, CallHappening::PeerRinging).0);
+                if let Some(Verdict::Go(_)) = verdict {
                     self.events.push_back(Event::Ringing { call: ringing.call });
                 }
             }
@@ -465,6 +485,19 @@ impl Client {
 
     fn start(&mut self, start: &call::Start<'_>) -> Result<(), Violation> {
         //= CALL-015
+        if self.given_up.contains(&start.call) {
+            // The answer crossed the hang-up: the other side has to be told again.
+            let (call, code) = (start.call, Code::HANGUP);
+            self.send(
+                call::End {
+                    call,
+                    code,
+                    params: Params::NONE,
+                }
+                .encode(),
+            );
+            return Ok(());
+        }
         let call = self
             .calls
             .get_mut(&start.call)
@@ -487,7 +520,7 @@ impl Client {
                 room: RoomId::NONE,
             });
             if self.media.conn().is_none() {
-                self.media.lost(self.now.before(limits::MEDIA_IDLE));
+                self.media.wanted(self.now);
             }
         }
         let wish = Wish {
@@ -522,6 +555,7 @@ impl Client {
                 let request = granted.request;
                 if let Some(Asked::Publish(description)) = self.requests.remove(&request) {
                     self.media.publish(self.now, &description, granted.flow);
+                    self.media.wanted(self.now);
                     self.events.push_back(Event::Answer {
                         request,
                         code: Code::DELIVERED,
@@ -534,6 +568,7 @@ impl Client {
                 {
                     self.media
                         .subscribe(self.now, session, &description, granted.flow);
+                    self.media.wanted(self.now);
                     self.events.push_back(Event::Answer {
                         request,
                         code: Code::DELIVERED,
@@ -549,6 +584,7 @@ impl Client {
                 }
             }
             media::Message::MediaTicket(ticket) => {
+                self.requests.remove(&ticket.request);
                 let scope = Scope {
                     call: ticket.call,
                     room: ticket.room,

@@ -99,6 +99,13 @@ impl MediaSide {
         };
     }
 
+    /// Something needs the connection: if it was closed for being idle, another ticket is asked for.
+    pub(crate) fn wanted(&mut self, now: Instant) {
+        if let (MediaLink::None, true) = (&self.link, self.is_needed()) {
+            self.link = MediaLink::Lost { ask_at: now };
+        }
+    }
+
     /// Nothing of the room or call is left.
     pub(crate) fn clear(&mut self) {
         self.scope = None;

@@ -93,6 +93,9 @@ impl core::fmt::Debug for Credentials {
     }
 }
 
+/// Given-up calls that are remembered.
+const GIVEN_UP: usize = 16;
+
 /// What a request that waits for its answer was.
 #[derive(Clone, Debug)]
 enum Asked {
@@ -122,6 +125,8 @@ pub struct Client {
     streams: BTreeMap<(SessionId, StreamNumber), StreamDescription>,
     /// One; two for as long as a call that crosses another has not been refused yet.
     calls: BTreeMap<CallId, Call>,
+    /// Calls that this side gave up a moment ago: an answer to them may still be on its way.
+    given_up: VecDeque<CallId>,
     media: MediaSide,
     outputs: VecDeque<Output<Event>>,
     events: VecDeque<Event>,
@@ -145,6 +150,7 @@ impl Client {
             rooms: BTreeMap::new(),
             streams: BTreeMap::new(),
             calls: BTreeMap::new(),
+            given_up: VecDeque::new(),
             media,
             outputs: VecDeque::new(),
             events: VecDeque::new(),
@@ -235,10 +241,11 @@ impl Client {
 
     /// Leaves a room.
     pub fn leave(&mut self, now: Instant, room: RoomId) -> Result<RequestId, UsageError> {
-        if self.rooms.remove(&room).is_none() {
+        if !self.rooms.contains_key(&room) {
             return Err(UsageError::NotInRoom);
         }
         let request = self.request(now, Asked::Plain, 64)?;
+        self.rooms.remove(&room);
         self.send(
             Leave {
                 request,
@@ -380,6 +387,10 @@ impl Client {
         };
         self.send(frame);
         self.end_call(call, EndReason::new(code, Initiator::Local), None);
+        if self.given_up.len() >= GIVEN_UP {
+            self.given_up.pop_front();
+        }
+        self.given_up.push_back(call);
         self.settle();
         Ok(())
     }
@@ -393,6 +404,9 @@ impl Client {
     ) -> Result<RequestId, UsageError> {
         if !self.rooms.contains_key(&room) {
             return Err(UsageError::NotInRoom);
+        }
+        if self.media.flow_of(description.stream).is_some() {
+            return Err(UsageError::StreamInUse);
         }
         self.ready(now, 512)?;
         let request = self.ask_to_publish(room, description);
@@ -425,6 +439,7 @@ impl Client {
         stream: StreamNumber,
         rtp: Bytes,
     ) -> Result<bool, UsageError> {
+        //= MEDIA-022
         if rtp.len() > limits::MAX_RTP {
             return Err(UsageError::TooLarge);
         }
@@ -745,7 +760,11 @@ impl Client {
         }
         if self.media.conn() == Some(conn) {
             let was_up = self.media.is_up();
-            self.media.lost(self.now);
+            match cause {
+                // Nothing used it; a ticket is asked for once something does.
+                Cause::Peer(Code::IDLE) => self.media.link = MediaLink::None,
+                _ => self.media.lost(self.now),
+            }
             if was_up {
                 self.events.push_back(Event::MediaLink { up: false });
             }
@@ -847,7 +866,11 @@ impl Core for Client {
                 bytes,
                 fin,
             } => self.stream(conn, id, bytes, fin),
-            Input::Reset { conn, .. } => self.closed(conn, &Cause::Failed(String::new())),
+            Input::Reset { conn, .. } => {
+                let code = Code::STREAM_ENDED;
+                self.outputs.push_back(Output::Close { conn, code });
+                self.closed(conn, &Cause::Failed(String::new()));
+            }
             Input::Datagram { conn, bytes, at } => {
                 if matches!(self.media.link, MediaLink::Up { conn: own } if own == conn) {
                     self.media.datagram(self.now, at, &bytes, &mut self.events);

@@ -99,6 +99,7 @@ impl<'a> Block<'a> {
     }
 
     fn read(input: &'a [u8]) -> Parsed<'a, Self> {
+        //= MEDIA-024
         let (rest, (flow, begin_seq, count)) = (be_u32, be_u16, be_u16).parse_complete(input)?;
         let bytes = u32::from(count).saturating_mul(2);
         let (rest, reports) = take(bytes).parse_complete(rest)?;

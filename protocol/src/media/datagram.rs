@@ -72,6 +72,7 @@ pub enum Datagram<'a> {
 impl<'a> Datagram<'a> {
     /// Reads a whole datagram. `TooLong`: over 1,120 bytes; `BadValue`: a flow over 2³²−1.
     pub fn read(datagram: &'a [u8]) -> Result<Self, DecodeError> {
+        //= MEDIA-021
         if datagram.len() > MAX_DATAGRAM {
             return Err(DecodeError::TooLong);
         }
@@ -84,6 +85,7 @@ impl<'a> Datagram<'a> {
     }
 
     fn parse(input: &'a [u8]) -> Parsed<'a, Self> {
+        //= MEDIA-020
         let (rest, flow) = read_varint(input)?;
         let Ok(flow) = u32::try_from(flow).map(FlowId) else {
             return Err(nom::Err::Error(DecodeError::BadValue));

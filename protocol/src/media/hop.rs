@@ -208,6 +208,7 @@ impl Hop {
             return false;
         };
         let fits = !payload.is_empty() && payload.len() <= MAX_DATAGRAM - MAX_HEADER;
+        //= MEDIA-026, MEDIA-033
         if tripped || !out.demanded || !fits {
             out.flow.stats.refused = out.flow.stats.refused.saturating_add(1);
             return false;
@@ -221,6 +222,7 @@ impl Hop {
         let expires = now.after(
             self.config
                 .max_queue
+                //= MEDIA-032
                 .map_or(useful, |most| most.min(useful)),
         );
         self.push(Queued {
@@ -236,6 +238,7 @@ impl Hop {
     /// Asks the sender of an incoming flow for a keyframe. False, and nothing sent: one was asked for less than a round
     /// trip and 100 ms ago, so that the answer is still on its way, or the flow is not open.
     pub fn request_keyframe(&mut self, now: Instant, flow: FlowId) -> bool {
+        //= MEDIA-028
         let interval = self.rtt.saturating_add(KEYFRAME);
         let asks = self
             .incoming
@@ -321,6 +324,7 @@ impl Hop {
                 }
                 self.unknown = self.unknown.saturating_add(1);
             }
+            //= MEDIA-023
             Control::Unknown { .. } => self.unknown = self.unknown.saturating_add(1),
         }
         Received::Nothing
@@ -526,6 +530,7 @@ impl Hop {
     }
 
     fn report_due(&mut self, now: Instant, urgent: bool) {
+        //= MEDIA-025
         let soon = now.after(MIN_FEEDBACK);
         let due = match self.reported {
             Some(last) if urgent => now.max(last.after(MIN_FEEDBACK)),
@@ -558,6 +563,7 @@ impl Hop {
     }
 
     fn emit_demands(&mut self, now: Instant) {
+        //= MEDIA-027
         let mut entries = Vec::new();
         for (flow, incoming) in &mut self.incoming {
             if let Some(wish) = incoming.tell() {

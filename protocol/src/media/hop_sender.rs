@@ -123,6 +123,7 @@ impl OutFlow {
 
     /// Notes a transmission and gives its `hop_seq`; `first_sent` makes it a repair.
     pub fn record(&mut self, now: Instant, payload: Bytes, first_sent: Option<Instant>) -> u16 {
+        //= MEDIA-029
         let bytes = payload.len();
         let hop_seq = self.next as u16;
         self.next = self.next.saturating_add(1);
@@ -254,6 +255,7 @@ impl OutFlow {
             };
             let half = rtt.checked_div(2).unwrap_or_default();
             let in_time = now.after(half) < sent.first.after(self.useful);
+            //= MEDIA-030
             let affordable = in_time
                 && self
                     .budget

@@ -93,6 +93,7 @@ impl InFlow {
             Noted::Next | Noted::Filled => self.owed = self.owed.max(1),
         }
         self.unreported = self.unreported.saturating_add(1);
+        //= MEDIA-031
         let within = self
             .police
             .as_mut()

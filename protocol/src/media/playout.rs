@@ -187,6 +187,7 @@ impl Playout {
             return Inserted::Suspect;
         }
         self.suspect = None;
+        //= MEDIA-034
         if let Some(passed) = stream.next.filter(|next| sequence < *next) {
             let back = passed.saturating_sub(sequence).saturating_sub(1);
             let bit = u32::try_from(back)

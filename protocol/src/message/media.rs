@@ -126,8 +126,10 @@ messages! {
         /// The stream
         stream: StreamNumber,
     }
-    /// Admits one media connection; after JOINED, after INVITE and RINGING, and on request
+    /// Admits one media connection; after JOINED, after RINGING to both sides, and on request
     0x0708 MEDIA_TICKET MediaTicket ["MEDIA-008"] Server (SEQUENCED) {
+        /// The request that it answers; 0 where it was not asked for
+        request: RequestId,
         /// The call that it is for; all zero for a room
         call: CallId,
         /// The room that it is for; all zero for a call

@@ -13,7 +13,7 @@ use crate::limits;
 use crate::message::Wire;
 use crate::message::media::{Codec, Description, Kind, State, Stream};
 use crate::message::room::{Change, Delta, Joined, Member, Presence};
-use crate::server::envelope::{Admission, Letter, Outbox, Owner, Scope};
+use crate::server::envelope::{Admission, Letter, Outbox, Owner, Scope, StreamKey};
 use crate::service::{Decision, DecisionId, Question};
 use crate::wire::{List, Opaque, Params, Text};
 
@@ -160,6 +160,13 @@ impl Room {
         Owner::Room(self.id)
     }
 
+    fn key(&self, stream: StreamNumber) -> StreamKey {
+        StreamKey {
+            room: self.id,
+            stream,
+        }
+    }
+
     pub(crate) fn receive(&mut self, letter: Letter, out: &mut Outbox) {
         match letter {
             Letter::Enter(entry) => self.enter(entry, out),
@@ -226,7 +233,10 @@ impl Room {
                     out.send(
                         self.me(),
                         Owner::Relay(session),
-                        Letter::CloseOut { publisher, stream },
+                        Letter::CloseOut {
+                            publisher,
+                            stream: self.key(stream),
+                        },
                     );
                     Code::DELIVERED
                 } else {
@@ -263,7 +273,7 @@ impl Room {
             Some(code) => out.outcome(self.me(), entry.session, entry.request, code),
             None => {
                 //= ROOM-007
-                let room = Some(self.id);
+                let room = self.id;
                 let question = Question::Join {
                     user: entry.user,
                     room,
@@ -334,12 +344,19 @@ impl Room {
             Some((call, _)) => out.send(self.me(), Owner::Call(*call), Letter::PartyIn { session }),
             None => {
                 let scope = Scope::Room(self.id);
-                out.send(self.me(), Owner::Relay(session), Letter::Ticket { scope });
+                out.send(
+                    self.me(),
+                    Owner::Relay(session),
+                    Letter::Ticket {
+                        scope,
+                        request: None,
+                    },
+                );
             }
         }
     }
 
-    /// Tells everyone but the member itself of a change to it.
+    /// Numbers a change to a member and tells everyone of it, but the one that thereby enters or leaves.
     fn delta(&mut self, session: SessionId, change: Change, code: Code, out: &mut Outbox) {
         //= ROOM-005
         self.number = self.number.saturating_add(1);
@@ -359,6 +376,9 @@ impl Room {
         }
         .encode();
         self.tell_others(session, &frame, out);
+        if matches!(change, Change::Suspend | Change::Resume | Change::Update) {
+            out.frame(self.me(), session, frame);
+        }
     }
 
     fn tell_others(&self, except: SessionId, frame: &Bytes, out: &mut Outbox) {
@@ -432,7 +452,10 @@ impl Room {
                 out.send(
                     me,
                     Owner::Relay(session),
-                    Letter::CloseOut { publisher, stream },
+                    Letter::CloseOut {
+                        publisher,
+                        stream: self.key(stream),
+                    },
                 );
             } else {
                 self.subscriptions.insert((subscriber, publisher, stream));
@@ -531,7 +554,7 @@ impl Room {
         }
         let letter = Letter::OpenIn {
             request,
-            stream,
+            stream: self.key(stream),
             audio: publication.kind == Kind::Audio,
             useful_ms: publication.useful_ms,
             max_bitrate: publication.max_bitrate,
@@ -561,13 +584,22 @@ impl Room {
                 out.send(
                     me,
                     Owner::Relay(subscriber),
-                    Letter::CloseOut { publisher, stream },
+                    Letter::CloseOut {
+                        publisher,
+                        stream: self.key(stream),
+                    },
                 );
             } else {
                 self.subscriptions.insert((subscriber, publisher, number));
             }
         }
-        out.send(me, Owner::Relay(session), Letter::CloseIn { stream });
+        out.send(
+            me,
+            Owner::Relay(session),
+            Letter::CloseIn {
+                stream: self.key(stream),
+            },
+        );
         true
     }
 
@@ -600,7 +632,7 @@ impl Room {
         let letter = Letter::OpenOut {
             request,
             publisher,
-            stream,
+            stream: self.key(stream),
         };
         out.send(self.me(), Owner::Relay(session), letter);
         Ok(())

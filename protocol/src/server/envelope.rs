@@ -93,6 +93,9 @@ pub(crate) enum Letter {
     CallOpen {
         call: CallId,
     },
+    CallRoom {
+        room: RoomId,
+    },
     CallOver {
         call: CallId,
     },
@@ -214,29 +217,30 @@ pub(crate) enum Letter {
     // To the media side of a session.
     Ticket {
         scope: Scope,
+        request: Option<RequestId>,
     },
     OpenIn {
         request: RequestId,
-        stream: StreamNumber,
+        stream: StreamKey,
         audio: bool,
         useful_ms: u16,
         max_bitrate: u32,
     },
     CloseIn {
-        stream: StreamNumber,
+        stream: StreamKey,
     },
     OpenOut {
         request: RequestId,
         publisher: SessionId,
-        stream: StreamNumber,
+        stream: StreamKey,
     },
     CloseOut {
         publisher: SessionId,
-        stream: StreamNumber,
+        stream: StreamKey,
     },
     /// From the subscriber's media side to the publisher's: forward this stream to that flow.
     Forward {
-        stream: StreamNumber,
+        stream: StreamKey,
         to: SessionId,
         flow: FlowId,
         request: RequestId,
@@ -254,10 +258,17 @@ pub(crate) enum Letter {
         request: RequestId,
     },
     StopForward {
-        stream: StreamNumber,
+        stream: StreamKey,
         to: SessionId,
     },
     SessionOver,
+}
+
+/// A stream of a session: numbers are the publisher's, and may be the same in two rooms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct StreamKey {
+    pub(crate) room: RoomId,
+    pub(crate) stream: StreamNumber,
 }
 
 /// Who may enter a call's room: with this ticket, as this session, to publish this media.

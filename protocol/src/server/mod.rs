@@ -475,6 +475,7 @@ impl Server {
             .users
             .get(&user)
             .map_or(0, |user| user.sessions().len());
+        //= SES-022
         if known >= limits::MAX_SESSIONS {
             return self.dismiss(conn, Code::ALREADY_LOGGED_IN, Retry::Never, Duration::ZERO);
         }
@@ -525,10 +526,11 @@ impl Server {
 
     fn resume(&mut self, conn: ConnId, id: SessionId, token: &[u8; 32], received: u64) {
         //= SES-007
+        let used = hash(token);
         let good = self
             .sessions
             .get(&id)
-            .is_some_and(|session| session.token_hash == hash(token));
+            .is_some_and(|session| session.knows(&used));
         if !good {
             // The client may log in afresh, on a new connection.
             return self.dismiss(conn, Code::RESUME_REFUSED, Retry::Now, Duration::ZERO);
@@ -541,7 +543,7 @@ impl Server {
             return self.breach(conn, violation);
         }
         let resume_token = self.random.token();
-        session.token_hash = hash(&resume_token);
+        session.rotate(used, hash(&resume_token));
         let received = session.received();
         let Some(Conn::Door(door)) = self.conns.insert(conn, Conn::Session(id)) else {
             return;
@@ -670,6 +672,7 @@ impl Server {
         else {
             return self.close(conn, Code::BAD_TICKET);
         };
+        //= MEDIA-019
         let replaced = relay.attach(conn, now, &mut self.outbox);
         self.conns.insert(conn, Conn::Media(session));
         self.timers.set(timers::Key::Conn(conn), None);
@@ -705,7 +708,12 @@ impl Server {
             .set(timers::Key::Owner(Owner::Relay(session)), at);
         match conn {
             Some(conn) if idle => {
-                self.lose_media(session);
+                // Nobody misses it: no call waits for its return.
+                if let Some(relay) = self.relays.get_mut(&session) {
+                    relay.conn = None;
+                }
+                self.timers
+                    .set(timers::Key::Owner(Owner::Relay(session)), None);
                 self.close(conn, Code::IDLE);
             }
             Some(_) => self.ready.push_back(session),
@@ -786,8 +794,10 @@ impl Server {
                 }
                 timers::Key::Conn(conn) => match self.conns.get(&conn) {
                     Some(Conn::Door(_)) => {
+                        //= SES-021
                         self.dismiss(conn, Code::LOGIN_TIMEOUT, Retry::Now, Duration::ZERO);
                     }
+                    //= MEDIA-018
                     Some(Conn::MediaDoor { .. }) => self.close(conn, Code::ATTACH_TIMEOUT),
                     _ => {}
                 },

@@ -10,7 +10,7 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use crate::code::Code;
-use crate::id::{FlowId, RequestId, SessionId, StreamNumber};
+use crate::id::{FlowId, RequestId, SessionId};
 use crate::io::{ConnId, Deadline, Timer};
 use crate::limits;
 use crate::media::{Hop, HopConfig, Received};
@@ -19,7 +19,7 @@ use crate::message::media::{Published, Subscribed};
 use crate::time::{Instant, earlier};
 use crate::wire::Params;
 
-use super::envelope::{Letter, Outbox, Owner};
+use super::envelope::{Letter, Outbox, Owner, StreamKey};
 
 /// A stream that the session publishes.
 #[derive(Debug)]
@@ -36,9 +36,9 @@ pub(crate) struct Relay {
     session: SessionId,
     pub(crate) conn: Option<ConnId>,
     pub(crate) hop: Hop,
-    streams: BTreeMap<StreamNumber, Incoming>,
-    flows_in: BTreeMap<FlowId, StreamNumber>,
-    flows_out: BTreeMap<FlowId, (SessionId, StreamNumber)>,
+    streams: BTreeMap<StreamKey, Incoming>,
+    flows_in: BTreeMap<FlowId, StreamKey>,
+    flows_out: BTreeMap<FlowId, (SessionId, StreamKey)>,
     next_flow: u32,
     used: Instant,
 }
@@ -53,7 +53,7 @@ pub(crate) enum Packet {
     /// Ask this publisher for a keyframe.
     Keyframe {
         publisher: SessionId,
-        stream: StreamNumber,
+        stream: StreamKey,
     },
     /// Nothing.
     Nothing,
@@ -278,6 +278,7 @@ impl Relay {
                     .get(&flow)
                     .and_then(|stream| self.streams.get(stream));
                 match incoming {
+                    //= MEDIA-036
                     Some(incoming) => Packet::Forward {
                         to: incoming.to.clone(),
                         payload,
@@ -297,7 +298,7 @@ impl Relay {
     }
 
     /// Passes a subscriber's wish for a keyframe on to the publisher, whose side this is.
-    pub(crate) fn request_keyframe(&mut self, stream: StreamNumber, now: Instant) {
+    pub(crate) fn request_keyframe(&mut self, stream: StreamKey, now: Instant) {
         if let Some(incoming) = self.streams.get(&stream) {
             self.hop.request_keyframe(now, incoming.flow);
         }

@@ -113,6 +113,27 @@ impl Server {
             Letter::Forward { flow, request, .. } => {
                 out.send(to, from, Letter::NotForwarding { flow, request });
             }
+            // The session ended while it was being let in, or called.
+            Letter::Entered { room } => {
+                if let Owner::Session(session) = to {
+                    let (request, code) = (None, Code::SESSION_ENDED);
+                    out.send(
+                        to,
+                        Owner::Room(room),
+                        Letter::Leave {
+                            session,
+                            request,
+                            code,
+                        },
+                    );
+                }
+            }
+            Letter::CallOpen { call } | Letter::Invited { call, .. } => {
+                if let Owner::Session(session) = to {
+                    let code = Code::SESSION_ENDED;
+                    out.send(to, Owner::Call(call), Letter::PartyOut { session, code });
+                }
+            }
             Letter::Reserved { user } => {
                 if let Owner::Call(call) = to {
                     out.send(to, Owner::User(user), Letter::Release { call });
@@ -221,9 +242,16 @@ impl Server {
     }
 
     fn deliver_to_relay(&mut self, from: Owner, id: crate::id::SessionId, letter: Letter) {
-        if let Letter::Ticket { scope } = letter {
-            let ticket = self.tickets.issue(id, scope, self.now, &mut self.random);
-            return self.outbox.frame(Owner::Relay(id), id, ticket.encode());
+        if let Letter::Ticket { scope, request } = letter {
+            let (now, random) = (self.now, &mut self.random);
+            let frame = self.tickets.issue(id, scope, request, now, random).encode();
+            let to = Owner::Session(id);
+            return match request {
+                Some(request) => self
+                    .outbox
+                    .send(from, to, Letter::Answer { request, frame }),
+                None => self.outbox.send(from, to, Letter::Send { frame }),
+            };
         }
         if let Letter::SessionOver = letter {
             self.tickets.forget(id);

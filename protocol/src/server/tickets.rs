@@ -2,7 +2,7 @@
 
 use alloc::collections::{BTreeMap, VecDeque};
 
-use crate::id::{CallId, RoomId, SessionId};
+use crate::id::{CallId, RequestId, RoomId, SessionId};
 use crate::limits;
 use crate::message::media::MediaTicket;
 use crate::seed::Random;
@@ -25,6 +25,7 @@ impl Tickets {
         &mut self,
         session: SessionId,
         scope: Scope,
+        request: Option<RequestId>,
         now: Instant,
         random: &mut Random,
     ) -> MediaTicket<'static> {
@@ -45,6 +46,7 @@ impl Tickets {
         let expires_in_ms = limits::TICKET.as_millis() as u32;
         let endpoint = Text::default();
         MediaTicket {
+            request: request.unwrap_or(RequestId(0)),
             call,
             room,
             token,

@@ -44,8 +44,8 @@ pub enum Question {
     Join {
         /// Who.
         user: UserId,
-        /// Which room; `None` where it would be created.
-        room: Option<RoomId>,
+        /// Which room.
+        room: RoomId,
         /// The room's name; empty where it was asked for by id.
         name: String,
     },

@@ -94,6 +94,8 @@ struct Link {
 enum Pending {
     /// One answer.
     Answer,
+    /// A JOIN's answer.
+    Join,
     /// The receivers of a parcel.
     Receivers(Tally),
 }
@@ -105,7 +107,9 @@ pub(crate) struct Session {
     pub(crate) user: UserId,
     pub(crate) name: String,
     /// The hash of the newest resume token; the token itself is not kept.
-    pub(crate) token_hash: [u8; 32],
+    token_hash: [u8; 32],
+    /// The one before, good until the client shows that it has the newest: RESUMED may have been lost.
+    previous_hash: Option<[u8; 32]>,
     heartbeat: (Duration, Duration),
     link: Option<Link>,
     suspended_until: Option<Instant>,
@@ -114,6 +118,8 @@ pub(crate) struct Session {
     receipts: VecDeque<(u64, Receipt)>,
     rooms: BTreeSet<RoomId>,
     calls: BTreeSet<CallId>,
+    /// The room of the call that it is in, which does not count as one of its rooms.
+    call_room: Option<RoomId>,
     lookups: Bucket,
     numbered: u64,
     over: Option<Code>,
@@ -142,6 +148,7 @@ impl Session {
             user,
             name,
             token_hash,
+            previous_hash: None,
             heartbeat: (interval, interval.saturating_mul(4)),
             link: None,
             suspended_until: None,
@@ -150,6 +157,7 @@ impl Session {
             receipts: VecDeque::new(),
             rooms: BTreeSet::new(),
             calls: BTreeSet::new(),
+            call_room: None,
             lookups: Bucket::new(now),
             numbered: 0,
             over: None,
@@ -191,6 +199,7 @@ impl Session {
             framer,
             heartbeat,
         });
+        //= SES-024
         for frame in self.sequence.unacknowledged() {
             cx.writes.push_back((conn, frame.clone()));
         }
@@ -219,6 +228,17 @@ impl Session {
             outbox.send(self.me(), Owner::Session(receipt.session), letter);
         }
         Ok(())
+    }
+
+    /// Whether this is the hash of a token that resumes the session.
+    pub(crate) fn knows(&self, hash: &[u8; 32]) -> bool {
+        self.token_hash == *hash || self.previous_hash == Some(*hash)
+    }
+
+    /// A new token; the one that was used stays good until the first frame on the new link.
+    pub(crate) const fn rotate(&mut self, used: [u8; 32], new: [u8; 32]) {
+        self.previous_hash = Some(used);
+        self.token_hash = new;
     }
 
     pub(crate) const fn received(&self) -> u64 {
@@ -427,6 +447,7 @@ impl Session {
                     cx.outbox.send(self.me(), Owner::Call(call), letter);
                 }
             }
+            Letter::CallRoom { room } => self.call_room = Some(room),
             Letter::CallOver { call } => {
                 self.calls.remove(&call);
             }
@@ -451,11 +472,13 @@ impl Session {
     }
 
     fn deliver(&mut self, frame: Bytes, receipt: Receipt, cx: &mut Context<'_>) {
+        //= CHAN-010
         let number = self.send(frame, cx);
         self.receipts.push_back((number, receipt));
     }
 
     fn frame(&mut self, frame: &Frame, cx: &mut Context<'_>) -> Result<Onward, Violation> {
+        self.previous_hash = None;
         //= SES-011
         if is_sequenced(&frame.header) {
             self.sequence.receive();
@@ -545,11 +568,21 @@ impl Session {
     ) -> Result<(), Violation> {
         match message {
             room::Message::Join(join) => {
-                if !self.begin(join.request, Pending::Answer, cx)? {
+                if !self.begin(join.request, Pending::Join, cx)? {
                     return Ok(());
                 }
                 //= ROOM-006
-                if self.rooms.len() >= limits::MAX_ROOMS {
+                let joining = self
+                    .requests
+                    .values()
+                    .filter(|pending| **pending == Pending::Join);
+                let own = self
+                    .rooms
+                    .iter()
+                    .filter(|room| Some(**room) != self.call_room);
+                let for_call = self.call_room == Some(join.room);
+                let rooms = own.count().saturating_add(joining.count());
+                if !for_call && rooms > limits::MAX_ROOMS {
                     self.outcome(join.request, Code::TOO_MANY, cx);
                     return Ok(());
                 }
@@ -710,12 +743,18 @@ impl Session {
                         return Ok(());
                     }
                 };
-                self.requests.remove(&ask.request);
-                cx.outbox
-                    .send(self.me(), Owner::Relay(self.id), Letter::Ticket { scope });
+                cx.outbox.send(
+                    self.me(),
+                    Owner::Relay(self.id),
+                    Letter::Ticket {
+                        scope,
+                        request: Some(ask.request),
+                    },
+                );
                 return Ok(());
             }
-            _ => return Ok(()),
+            //= SES-002
+            _ => return Err(Violation::UnexpectedFrame),
         };
         if self.begin(request, Pending::Answer, cx)? {
             cx.outbox.send(self.me(), Owner::Room(room), letter);

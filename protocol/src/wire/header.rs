@@ -31,6 +31,7 @@ impl Flags {
     /// The flags that have a meaning.
     #[must_use]
     pub const fn known(self) -> Self {
+        //= WIRE-002
         Self(self.0 & (Self::SEQUENCED.0 | Self::ROUTED.0))
     }
 }
@@ -51,6 +52,7 @@ pub struct FrameHeader {
 impl FrameHeader {
     /// Reads a header.
     pub fn read(input: &[u8]) -> Parsed<'_, Self> {
+        //= WIRE-001
         let (rest, [k0, k1, flags, reserved, l0, l1, l2, l3]) = array::<HEADER_LEN>(input)?;
         let header = Self {
             kind: u16::from_be_bytes([k0, k1]),

@@ -40,6 +40,7 @@ impl<'a> Params<'a> {
     }
 
     pub(crate) fn read(input: &'a [u8]) -> Parsed<'a, Self> {
+        //= WIRE-012
         let mut rest = input;
         let mut last = None;
         while !rest.is_empty() {

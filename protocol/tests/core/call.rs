@@ -120,6 +120,7 @@ fn call_006_an_accepted_call_starts_on_both_sides_and_hanging_up_ends_the_other_
 }
 
 #[test]
+//= CALL-001
 fn call_002_the_caller_learns_that_it_rings() {
     let mut net = Net::new(2, &["alice", "bob"]);
     net.login();
@@ -267,6 +268,7 @@ fn call_022_a_killed_side_is_lost_within_25_s_with_media_and_40_s_without() {
 /// Defect T1 of the platform: the server took an acceptance from either side, so a caller could open the callee's
 /// camera by accepting its own call.
 #[test]
+//= CALL-008
 fn call_012_t1_a_caller_cannot_accept_for_the_callee() {
     let mut net = Net::new(11, &["bob"]);
     net.login();
@@ -340,6 +342,7 @@ fn call_018_t2_no_two_calls_share_a_room() {
 
 /// Defect T3: crossing calls wiped each other's dialogs and rang into a timeout.
 #[test]
+//= CALL-010
 fn call_021_t3_crossing_calls_leave_one_ringing() {
     for seed in 0..20 {
         let mut net = Net::new(seed, &["alice", "bob"]);

@@ -22,6 +22,7 @@ fn answers(net: &Net, index: usize) -> Vec<Code> {
 }
 
 #[test]
+//= CHAN-001, CHAN-002
 fn chan_003_text_and_data_arrive_with_their_sender() {
     let mut net = Net::new(1, &["alice", "bob"]);
     net.login();
@@ -37,6 +38,7 @@ fn chan_003_text_and_data_arrive_with_their_sender() {
 }
 
 #[test]
+//= SES-010
 fn chan_004_delivered_means_that_the_receiver_acknowledged() {
     let mut net = Net::new(2, &["alice", "bob"]);
     net.login();
@@ -157,6 +159,7 @@ fn ses_012_a_receiver_that_does_not_acknowledge_is_closed_and_its_sender_is_not(
 }
 
 #[test]
+//= DIR-001
 fn dir_002_names_are_found_online_and_in_the_directory() {
     let mut net = Net::new(9, &["alice", "guest"]);
     net.login();

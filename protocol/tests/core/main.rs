@@ -13,6 +13,7 @@
 mod call;
 mod channel;
 mod media;
+mod regressions;
 mod room;
 mod session;
 mod support;

@@ -50,6 +50,7 @@ fn lossy(percent: u32) -> LinkConfig {
 }
 
 #[test]
+//= MEDIA-008, MEDIA-010, MEDIA-011
 fn call_026_media_flows_both_ways_once_the_call_has_started() {
     let mut net = Net::new(1, &["alice", "bob"]);
     net.login();
@@ -132,6 +133,7 @@ fn media_014_nothing_is_sent_that_nobody_asked_for() {
 }
 
 #[test]
+//= MEDIA-001, MEDIA-002, MEDIA-005, MEDIA-006, MEDIA-036
 fn media_014_a_room_member_receives_what_it_subscribes_to() {
     let mut net = Net::new(5, &["alice", "bob"]);
     net.login();

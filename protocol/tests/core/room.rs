@@ -26,6 +26,7 @@ fn join(net: &mut Net, index: usize, name: &str, secret: &[u8]) -> Result<RoomId
 }
 
 #[test]
+//= ROOM-001, ROOM-003, ROOM-005
 fn room_002_the_snapshot_holds_everyone_and_deltas_follow_it() {
     let mut net = Net::new(1, &["alice", "bob", "carol"]);
     net.login();
@@ -141,6 +142,7 @@ fn room_004_a_session_that_ends_leaves_its_rooms() {
 }
 
 #[test]
+//= CHAN-008
 fn chan_009_text_to_a_room_reaches_the_others_and_only_members_may_send() {
     let mut net = Net::new(6, &["alice", "bob", "carol"]);
     net.login();

@@ -12,6 +12,7 @@ use duet_protocol::wire::Address;
 use crate::support::{Net, account, twice};
 
 #[test]
+//= SES-005
 fn ses_006_a_password_logs_in_as_the_account() {
     let net = twice(1, |seed| {
         let mut net = Net::new(seed, &["alice"]);
@@ -77,6 +78,7 @@ fn ses_015_logout_ends_the_session_at_once() {
 }
 
 #[test]
+//= SES-024, CHAN-010
 fn ses_011_texts_sent_over_a_lost_link_arrive_once_each_and_in_order() {
     let net = twice(5, |seed| {
         let mut net = Net::new(seed, &["alice", "bob"]);
@@ -116,6 +118,7 @@ fn ses_011_texts_sent_over_a_lost_link_arrive_once_each_and_in_order() {
 }
 
 #[test]
+//= SES-008
 fn ses_009_a_link_lost_for_longer_than_a_heartbeat_is_resumed() {
     let mut net = Net::new(6, &["alice", "bob"]);
     net.login();
@@ -152,6 +155,7 @@ fn ses_009_a_link_lost_for_longer_than_a_heartbeat_is_resumed() {
 }
 
 #[test]
+//= CHAN-007
 fn ses_009_a_session_that_does_not_come_back_ends_with_the_window() {
     let mut net = Net::new(7, &["alice", "bob"]);
     net.login();

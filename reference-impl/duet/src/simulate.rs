@@ -40,6 +40,8 @@ pub struct Outcome {
     pub event_log: String,
     /// The traces: file name and content.
     pub traces: Vec<(String, Vec<u8>)>,
+    /// What is left in the server at the end.
+    pub census: server::Census,
 }
 
 /// Why a scenario cannot be run.
@@ -59,11 +61,14 @@ struct Plan {
     to: usize,
     at: Instant,
     length: Option<Duration>,
+    /// A process that is killed: whose, and when.
+    kill: Option<(usize, Time)>,
     repair: bool,
     formats: [Format; 2],
 }
 
-const SCRIPT: &[&str] = &["call"];
+const SCRIPT: &[&str] = &["call", "kill"];
+const KILL: &[&str] = &["who", "at"];
 const CALL: &[&str] = &["from", "to", "at", "length"];
 const MEDIA: &[&str] = &["video", "audio", "repair"];
 const VIDEO: &[&str] = &["codec", "width", "height", "frames_per_second", "bitrate"];
@@ -166,6 +171,16 @@ impl Plan {
         }
         let at = call.unit("at", parse_duration)?.unwrap_or_default();
         let length = call.unit("length", parse_duration)?;
+        let kill = match script.inner("kill", KILL)? {
+            None => None,
+            Some(kill) => {
+                let who = kill.text("who")?.and_then(|name| scenario.node(name));
+                let who = who.ok_or_else(|| kill.fail("who", "the name of a node"))?;
+                let at = kill.unit("at", parse_duration)?;
+                let at = at.ok_or_else(|| kill.fail("at", "when?"))?;
+                Some((who, Time::ZERO.after(at)))
+            }
+        };
         let media = Reader::new(scenario, &scenario.media, vec!["media"], MEDIA)?;
         let repair = match scenario.media.get("repair") {
             None => true,
@@ -218,6 +233,7 @@ impl Plan {
             to,
             at,
             length,
+            kill,
             repair,
             formats: [format, other],
         })
@@ -228,6 +244,8 @@ impl Plan {
 enum Host {
     Party(Box<PartyHost>),
     Server(Box<ServerHost>),
+    /// A killed process: it hears nothing and says nothing; what it had done is kept.
+    Killed(Box<Record>),
 }
 
 struct PartyHost {
@@ -277,6 +295,7 @@ impl Node for Host {
 
     fn deadline(&self) -> Option<Time> {
         match self {
+            Self::Killed(_) => None,
             Self::Server(host) => host.endpoint.deadline(),
             Self::Party(host) => {
                 let own = match (&host.party, host.started) {
@@ -296,6 +315,7 @@ impl Node for Host {
 
     fn wake(&mut self, now: Time) {
         match self {
+            Self::Killed(_) => {}
             Self::Server(host) => {
                 host.endpoint.wake(now);
                 host.advance(now);
@@ -309,6 +329,7 @@ impl Node for Host {
 
     fn receive(&mut self, now: Time, from: NodeId, packet: UdpPacket) {
         match self {
+            Self::Killed(_) => {}
             Self::Server(host) => {
                 host.endpoint.receive(now, from, packet);
                 host.advance(now);
@@ -322,6 +343,7 @@ impl Node for Host {
 
     fn transmit(&mut self, now: Time) -> Option<(NodeId, UdpPacket)> {
         match self {
+            Self::Killed(_) => None,
             Self::Server(host) => host.endpoint.transmit(now),
             Self::Party(host) => host.endpoint.transmit(now),
         }
@@ -431,22 +453,28 @@ pub fn run(
         }
     }
     let end = Time::ZERO.after(scenario.duration);
+    let mut kill = plan.kill;
     while world.now() < end {
-        let next = world.now().after(Duration::from_millis(100)).min(end);
+        let mut next = world.now().after(Duration::from_millis(100)).min(end);
+        if let Some((who, at)) = kill.filter(|(_, at)| *at <= next) {
+            next = at.max(world.now());
+            world.run_until(next);
+            world.note(&format!("{} is killed", scenario.nodes[who].name));
+            let record = take_record(world.node_mut(NodeId(who)));
+            *world.node_mut(NodeId(who)) = Host::Killed(Box::new(record));
+            kill = None;
+        }
         world.run_until(next);
         progress(Duration::from_nanos(next.as_nanos()));
     }
-    let mut records: Vec<Record> = Vec::new();
-    for index in 0..scenario.nodes.len() {
-        records.push(match world.node_mut(NodeId(index)) {
-            Host::Party(host) => host
-                .party
-                .take()
-                .map(|mut party| party.finish())
-                .unwrap_or_default(),
-            Host::Server(_) => Record::default(),
-        });
-    }
+    let census = match world.node(NodeId(server)) {
+        Host::Server(host) => host.endpoint.driver.core().census(),
+        Host::Party(_) | Host::Killed(_) => server::Census::default(),
+    };
+    let nodes = 0..scenario.nodes.len();
+    let records: Vec<Record> = nodes
+        .map(|index| take_record(world.node_mut(NodeId(index))))
+        .collect();
     let log = world.finish();
     let lanes: Vec<String> = scenario
         .nodes
@@ -499,7 +527,21 @@ pub fn run(
         report,
         event_log: log.text().to_owned(),
         traces: traces.collect(),
+        census,
     })
+}
+
+/// What a node has done so far.
+fn take_record(host: &mut Host) -> Record {
+    match host {
+        Host::Party(host) => host
+            .party
+            .take()
+            .map(|mut party| party.finish())
+            .unwrap_or_default(),
+        Host::Killed(record) => std::mem::take(record),
+        Host::Server(_) => Record::default(),
+    }
 }
 
 #[cfg(feature = "media")]

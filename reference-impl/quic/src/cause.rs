@@ -7,6 +7,7 @@ use rustls::AlertDescription;
 
 /// The code with which a connection is closed.
 pub(crate) fn error_code(code: Code) -> VarInt {
+    //= WIRE-015
     VarInt::from(code.0)
 }
 

@@ -105,6 +105,7 @@ fn driver() -> Driver<TestCore> {
 }
 
 #[test]
+//= WIRE-013
 fn a_client_of_another_protocol_is_refused() {
     for alpn in [&[&b"h3"[..]][..], &[b"duet/2"], &[]] {
         let mut server = driver();

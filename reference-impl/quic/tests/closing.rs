@@ -22,6 +22,7 @@ fn write_and_close(net: &mut Net, len: usize) {
 }
 
 #[test]
+//= WIRE-015
 fn the_code_arrives_after_everything_that_was_written() {
     for (world, loss) in [(1, 0), (2, 5), (3, 5), (4, 5), (5, 10)] {
         let mut net = pair(world, link(loss));

@@ -2,8 +2,7 @@
 
 use super::{LinkReport, Picture, Side};
 
-/// A picture that comes later than this after its capture hinders a conversation (ITU-T G.114 asks for less than
-/// 400 ms, and calls what lies below 150 ms good).
+/// A picture that is on screen later than this after its capture counts as late.
 pub(super) const TARGET_MS: f64 = 250.0;
 
 /// What became of a picture.

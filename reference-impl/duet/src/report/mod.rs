@@ -1,6 +1,13 @@
 //! What a run leaves behind: `report.json`, and the same as one HTML file.
 
+mod figures;
 mod html;
+mod ladder;
+mod plots;
+mod svg;
+mod tables;
+mod text;
+mod verdicts;
 
 use std::collections::BTreeMap;
 use std::path::Path;

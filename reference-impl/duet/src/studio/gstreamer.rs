@@ -116,9 +116,12 @@ impl GstStudio {
                 self.remote_audio = Some((audio, description.config.clone()));
             }
         }
-        if let (Some(path), Some(video), Some((audio, config)), None) =
-            (&self.output, &self.remote_video, &self.remote_audio, &self.recorder)
-        {
+        if let (Some(path), Some(video), Some((audio, config)), None) = (
+            &self.output,
+            &self.remote_video,
+            &self.remote_audio,
+            &self.recorder,
+        ) {
             self.recorder = Some(Mp4Recorder::new(path, video, audio, config)?);
         }
         Ok(())

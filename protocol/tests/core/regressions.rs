@@ -1,0 +1,249 @@
+//! Bugs that were, each with its story: found by reading the core beside its specification.
+
+use crate::call::{accept, invite, streams, talk};
+use crate::support::{Net, lenient};
+use duet_protocol::client::Event;
+use duet_protocol::code::Code;
+use duet_protocol::error::UsageError;
+use duet_protocol::id::{RequestId, RoomId, StreamNumber};
+use duet_protocol::message::room::Join;
+use duet_protocol::message::{Media, Message, Wire, session};
+use duet_protocol::service::{Decision, Question};
+use duet_protocol::wire::{Opaque, Params, Text};
+use std::time::Duration;
+
+fn loggedouts(net: &Net, i: usize) -> Vec<String> {
+    net.events(i)
+        .into_iter()
+        .filter(|e| matches!(e, Event::LoggedOut { .. }))
+        .map(|e| format!("{e:?}"))
+        .collect()
+}
+
+/// A member was not told of its own suspension, so the next delta had a gap for it and ended its session.
+#[test]
+fn room_005_a_resumed_member_sees_no_gap_in_its_rooms_deltas() {
+    let mut net = Net::new(4, &["alice", "bob", "carol"]);
+    net.login();
+    for i in [0, 1] {
+        net.command(i, |core, now| core.join(now, "lobby", b"").unwrap());
+        net.run_ms(150);
+    }
+    net.set_down(1, true);
+    net.run(Duration::from_secs(21));
+    net.set_down(1, false);
+    net.run(Duration::from_secs(8));
+    assert_eq!(loggedouts(&net, 1), Vec::<String>::new(), "before");
+    net.command(2, |core, now| core.join(now, "lobby", b"").unwrap());
+    net.run_ms(300);
+    assert_eq!(loggedouts(&net, 1), Vec::<String>::new(), "after");
+}
+
+/// START crossed the hang-up and was taken for one that nobody asked for.
+#[test]
+fn call_015_hanging_up_just_after_accepting_ends_the_call_and_not_the_session() {
+    let mut net = Net::new(9, &["alice", "bob"]);
+    net.login();
+    let call = invite(&mut net, 0, "bob");
+    net.run_ms(200);
+    net.command(1, |core, now| {
+        core.accept(now, call, Media::ALL, streams(20)).unwrap();
+        core.hang_up(now, call).unwrap()
+    });
+    net.run(Duration::from_secs(1));
+    assert_eq!(loggedouts(&net, 1), Vec::<String>::new());
+}
+
+/// The same from the caller's side.
+#[test]
+fn call_013_a_cancel_that_crosses_an_accept_ends_the_call_and_not_the_session() {
+    let mut net = Net::new(9, &["alice", "bob"]);
+    net.login();
+    let call = invite(&mut net, 0, "bob");
+    net.run_ms(200);
+    accept(&mut net, 1, call);
+    net.run_ms(12);
+    if net.client(0).core.calls().count() == 1 {
+        net.command(0, |core, now| core.hang_up(now, call).unwrap());
+    }
+    net.run(Duration::from_secs(1));
+    assert_eq!(loggedouts(&net, 0), Vec::<String>::new());
+}
+
+/// A session that ended while the service decided its JOIN was admitted afterwards, and stayed for ever.
+#[test]
+fn room_004_a_session_that_ends_while_it_is_being_let_in_is_no_member() {
+    let mut net = Net::new(3, &["alice", "bob"]);
+    net.login();
+    net.command(1, |core, now| core.join(now, "vip", b"").unwrap());
+    net.run_ms(200);
+    let asked = std::sync::Arc::new(std::sync::Mutex::new(None));
+    let note = asked.clone();
+    let mut allow = lenient();
+    net.server_mut().policy = Box::new(move |decide| match &decide.question {
+        Question::Join { .. } => {
+            *note.lock().unwrap() = Some(decide.id);
+            None
+        }
+        _ => allow(decide),
+    });
+    net.command(0, |core, now| core.join(now, "vip", b"").unwrap());
+    net.run_ms(200);
+    net.command(0, |core, now| core.logout(now));
+    net.run_ms(200);
+    let id = asked.lock().unwrap().take().unwrap();
+    net.server_command(|core, now| {
+        duet_protocol::io::Core::handle(
+            core,
+            now,
+            duet_protocol::io::Input::Decision {
+                id,
+                decision: Decision::Allow,
+            },
+        )
+    });
+    net.run_ms(500);
+    let joins: Vec<_> = net
+        .events(1)
+        .into_iter()
+        .filter(|e| matches!(e, Event::Member { .. }))
+        .map(|e| format!("{e:?}"))
+        .collect();
+    assert_eq!(net.server().core.census().sessions, 1);
+    assert_eq!(joins, Vec::<String>::new());
+}
+
+/// The end of a call showed the application a room that it had never entered.
+#[test]
+fn call_019_the_end_of_a_call_says_nothing_of_its_room() {
+    let mut net = Net::new(9, &["alice", "bob"]);
+    net.login();
+    let call = talk(&mut net);
+    net.command(0, |core, now| core.hang_up(now, call).unwrap());
+    net.run_ms(500);
+    let left: Vec<_> = net
+        .events(1)
+        .into_iter()
+        .filter(|e| matches!(e, Event::Left { .. }))
+        .map(|e| format!("{e:?}"))
+        .collect();
+    assert_eq!(left, Vec::<String>::new());
+}
+
+/// JOINs that waited for the service did not count, so a session got into more rooms than it may.
+#[test]
+fn room_006_joins_that_wait_for_a_slow_service_count() {
+    let mut net = Net::new(9, &["bob"]);
+    net.login();
+    let alice = net.raw_online("alice");
+    net.server_mut().policy = Box::new(|_| None);
+    for request in 1..=6_u32 {
+        let name = format!("room {request}");
+        let (request, room, secret, params) = (
+            RequestId(request),
+            RoomId::NONE,
+            Opaque::default(),
+            Params::NONE,
+        );
+        let name = Text::cut(&name);
+        net.say(
+            alice,
+            Join {
+                request,
+                room,
+                name,
+                secret,
+                params,
+            }
+            .encode(),
+        );
+    }
+    let refused = net.raw_host(alice).heard.iter().filter(|frame| {
+        let message = Message::decode(frame.header.kind, &frame.body);
+        matches!(message, Some(Ok(Message::Session(session::Message::Outcome(outcome))))
+            if outcome.code == Code::TOO_MANY)
+    });
+    assert_eq!(refused.count(), 2);
+}
+
+/// The call's room was counted as one room too many, and the call ended with `lost`.
+#[test]
+fn call_026_a_session_in_as_many_rooms_as_it_may_can_take_a_call() {
+    let mut net = Net::new(9, &["alice", "bob"]);
+    net.login();
+    for name in ["a", "b", "c", "d"] {
+        net.command(0, |core, now| core.join(now, name, b"").unwrap());
+        net.run_ms(200);
+    }
+    talk(&mut net);
+    net.run(Duration::from_secs(12));
+    let ends: Vec<_> = net
+        .events(0)
+        .into_iter()
+        .filter(|e| matches!(e, Event::Ended { .. }))
+        .map(|e| format!("{e:?}"))
+        .collect();
+    assert_eq!(ends, Vec::<String>::new());
+}
+
+/// The close for being idle was taken for a loss, and the client attached again, every 30 s.
+#[test]
+fn media_015_a_media_connection_closed_for_being_idle_stays_closed() {
+    let mut net = Net::new(9, &["alice"]);
+    net.login();
+    net.command(0, |core, now| core.join(now, "a", b"").unwrap());
+    net.run(Duration::from_secs(200));
+    let ups: Vec<_> = net
+        .events(0)
+        .into_iter()
+        .filter(|e| matches!(e, Event::MediaLink { up: true }))
+        .collect();
+    assert!(ups.len() <= 1, "{}", ups.len());
+}
+
+/// With one stream number published in two rooms, the subscribers of one received the media of the other.
+#[test]
+fn media_001_a_streams_number_means_one_stream_in_each_room() {
+    let mut net = Net::new(5, &["alice", "bob"]);
+    net.login();
+    for name in ["a", "b"] {
+        net.command(0, |core, now| core.join(now, name, b"").unwrap());
+        net.run_ms(300);
+    }
+    let rooms: Vec<_> = net.client(0).core.rooms().collect();
+    let stream = || streams(10).remove(0);
+    net.command(0, |core, now| {
+        core.publish(now, rooms[0], stream()).unwrap()
+    });
+    net.run_ms(300);
+    let again = net.command(0, |core, now| core.publish(now, rooms[1], stream()));
+    assert_eq!(again, Err(UsageError::StreamInUse));
+    assert!(net.client(0).core.is_published(StreamNumber(1)));
+}
+
+/// MEDIA_TICKET named no request, so those that asked for one were never answered and filled the table.
+#[test]
+fn media_009_a_ticket_answers_its_request() {
+    let mut net = Net::new(9, &["alice", "bob"]);
+    net.login();
+    net.command(0, |core, now| core.join(now, "a", b"").unwrap());
+    net.run(Duration::from_secs(200));
+    let n = (0..300)
+        .take_while(|_| net.command(0, |core, now| core.lookup(now, "x").is_ok()))
+        .count();
+    assert_eq!(n, 256);
+}
+
+/// `leave` forgot the room before it found that it could not be sent.
+#[test]
+fn room_003_a_leave_that_cannot_be_sent_changes_nothing() {
+    let mut net = Net::new(9, &["alice"]);
+    net.login();
+    net.command(0, |core, now| core.join(now, "a", b"").unwrap());
+    net.run(Duration::from_secs(1));
+    let room = net.client(0).core.rooms().next().unwrap();
+    net.set_down(0, true);
+    while net.command(0, |core, now| core.lookup(now, "x").is_ok()) {}
+    assert!(net.command(0, |core, now| core.leave(now, room)).is_err());
+    assert_eq!(net.client(0).core.rooms().count(), 1);
+}

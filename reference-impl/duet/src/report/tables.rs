@@ -1,0 +1,118 @@
+//! Tables: the links of the simulation, and the summaries of live calls, whatever keys they have.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::text::{UNKNOWN, count, esc, fixed, percent, put, quantity};
+use super::{LinkReport, Report};
+
+/// The links: what was offered, what was lost and why.
+pub(super) fn links(report: &Report) -> String {
+    let mut out = String::new();
+    if report.links.is_empty() {
+        out.push_str("<p class=\"empty\">No link was recorded.</p>");
+        return out;
+    }
+    let causes: BTreeSet<&str> =
+        report.links.iter().flat_map(|link| link.lost.keys()).map(String::as_str).collect();
+    out.push_str("<div class=\"wide\"><table class=\"numbers\"><thead><tr><th>Link</th><th>Packets offered</th>");
+    out.push_str("<th>Bytes</th><th>Mean rate</th>");
+    for cause in &causes {
+        put!(out, "<th>Lost: {}</th>", esc(&cause.replace(['-', '_'], " ")));
+    }
+    out.push_str("<th>Lost in all</th><th>Share</th></tr></thead><tbody>");
+    let most = report.links.iter().filter_map(LinkReport::share_lost).fold(0.0, f64::max);
+    for link in &report.links {
+        let rate = link.bytes as f64 * 8.0 / report.duration_ms;
+        put!(out, "<tr><th>{}</th>", esc(&link.name.replace('>', " → ")));
+        put!(out, "<td>{}</td><td>{}</td>", count(link.offered), count(link.bytes));
+        put!(out, "<td>{}</td>", quantity(Some(rate), 0, "kb/s"));
+        for cause in &causes {
+            put!(out, "<td>{}</td>", count(link.lost.get(*cause).copied().unwrap_or(0)));
+        }
+        put!(out, "<td>{}</td>", count(link.lost_in_all()));
+        let share = link.share_lost();
+        let width = if most > 0.0 { share.unwrap_or(0.0) / most * 100.0 } else { 0.0 };
+        put!(out, "<td class=\"share\"><span>{}</span>", percent(share, 2));
+        put!(out, "<i class=\"meter\" style=\"--part:{}%\"></i></td></tr>", fixed(width, 0));
+    }
+    out.push_str("</tbody></table></div>");
+    out
+}
+
+/// Objects side by side: a row a key, in the order in which keys first come; what is nested is flattened.
+pub(super) fn objects(objects: &[Value]) -> String {
+    let flat: Vec<Vec<(String, String)>> = objects
+        .iter()
+        .map(|object| {
+            let mut fields = Vec::new();
+            flatten(object, String::new(), 0, &mut fields);
+            fields
+        })
+        .collect();
+    let mut keys: Vec<&str> = Vec::new();
+    for (key, _) in flat.iter().flatten() {
+        if key != "name" && !keys.contains(&key.as_str()) {
+            keys.push(key);
+        }
+    }
+    let find = |fields: &[(String, String)], key: &str| {
+        fields.iter().find(|(name, _)| name == key).map(|(_, value)| value.clone())
+    };
+    let mut out = String::from("<div class=\"wide\"><table class=\"facts\"><thead><tr><td></td>");
+    for (index, fields) in flat.iter().enumerate() {
+        let name = find(fields, "name").unwrap_or_else(|| format!("{}", index + 1));
+        put!(out, "<th>{}</th>", esc(&name));
+    }
+    out.push_str("</tr></thead><tbody>");
+    for key in keys {
+        put!(out, "<tr><th>{}</th>", esc(&key.replace('_', " ")));
+        for fields in &flat {
+            put!(out, "<td>{}</td>", esc(&find(fields, key).unwrap_or_else(|| UNKNOWN.into())));
+        }
+        out.push_str("</tr>");
+    }
+    out.push_str("</tbody></table></div>");
+    out
+}
+
+/// The fields of a value and of what is in it, each with its path.
+fn flatten(value: &Value, path: String, depth: usize, fields: &mut Vec<(String, String)>) {
+    /// What lies deeper is shown as JSON.
+    const DEEPEST: usize = 4;
+    match value {
+        Value::Object(inner) if depth < DEEPEST && !inner.is_empty() => {
+            for (key, value) in inner {
+                let path = if path.is_empty() { key.clone() } else { format!("{path} · {key}") };
+                flatten(value, path, depth + 1, fields);
+            }
+        }
+        _ => {
+            let key = if path.is_empty() { "value".into() } else { path };
+            fields.push((key, scalar(value)));
+        }
+    }
+}
+
+/// A value in one line.
+pub(super) fn scalar(value: &Value) -> String {
+    match value {
+        Value::Null => UNKNOWN.into(),
+        Value::Bool(true) => "yes".into(),
+        Value::Bool(false) => "no".into(),
+        Value::String(text) => text.clone(),
+        Value::Number(number) => match (number.as_u64(), number.as_f64()) {
+            (Some(whole), _) => count(whole),
+            (None, Some(float)) if float.fract() == 0.0 => fixed(float, 0),
+            (None, Some(float)) => fixed(float, 3),
+            (None, None) => UNKNOWN.into(),
+        },
+        Value::Array(values) if values.is_empty() => UNKNOWN.into(),
+        Value::Array(values) if values.len() <= 12 && values.iter().all(|value| !value.is_object()) => {
+            values.iter().map(scalar).collect::<Vec<_>>().join(", ")
+        }
+        Value::Array(values) => format!("{} entries", values.len()),
+        Value::Object(_) => value.to_string(),
+    }
+}
