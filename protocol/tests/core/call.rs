@@ -553,3 +553,140 @@ fn call_022_a_side_that_comes_back_in_time_stays_in_the_call() {
     assert_eq!((ended(&net, 0, call), ended(&net, 1, call)), (None, None));
     assert_eq!(net.server().core.census().calls, 1);
 }
+
+#[test]
+fn call_024_accepting_more_than_was_offered_is_refused_and_the_call_rings_on() {
+    let mut net = Net::new(21, &["alice"]);
+    net.login();
+    let bob = net.raw_online("bob");
+    let callee = account("bob").unwrap();
+    let ring = Duration::from_secs(30);
+    let audio = Media::CALLER_AUDIO;
+    let call = net.command(0, |core, now| {
+        core.invite(now, callee, audio, ring, streams(10)).unwrap()
+    });
+    net.run_ms(200);
+    let (end_to_end, params) = (Opaque::default(), Params::NONE);
+    net.say(
+        bob,
+        Accept {
+            call,
+            media: Media::ALL,
+            end_to_end,
+            params,
+        }
+        .encode(),
+    );
+    let refused = net.raw_host(bob).last(|message| match message {
+        Message::Call(call::Message::Refused(refused)) => Some(refused.code),
+        _ => None,
+    });
+    assert_eq!(refused, Some(Code::WIDER_MEDIA));
+    assert!(!started(&net, 0));
+    net.say(
+        bob,
+        Accept {
+            call,
+            media: audio,
+            end_to_end,
+            params,
+        }
+        .encode(),
+    );
+    assert!(started(&net, 0));
+}
+
+#[test]
+fn call_027_end_to_end_blocks_arrive_byte_for_byte() {
+    let mut net = Net::new(22, &[]);
+    let (alice, bob) = (net.raw_online("alice"), net.raw_online("bob"));
+    let call = CallId([5; 16]);
+    let params = Params::NONE;
+    let block = |bytes: &'static [u8]| Opaque::new(bytes).unwrap();
+    let invite = call::Invite {
+        end_to_end: block(b"\x00offer"),
+        ..raw_invite(call, "bob")
+    };
+    net.say(alice, invite.encode());
+    net.say(
+        bob,
+        call::Ringing {
+            call,
+            end_to_end: block(b"\xffring"),
+            params,
+        }
+        .encode(),
+    );
+    let (media, end_to_end) = (Media::ALL, block(b"\x01answer"));
+    net.say(
+        bob,
+        Accept {
+            call,
+            media,
+            end_to_end,
+            params,
+        }
+        .encode(),
+    );
+    let told = |raw, read: fn(&call::Message<'_>) -> Option<Vec<u8>>| {
+        net.raw_host(raw).last(|message| match message {
+            Message::Call(message) => read(message),
+            _ => None,
+        })
+    };
+    let invited = told(bob, |message| match message {
+        call::Message::Invite(m) => Some(m.end_to_end.as_bytes().to_vec()),
+        _ => None,
+    });
+    let ringing = told(alice, |message| match message {
+        call::Message::Ringing(m) => Some(m.end_to_end.as_bytes().to_vec()),
+        _ => None,
+    });
+    let start = told(alice, |message| match message {
+        call::Message::Start(m) => Some(m.end_to_end.as_bytes().to_vec()),
+        _ => None,
+    });
+    assert_eq!(invited.as_deref(), Some(&b"\x00offer"[..]));
+    assert_eq!(ringing.as_deref(), Some(&b"\xffring"[..]));
+    assert_eq!(start.as_deref(), Some(&b"\x01answer"[..]));
+}
+
+#[test]
+fn call_014_an_id_that_is_live_or_remembered_is_refused() {
+    let mut net = Net::new(23, &[]);
+    let (alice, _bob, carol) = (
+        net.raw_online("alice"),
+        net.raw_online("bob"),
+        net.raw_online("carol"),
+    );
+    let call = CallId([6; 16]);
+    let last = |net: &Net| {
+        net.raw_host(carol).last(|message| match message {
+            Message::Call(call::Message::Refused(refused)) => Some(refused.code),
+            _ => None,
+        })
+    };
+    net.say(alice, raw_invite(call, "bob").encode());
+    net.say(carol, raw_invite(call, "bob").encode());
+    assert_eq!(last(&net), Some(Code::ID_IN_USE), "while it is live");
+    net.say(
+        alice,
+        call::Cancel {
+            call,
+            params: Params::NONE,
+        }
+        .encode(),
+    );
+    assert_eq!(net.server().core.census().calls, 0);
+    net.say(carol, raw_invite(call, "bob").encode());
+    assert_eq!(last(&net), Some(Code::ID_IN_USE), "after its end");
+    net.run(Duration::from_secs(61));
+    // The peers from before said nothing for a minute and are gone.
+    let (_bob, carol) = (net.raw_online("bob"), net.raw_online("carol"));
+    net.say(carol, raw_invite(call, "bob").encode());
+    assert_eq!(
+        net.server().core.census().calls,
+        1,
+        "the id is remembered for a minute only"
+    );
+}

@@ -10,6 +10,7 @@
     reason = "a test may fail"
 )]
 
+mod bad_input;
 mod call;
 mod channel;
 mod media;

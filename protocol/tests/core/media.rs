@@ -4,8 +4,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use duet_protocol::client::Event;
-use duet_protocol::id::StreamNumber;
-use duet_protocol::message::Media;
+use duet_protocol::code::Code;
+use duet_protocol::error::UsageError;
+use duet_protocol::id::{CallId, RequestId, RoomId, StreamNumber};
+use duet_protocol::io::Purpose;
+use duet_protocol::message::media::{self, State};
+use duet_protocol::message::{Media, Message, Wire, room};
+use duet_protocol::wire::{Opaque, Params, Text};
 use duet_sim::{LinkConfig, Loss};
 
 use crate::call::{accept, invite, streams, talk};
@@ -192,4 +197,181 @@ fn call_003_media_before_accept_goes_nowhere() {
     accept(&mut net, 1, call);
     net.run_ms(500);
     assert_eq!(send_video(&mut net, 10), 40);
+}
+
+/// A room with client 0 in it, which publishes, and a raw peer that came in afterwards.
+fn stage(net: &mut Net) -> (RoomId, duet_sim::NodeId) {
+    net.login();
+    net.command(0, |core, now| core.join(now, "stage", b"").unwrap());
+    net.run_ms(300);
+    let room = net.client(0).core.rooms().next().unwrap();
+    net.command(0, |core, now| {
+        core.publish(now, room, streams(10).remove(0)).unwrap()
+    });
+    net.run_ms(300);
+    let raw = net.raw_online("bob");
+    let (request, name, params) = (RequestId(1), Text::default(), Params::NONE);
+    let secret = Opaque::default();
+    net.say(
+        raw,
+        room::Join {
+            request,
+            room,
+            name,
+            secret,
+            params,
+        }
+        .encode(),
+    );
+    (room, raw)
+}
+
+fn last_stream(net: &Net, raw: duet_sim::NodeId) -> Option<(StreamNumber, State)> {
+    net.raw_host(raw).last(|message| match message {
+        Message::Media(media::Message::Stream(m)) => Some((m.description.stream, m.state)),
+        _ => None,
+    })
+}
+
+#[test]
+fn media_004_one_who_enters_is_told_of_the_streams_that_are_there() {
+    let mut net = Net::new(8, &["alice"]);
+    let (_, raw) = stage(&mut net);
+    assert_eq!(last_stream(&net, raw), Some((StreamNumber(1), State::Open)));
+}
+
+#[test]
+fn media_003_a_stream_taken_back_is_gone_for_everyone() {
+    let mut net = Net::new(9, &["alice"]);
+    let (room, raw) = stage(&mut net);
+    let descriptions = streams(50);
+    let description = media::Description {
+        stream: StreamNumber(3),
+        kind: descriptions[1].kind,
+        codec: descriptions[1].codec,
+        payload_type: 97,
+        clock_rate: 48_000,
+        ssrc: 9,
+        max_bitrate: 64_000,
+        useful_ms: 200,
+        config: Opaque::default(),
+    };
+    let params = Params::NONE;
+    let publish = media::Publish {
+        request: RequestId(2),
+        room,
+        description,
+        params,
+    };
+    net.say(raw, publish.encode());
+    let opened = |event: &Event| matches!(event, Event::StreamOpened { description, .. } if description.stream == StreamNumber(3));
+    assert!(net.when(0, opened).is_some());
+    let (request, stream) = (RequestId(3), StreamNumber(3));
+    net.say(
+        raw,
+        media::Unpublish {
+            request,
+            room,
+            stream,
+            params,
+        }
+        .encode(),
+    );
+    let closed = |event: &Event| matches!(event, Event::StreamClosed { stream, .. } if *stream == StreamNumber(3));
+    assert!(net.when(0, closed).is_some());
+    // It can be published anew.
+    let description = publish.description.clone();
+    net.say(
+        raw,
+        media::Publish {
+            request: RequestId(4),
+            room,
+            description,
+            params,
+        }
+        .encode(),
+    );
+    let granted = net.raw_host(raw).last(|message| match message {
+        Message::Media(media::Message::Published(m)) => Some(m.request),
+        _ => None,
+    });
+    assert_eq!(granted, Some(RequestId(4)));
+}
+
+#[test]
+fn media_007_where_nobody_subscribes_any_more_nothing_is_wanted() {
+    let mut net = Net::new(10, &["alice"]);
+    let (room, raw) = stage(&mut net);
+    let (session, stream, params) = (net.session(0).unwrap(), StreamNumber(1), Params::NONE);
+    let wanted = |net: &Net| {
+        net.events(0)
+            .into_iter()
+            .rev()
+            .find_map(|event| match event {
+                Event::Wanted { wanted, .. } => Some(*wanted),
+                _ => None,
+            })
+    };
+    let subscribe = media::Subscribe {
+        request: RequestId(2),
+        room,
+        session,
+        stream,
+        params,
+    };
+    net.say(raw, subscribe.encode());
+    assert_eq!(wanted(&net), Some(true));
+    let stop = media::Unsubscribe {
+        request: RequestId(3),
+        room,
+        session,
+        stream,
+        params,
+    };
+    net.say(raw, stop.encode());
+    assert_eq!(wanted(&net), Some(false));
+}
+
+#[test]
+fn media_019_a_second_media_connection_takes_the_place_of_the_first() {
+    let mut net = Net::new(11, &["alice"]);
+    let (room, raw) = stage(&mut net);
+    let mut attached = Vec::new();
+    for request in [10, 11] {
+        let (request, call, params) = (RequestId(request), CallId::NONE, Params::NONE);
+        net.say(
+            raw,
+            media::TicketRequest {
+                request,
+                call,
+                room,
+                params,
+            }
+            .encode(),
+        );
+        let token = net.raw_host(raw).last(|message| match message {
+            Message::Media(media::Message::MediaTicket(m)) if m.request == request => Some(m.token),
+            _ => None,
+        });
+        let token = token.expect("a ticket");
+        let media = net.raw(Purpose::Media);
+        net.say(media, media::Attach { token, params }.encode());
+        attached.push(media);
+    }
+    assert_eq!(net.raw_host(attached[0]).closed, Some(Code::DISPLACED));
+    assert_eq!(net.raw_host(attached[1]).closed, None);
+}
+
+#[test]
+fn media_022_a_packet_over_the_limit_is_refused_before_it_is_sent() {
+    let mut net = Net::new(12, &["alice", "bob"]);
+    net.login();
+    talk(&mut net);
+    net.run_ms(500);
+    let mut send = |size: usize| {
+        let packet = Bytes::from(vec![0x80; size]);
+        net.command(0, |core, now| core.send_media(now, StreamNumber(1), packet))
+    };
+    assert_eq!(send(1_041), Err(UsageError::TooLarge));
+    assert_eq!(send(1_040), Ok(true));
 }

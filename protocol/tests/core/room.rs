@@ -1,13 +1,18 @@
 //! Chapter "Rooms".
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use duet_protocol::client::Event;
+use duet_protocol::client::{Client, Config, Credentials, Event};
 use duet_protocol::code::Code;
-use duet_protocol::id::RoomId;
-use duet_protocol::message::room::Change;
+use duet_protocol::id::{RequestId, RoomId, SessionId, UserId};
+use duet_protocol::io::{Capabilities, ConnId, Core, Input, Output, StreamId};
+use duet_protocol::message::room::{Change, Delta, Join, Joined, Member, Presence};
+use duet_protocol::message::{Message, Wire, session};
+use duet_protocol::seed::Seed;
 use duet_protocol::service::{Decision, Question};
-use duet_protocol::wire::Address;
+use duet_protocol::time::Instant;
+use duet_protocol::wire::{Address, List, Opaque, Params, Text, Within};
 
 use crate::support::{Net, lenient};
 
@@ -182,4 +187,149 @@ fn room_006_there_are_only_so_many_rooms_for_a_session() {
     }
     let refused = net.command(0, |core, now| core.join(now, "e", b""));
     assert_eq!(refused, Err(duet_protocol::error::UsageError::TooMany));
+}
+
+#[test]
+fn room_010_where_none_may_be_created_an_unknown_room_is_refused() {
+    let mut net = Net::with(
+        8,
+        &["alice"],
+        duet_sim::LinkConfig::default(),
+        |server| server.create_rooms = false,
+        |_| {},
+    );
+    net.login();
+    assert_eq!(join(&mut net, 0, "anything", b""), Err(Code::NO_SUCH_ROOM));
+    let raw = net.raw_online("bob");
+    let (request, room, params) = (RequestId(1), RoomId([9; 16]), Params::NONE);
+    let (name, secret) = (Text::default(), Opaque::default());
+    net.say(
+        raw,
+        Join {
+            request,
+            room,
+            name,
+            secret,
+            params,
+        }
+        .encode(),
+    );
+    let code = net.raw_host(raw).last(|message| match message {
+        Message::Session(session::Message::Outcome(outcome)) => Some(outcome.code),
+        _ => None,
+    });
+    assert_eq!(code, Some(Code::NO_SUCH_ROOM));
+}
+
+/// A client, and what its server, played by the test, says to it.
+struct Scripted {
+    core: Client,
+    conn: ConnId,
+}
+
+impl Scripted {
+    /// A client that is logged in.
+    fn online() -> Self {
+        let mut core = Client::new(Arc::new(Config::default()), Seed([1; 32]), Instant::EPOCH);
+        core.login(Instant::EPOCH, Credentials::Guest("alice".into()))
+            .unwrap();
+        let Some(Output::Connect { conn, purpose, .. }) = core.poll_output() else {
+            panic!("a client connects")
+        };
+        let capabilities = Capabilities {
+            shared_media: false,
+            unreliable_datagrams: true,
+        };
+        let mut this = Self { core, conn };
+        this.core.handle(
+            Instant::EPOCH,
+            Input::Connected {
+                conn,
+                purpose,
+                capabilities,
+            },
+        );
+        let welcome = session::Welcome {
+            version: 1,
+            heartbeat_ms: Within::clamp(5_000),
+            dead_after_ms: Within::clamp(20_000),
+            resume_window_ms: Within::clamp(30_000),
+            max_frame: Within::clamp(16_384),
+            max_unacknowledged: Within::clamp(1_024),
+            max_rooms: 4,
+            agent: Text::default(),
+            params: Params::NONE,
+        };
+        this.say(&welcome);
+        let authenticated = session::Authenticated {
+            user: UserId(1),
+            session: SessionId([1; 16]),
+            resume_token: [0; 32],
+            name: Text::cut("alice"),
+            params: Params::NONE,
+        };
+        this.say(&authenticated);
+        this
+    }
+
+    fn say<'a>(&mut self, message: &impl Wire<'a>) {
+        let (conn, id, bytes) = (self.conn, StreamId::FIRST_OF_CLIENT, message.encode());
+        self.core.handle(
+            Instant::EPOCH,
+            Input::Stream {
+                conn,
+                id,
+                bytes,
+                fin: false,
+            },
+        );
+    }
+
+    /// The code with which the client has closed its connection, if it has.
+    fn closed(&mut self) -> Option<Code> {
+        std::iter::from_fn(|| self.core.poll_output()).find_map(|output| match output {
+            Output::Close { code, .. } => Some(code),
+            _ => None,
+        })
+    }
+}
+
+#[test]
+fn room_011_a_gap_in_the_deltas_ends_the_session() {
+    for (number, closed) in [(1, None), (2, Some(Code::UNEXPECTED_FRAME))] {
+        let mut scripted = Scripted::online();
+        let request = scripted.core.join(Instant::EPOCH, "lobby", b"").unwrap();
+        let (room, epoch, params) = (RoomId([3; 16]), 7, Params::NONE);
+        let member = Member {
+            session: SessionId([1; 16]),
+            user: UserId(1),
+            presence: Presence::Here,
+            name: Text::cut("alice"),
+        };
+        let members = [member.clone()];
+        let members = List::new(&members).unwrap();
+        scripted.say(&Joined {
+            request,
+            room,
+            epoch,
+            number: 0,
+            members,
+            params,
+        });
+        let (change, code) = (Change::Join, Code::NONE);
+        let member = Member {
+            session: SessionId([2; 16]),
+            ..member
+        };
+        scripted.say(&Delta {
+            room,
+            epoch,
+            number,
+            change,
+            code,
+            member,
+            params,
+        });
+        assert_eq!(scripted.closed(), closed, "delta number {number}");
+    }
 }

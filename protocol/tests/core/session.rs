@@ -5,11 +5,16 @@ use std::time::Duration;
 use duet_protocol::client::Event;
 use duet_protocol::code::Code;
 use duet_protocol::error::Initiator;
+use duet_protocol::id::{RequestId, SessionId};
+use duet_protocol::io::Purpose;
+use duet_protocol::message::directory::Lookup;
+use duet_protocol::message::session::{Hello, Message as SessionMessage, Ping, Resume};
+use duet_protocol::message::{Message, Wire};
 use duet_protocol::server;
 use duet_protocol::service::Decision;
-use duet_protocol::wire::Address;
+use duet_protocol::wire::{Address, Params, Text, Within};
 
-use crate::support::{Net, account, twice};
+use crate::support::{Net, account, authenticate, hello, twice};
 
 #[test]
 //= SES-005
@@ -229,4 +234,208 @@ fn ses_015_a_stopping_server_says_so_and_the_client_returns() {
             .count(),
         2
     );
+}
+
+/// The codes of the RESULTs that a raw peer was told, with their requests.
+fn outcomes(net: &Net, raw: duet_sim::NodeId) -> Vec<(u32, Code)> {
+    let frames = net.raw_host(raw).heard.iter();
+    let outcomes =
+        frames.filter_map(
+            |frame| match Message::decode(frame.header.kind, &frame.body) {
+                Some(Ok(Message::Session(SessionMessage::Outcome(m)))) => {
+                    Some((m.request.0, m.code))
+                }
+                _ => None,
+            },
+        );
+    outcomes.collect()
+}
+
+fn authenticated(net: &Net, raw: duet_sim::NodeId) -> (SessionId, [u8; 32]) {
+    let told = net.raw_host(raw).last(|message| match message {
+        Message::Session(SessionMessage::Authenticated(m)) => Some((m.session, m.resume_token)),
+        _ => None,
+    });
+    told.expect("logged in")
+}
+
+fn goodbye(net: &Net, raw: duet_sim::NodeId) -> Option<Code> {
+    net.raw_host(raw).last(|message| match message {
+        Message::Session(SessionMessage::Goodbye(m)) => Some(m.code),
+        _ => None,
+    })
+}
+
+#[test]
+fn ses_003_welcome_announces_what_holds() {
+    let mut net = Net::new(11, &[]);
+    let raw = net.raw(Purpose::Control);
+    let wish = Within::clamp(2_000);
+    net.say(
+        raw,
+        Hello {
+            heartbeat_ms: wish,
+            ..hello()
+        }
+        .encode(),
+    );
+    let welcome = net.raw_host(raw).last(|message| match message {
+        Message::Session(SessionMessage::Welcome(m)) => Some((
+            m.version,
+            m.heartbeat_ms.value(),
+            m.dead_after_ms.value(),
+            m.max_frame.value(),
+        )),
+        _ => None,
+    });
+    assert_eq!(welcome, Some((1, 2_000, 8_000, 16_384)));
+}
+
+#[test]
+fn ses_007_only_the_newest_secret_resumes_a_session() {
+    let mut net = Net::new(12, &[]);
+    let raw = net.raw_online("alice");
+    let (session, resume_token) = authenticated(&net, raw);
+    let (received, params) = (1, Params::NONE);
+    let wrong = net.raw_greeted();
+    net.say(
+        wrong,
+        Resume {
+            session,
+            resume_token: [7; 32],
+            received,
+            params,
+        }
+        .encode(),
+    );
+    assert_eq!(goodbye(&net, wrong), Some(Code::RESUME_REFUSED));
+    assert_eq!(
+        net.raw_host(raw).closed,
+        None,
+        "a wrong secret touched the session"
+    );
+    let right = net.raw_greeted();
+    net.say(
+        right,
+        Resume {
+            session,
+            resume_token,
+            received: 0,
+            params,
+        }
+        .encode(),
+    );
+    let newest = net.raw_host(right).last(|message| match message {
+        Message::Session(SessionMessage::Resumed(m)) => Some(m.resume_token),
+        _ => None,
+    });
+    assert!(newest.is_some_and(|newest| newest != resume_token));
+    // The new secret was seen to arrive: the old one is void.
+    net.say(right, Ping { token: 1, params }.encode());
+    let late = net.raw_greeted();
+    net.say(
+        late,
+        Resume {
+            session,
+            resume_token,
+            received: 0,
+            params,
+        }
+        .encode(),
+    );
+    assert_eq!(goodbye(&net, late), Some(Code::RESUME_REFUSED));
+}
+
+#[test]
+fn ses_008_a_secret_whose_successor_was_lost_is_still_good() {
+    // Without reserved frames there is nothing to acknowledge, which would show that RESUMED has arrived.
+    let link = duet_sim::LinkConfig::default();
+    let mut net = Net::with(
+        13,
+        &[],
+        link,
+        |server| server.reserved_frames = false,
+        |_| {},
+    );
+    let raw = net.raw_online("alice");
+    let (session, resume_token) = authenticated(&net, raw);
+    for _ in 0..2 {
+        let again = net.raw_greeted();
+        let (received, params) = (0, Params::NONE);
+        net.say(
+            again,
+            Resume {
+                session,
+                resume_token,
+                received,
+                params,
+            }
+            .encode(),
+        );
+        assert_eq!(net.raw_host(again).closed, None);
+    }
+}
+
+#[test]
+fn ses_019_resuming_displaces_the_old_link() {
+    let mut net = Net::new(14, &[]);
+    let raw = net.raw_online("alice");
+    let (session, resume_token) = authenticated(&net, raw);
+    let new = net.raw_greeted();
+    net.say(
+        new,
+        Resume {
+            session,
+            resume_token,
+            received: 0,
+            params: Params::NONE,
+        }
+        .encode(),
+    );
+    assert_eq!(net.raw_host(raw).closed, Some(Code::DISPLACED));
+    assert_eq!(net.raw_host(new).closed, None);
+    assert_eq!(net.server().core.census().sessions, 1);
+}
+
+#[test]
+fn ses_022_a_ninth_session_of_a_user_is_refused() {
+    let mut net = Net::new(15, &[]);
+    for _ in 0..8 {
+        net.raw_online("alice");
+    }
+    let ninth = net.raw_greeted();
+    net.say(ninth, authenticate("alice").encode());
+    assert_eq!(net.raw_host(ninth).closed, Some(Code::ALREADY_LOGGED_IN));
+    assert_eq!(net.server().core.census().sessions, 8);
+}
+
+#[test]
+fn ses_016_every_request_is_answered_once() {
+    let mut net = Net::new(16, &[]);
+    let raw = net.raw_online("alice");
+    for request in 1..=5 {
+        let (request, name, params) = (RequestId(request), Text::cut("nobody"), Params::NONE);
+        net.say(
+            raw,
+            Lookup {
+                request,
+                name,
+                params,
+            }
+            .encode(),
+        );
+    }
+    let expected: Vec<_> = (1..=5).map(|request| (request, Code::NOT_FOUND)).collect();
+    assert_eq!(outcomes(&net, raw), expected);
+}
+
+#[test]
+fn ses_021_a_connection_that_does_not_log_in_is_closed_after_10_s() {
+    let mut net = Net::new(17, &[]);
+    let raw = net.raw_greeted();
+    net.run(Duration::from_millis(9_500));
+    assert_eq!(net.raw_host(raw).closed, None);
+    net.run(Duration::from_secs(1));
+    assert_eq!(net.raw_host(raw).closed, Some(Code::LOGIN_TIMEOUT));
+    assert_eq!(net.server().core.census(), server::Census::default());
 }

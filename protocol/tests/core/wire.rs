@@ -34,7 +34,7 @@ use crate::support::{Net, account, authenticate, hello};
 mod frames;
 #[path = "../../examples/vectors/samples.rs"]
 #[allow(dead_code, reason = "each user needs its own part of this")]
-mod samples;
+pub(crate) mod samples;
 
 const LIMIT: u32 = 16_384;
 
@@ -46,7 +46,7 @@ fn bytes_of(header: FrameHeader, body: &[u8]) -> Vec<u8> {
     out
 }
 
-fn frame(kind: u16, flags: u8, body: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(kind: u16, flags: u8, body: &[u8]) -> Vec<u8> {
     let length = body.len() as u32;
     let (flags, reserved) = (Flags(flags), 0);
     bytes_of(
