@@ -375,3 +375,13 @@ fn media_022_a_packet_over_the_limit_is_refused_before_it_is_sent() {
     assert_eq!(send(1_041), Err(UsageError::TooLarge));
     assert_eq!(send(1_040), Ok(true));
 }
+
+#[test]
+fn media_018_a_media_connection_that_does_not_attach_is_closed_after_3_s() {
+    let mut net = Net::new(13, &[]);
+    let media = net.raw(Purpose::Media);
+    net.run_ms(2_800);
+    assert_eq!(net.raw_host(media).closed, None);
+    net.run_ms(400);
+    assert_eq!(net.raw_host(media).closed, Some(Code::ATTACH_TIMEOUT));
+}

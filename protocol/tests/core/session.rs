@@ -439,3 +439,30 @@ fn ses_021_a_connection_that_does_not_log_in_is_closed_after_10_s() {
     assert_eq!(net.raw_host(raw).closed, Some(Code::LOGIN_TIMEOUT));
     assert_eq!(net.server().core.census(), server::Census::default());
 }
+
+#[test]
+fn ses_004_without_a_version_in_common_the_connection_ends() {
+    for (min_version, max_version, closed) in [
+        (1, 1, None),
+        (0, 9, None),
+        (2, 3, Some(Code::UNSUPPORTED_VERSION)),
+    ] {
+        let mut net = Net::new(18, &[]);
+        let raw = net.raw(Purpose::Control);
+        net.say(
+            raw,
+            Hello {
+                min_version,
+                max_version,
+                ..hello()
+            }
+            .encode(),
+        );
+        assert_eq!(
+            net.raw_host(raw).closed,
+            closed,
+            "{min_version}..{max_version}"
+        );
+        assert_eq!(goodbye(&net, raw), closed);
+    }
+}
