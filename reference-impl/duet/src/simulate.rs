@@ -96,7 +96,7 @@ impl<'a> Reader<'a> {
         match table.keys().find(|key| !known.contains(&key.as_str())) {
             Some(key) => {
                 let path: Vec<&str> = this.path.iter().copied().chain([key.as_str()]).collect();
-                Err(scenario.error_at(&path, &format!("unknown key `{key}`"), Some(known)))
+                Err(scenario.error_at(&path, format!("unknown key `{key}`"), Some(known)))
             }
             None => Ok(this),
         }

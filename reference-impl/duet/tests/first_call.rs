@@ -63,7 +63,10 @@ fn pictures_are_whole_within_250_ms_of_capture_and_repair_is_why() {
 
 #[test]
 fn hanging_up_ends_the_other_side_within_a_round_trip_and_leaves_nothing() {
-    let outcome = simulate(5, true, 3);
+    let mut scenario = scenario(5, true);
+    // A media connection outlives its last use by 30 s.
+    scenario.duration = Duration::from_secs(45);
+    let outcome = run(&scenario, 3, MediaMode::Synthetic, None, |_| {}).expect("a run");
     let [alice, bob] = &outcome.report.sides[..] else {
         panic!("two sides")
     };

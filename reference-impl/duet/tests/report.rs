@@ -11,11 +11,14 @@ const FIRST_CALL: &str = include_str!("../../../sim/scenarios/first-call.toml");
 
 /// The demo's scenario with a call of 5 seconds.
 fn first_call() -> Report {
-    let mut scenario = Scenario::parse(FIRST_CALL, "first-call.toml").expect("the committed scenario");
+    let mut scenario =
+        Scenario::parse(FIRST_CALL, "first-call.toml").expect("the committed scenario");
     scenario.duration = Duration::from_secs(7);
     let call = scenario.script["call"].as_table_mut().expect("a call");
     call.insert("length".into(), "5 s".into());
-    run(&scenario, 1, MediaMode::Synthetic, None, |_| {}).expect("a run").report
+    run(&scenario, 1, MediaMode::Synthetic, None, |_| {})
+        .expect("a run")
+        .report
 }
 
 /// What lies beside a report, with text that must not become markup.
@@ -48,7 +51,11 @@ fn assert_balanced(html: &str) {
         rest = after;
         assert!(!tag.contains('<'), "a tag within <{tag}>");
         assert!(tag.matches('"').count() % 2 == 0, "quotes in <{tag}>");
-        let name = tag.trim_start_matches('/').split([' ', '/']).next().unwrap_or_default();
+        let name = tag
+            .trim_start_matches('/')
+            .split([' ', '/'])
+            .next()
+            .unwrap_or_default();
         if tag.starts_with('/') {
             assert_eq!(open.pop(), Some(name), "</{name}> closes nothing");
         } else if !tag.ends_with('/') && !VOID.contains(&name) {
@@ -64,12 +71,18 @@ fn assert_balanced(html: &str) {
 /// What holds for every report.
 fn assert_sound(html: &str) {
     assert_balanced(html);
-    for word in ["NaN", "inf\"", "inf ", ">inf", "http:", "https:", "<script", "url(", "@import", "{}"] {
+    for word in [
+        "NaN", "inf\"", "inf ", ">inf", "http:", "https:", "<script", "url(", "@import", "{}",
+    ] {
         assert!(!html.contains(word), "{word:?} in the report");
     }
     for part in ["<svg", "<table", "<section"] {
         let closing = part.replace('<', "</");
-        assert_eq!(html.matches(part).count(), html.matches(&closing).count(), "{part}");
+        assert_eq!(
+            html.matches(part).count(),
+            html.matches(&closing).count(),
+            "{part}"
+        );
     }
 }
 
@@ -82,13 +95,24 @@ fn a_simulated_call_renders() {
     for side in &report.sides {
         assert!(html.contains(&format!("<b>{}</b>, of {}", side.name, side.peer)));
     }
-    assert!(html.contains("duet simulate sim/scenarios/first-call.toml --seed 1 --media synthetic"));
+    assert!(
+        html.contains("duet simulate sim/scenarios/first-call.toml --seed 1 --media synthetic")
+    );
     for arrow in &report.signalling {
-        assert!(html.contains(&format!(">{}<", arrow.name)), "{} is not drawn", arrow.name);
+        assert!(
+            html.contains(&format!(">{}<", arrow.name)),
+            "{} is not drawn",
+            arrow.name
+        );
     }
     let drawn = html.matches("class=\"shaft\"").count();
     assert_eq!(drawn, report.signalling.len());
-    for text in ["The same call over sockets", "3,426", "CALL-002/&lt;ends&gt;", "nothing &amp; &quot;more&quot;"] {
+    for text in [
+        "The same call over sockets",
+        "3,426",
+        "CALL-002/&lt;ends&gt;",
+        "nothing &amp; &quot;more&quot;",
+    ] {
         assert!(html.contains(text), "{text} is missing");
     }
     assert_eq!(html, render(&report, &extras()));
@@ -96,7 +120,10 @@ fn a_simulated_call_renders() {
 
 #[test]
 fn the_same_seed_gives_the_same_page() {
-    assert_eq!(render(&first_call(), &Extras::default()), render(&first_call(), &Extras::default()));
+    assert_eq!(
+        render(&first_call(), &Extras::default()),
+        render(&first_call(), &Extras::default())
+    );
 }
 
 #[test]
@@ -104,9 +131,18 @@ fn an_empty_report_renders() {
     let html = render(&Report::default(), &Extras::default());
     assert_sound(&html);
     assert!(!html.contains("The same call over sockets") && !html.contains("Conformance</h2>"));
-    let empty = Extras { live: vec![json!(null), json!([])], conformance: Some(json!("odd")) };
+    let empty = Extras {
+        live: vec![json!(null), json!([])],
+        conformance: Some(json!("odd")),
+    };
     let sides = vec![Side::default(), Side::default()];
-    assert_sound(&render(&Report { sides, ..Report::default() }, &empty));
+    assert_sound(&render(
+        &Report {
+            sides,
+            ..Report::default()
+        },
+        &empty,
+    ));
 }
 
 #[test]
@@ -117,12 +153,28 @@ fn text_is_escaped_wherever_it_stands() {
         peer: nasty.into(),
         reason: Some(nasty.into()),
         failure: Some(nasty.into()),
-        pictures: vec![Picture { delay_ms: Some(300.0), psnr_db: Some(30.0), ..Picture::default() }],
-        stills: vec![StillReport { number: 0, captured: "abc=".into(), shown: nasty.into() }],
+        pictures: vec![Picture {
+            delay_ms: Some(300.0),
+            psnr_db: Some(30.0),
+            ..Picture::default()
+        }],
+        stills: vec![StillReport {
+            number: 0,
+            captured: "abc=".into(),
+            shown: nasty.into(),
+        }],
         ..Side::default()
     };
-    let arrow = Arrow { name: nasty.into(), detail: nasty.into(), ..Arrow::default() };
-    let link = LinkReport { name: nasty.into(), lost: [(nasty.to_owned(), 1)].into(), ..LinkReport::default() };
+    let arrow = Arrow {
+        name: nasty.into(),
+        detail: nasty.into(),
+        ..Arrow::default()
+    };
+    let link = LinkReport {
+        name: nasty.into(),
+        lost: [(nasty.to_owned(), 1)].into(),
+        ..LinkReport::default()
+    };
     let report = Report {
         scenario: nasty.into(),
         description: nasty.into(),
@@ -135,14 +187,27 @@ fn text_is_escaped_wherever_it_stands() {
         ..Report::default()
     };
     let value = json!({ nasty: nasty, "name": nasty, "cases": [{ "case": nasty, "result": nasty, "reqs": [nasty] }] });
-    let html = render(&report, &Extras { live: vec![value.clone()], conformance: Some(value) });
+    let html = render(
+        &report,
+        &Extras {
+            live: vec![value.clone()],
+            conformance: Some(value),
+        },
+    );
     assert_sound(&html);
     assert!(html.contains("&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&quot;&amp;"));
 }
 
 #[test]
 fn numbers_without_meaning_are_dashes_and_never_nan() {
-    for odd in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e300, -1e300, 0.0] {
+    for odd in [
+        f64::NAN,
+        f64::INFINITY,
+        f64::NEG_INFINITY,
+        1e300,
+        -1e300,
+        0.0,
+    ] {
         let picture = |number, delay, psnr| Picture {
             number,
             captured_ms: odd,
@@ -153,18 +218,38 @@ fn numbers_without_meaning_are_dashes_and_never_nan() {
         let side = Side {
             name: "alice".into(),
             peer: "bob".into(),
-            pictures: vec![picture(1, odd, odd), picture(2, 100.0, 40.0), picture(3, 400.0, odd)],
-            stills: vec![StillReport { number: 1, ..StillReport::default() }],
+            pictures: vec![
+                picture(1, odd, odd),
+                picture(2, 100.0, 40.0),
+                picture(3, 400.0, odd),
+            ],
+            stills: vec![StillReport {
+                number: 1,
+                ..StillReport::default()
+            }],
             started_ms: Some(odd),
             ended_ms: Some(1.0),
             ..Side::default()
         };
-        let arrow = |at_ms, from, to| Arrow { at_ms, from, to, ..Arrow::default() };
+        let arrow = |at_ms, from, to| Arrow {
+            at_ms,
+            from,
+            to,
+            ..Arrow::default()
+        };
         let report = Report {
             duration_ms: odd,
             sides: vec![side],
-            links: vec![LinkReport { name: "bob>alice".into(), ..LinkReport::default() }],
-            signalling: vec![arrow(odd, 0, 1), arrow(1.0, 0, 7), arrow(2.0, 1, 1), arrow(5_000.0, 1, 0)],
+            links: vec![LinkReport {
+                name: "bob>alice".into(),
+                ..LinkReport::default()
+            }],
+            signalling: vec![
+                arrow(odd, 0, 1),
+                arrow(1.0, 0, 7),
+                arrow(2.0, 1, 1),
+                arrow(5_000.0, 1, 0),
+            ],
             lanes: vec!["alice".into(), "bob".into()],
             ..Report::default()
         };

@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use duet_sim::Scenario;
+use duet_sim::{Scenario, ScenarioError};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::talk::Media;
 use super::{Failure, cannot_write, print_json};
 use crate::report::{Extras, render};
-use crate::simulate::{Outcome, run as run_scenario};
+use crate::simulate::{Outcome, SimulateError, run as run_scenario};
 
 /// A call within which a picture counts as whole and in time.
 const ON_TIME_MS: f64 = 250.0;
@@ -49,7 +49,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             .usage()
     })?;
     let mut scenario = Scenario::parse(&text, &path.display().to_string())
-        .map_err(|error| Failure::new(error.to_string()).usage())?;
+        .map_err(|error| wrong_scenario(&error))?;
     if let Some(seconds) = arguments.length {
         shorten(&mut scenario, seconds);
     }
@@ -76,7 +76,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         recording.as_deref(),
         progress,
     )
-    .map_err(|error| Failure::new(error.to_string()))?;
+    .map_err(|error| match &error {
+        SimulateError::Scenario(error) => wrong_scenario(error),
+        SimulateError::Setup(_) => Failure::new(error.to_string()),
+    })?;
     bar.finish_and_clear();
     if let Some(folder) = &arguments.report {
         write(folder, &outcome)?;
@@ -91,6 +94,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         Some(failure) => Err(Failure::new(failure.clone())),
         None => Ok(()),
     }
+}
+
+/// The error shows the place itself; it begins as every error of this program does.
+fn wrong_scenario(error: &ScenarioError) -> Failure {
+    let text = error.to_string();
+    Failure::new(text.strip_prefix("error: ").unwrap_or(&text)).usage()
 }
 
 /// A shorter call in a shorter run.

@@ -261,6 +261,9 @@ impl Talk<'_> {
                         _ => failure,
                     });
                 }
+                if !self.logged_in {
+                    return Err(self.connection.no_server(&self.connected));
+                }
                 ("offline", format!("{}; trying again", reason.code))
             }
             Notice::Suspended(true) => ("suspended", "the link is lost; trying again".into()),

@@ -43,7 +43,9 @@ impl Picture {
 impl LinkReport {
     /// Packets lost, whatever the cause.
     pub(super) fn lost_in_all(&self) -> u64 {
-        self.lost.values().fold(0, |sum, lost| sum.saturating_add(*lost))
+        self.lost
+            .values()
+            .fold(0, |sum, lost| sum.saturating_add(*lost))
     }
 
     /// Their share of those offered, if any were.
@@ -60,6 +62,9 @@ pub(super) struct Figures {
     pub shown: usize,
     /// Of those that were shown, those with damage.
     pub damaged: usize,
+    /// Of those that were not shown, those that were still on their way when the call ended: one of median delay would
+    /// have come too late for it.
+    pub cut_off: usize,
     /// The share of those sent that was shown whole within [`TARGET_MS`].
     pub on_time: Option<f64>,
     /// Median delay of those shown.
@@ -80,13 +85,28 @@ impl Figures {
         delays.sort_by(f64::total_cmp);
         let psnr: Vec<f64> = pictures.iter().filter_map(Picture::psnr).collect();
         let on_the_way = on_the_way(side, links);
-        let kept = on_the_way.iter().filter_map(|link| link.share_lost()).map(|lost| 1.0 - lost);
+        let median_ms = quantile(&delays, 0.5);
+        let in_time = |picture: &&Picture| match (side.ended_ms, median_ms) {
+            (Some(end), Some(median)) => picture.captured_ms + median < end,
+            _ => true,
+        };
+        let missing = pictures
+            .iter()
+            .filter(|picture| picture.fate() == Fate::Missing);
+        let kept = on_the_way
+            .iter()
+            .filter_map(|link| link.share_lost())
+            .map(|lost| 1.0 - lost);
         Self {
             sent: pictures.len(),
             shown: delays.len(),
-            damaged: pictures.iter().filter(|picture| picture.fate() == Fate::Damaged).count(),
+            damaged: pictures
+                .iter()
+                .filter(|picture| picture.fate() == Fate::Damaged)
+                .count(),
+            cut_off: missing.filter(|picture| !in_time(picture)).count(),
             on_time: (!pictures.is_empty()).then(|| side.on_time(TARGET_MS)),
-            median_ms: quantile(&delays, 0.5),
+            median_ms,
             p95_ms: quantile(&delays, 0.95),
             mean_psnr_db: (!psnr.is_empty()).then(|| psnr.iter().sum::<f64>() / psnr.len() as f64),
             loss: (!on_the_way.is_empty()).then(|| 1.0 - kept.product::<f64>()),
@@ -97,7 +117,9 @@ impl Figures {
 /// The links that lead away from a side's peer, and those that lead to the side.
 pub(super) fn on_the_way<'a>(side: &Side, links: &'a [LinkReport]) -> Vec<&'a LinkReport> {
     let leads = |link: &&LinkReport| {
-        link.name.split_once('>').is_some_and(|(from, to)| from == side.peer || to == side.name)
+        link.name
+            .split_once('>')
+            .is_some_and(|(from, to)| from == side.peer || to == side.name)
     };
     links.iter().filter(leads).collect()
 }
@@ -121,6 +143,28 @@ mod tests {
     }
 
     #[test]
+    fn pictures_on_their_way_at_the_end_are_told_from_lost_ones() {
+        let picture = |captured_ms, delay_ms| Picture {
+            captured_ms,
+            delay_ms,
+            intact: true,
+            ..Picture::default()
+        };
+        let pictures = vec![
+            picture(0.0, Some(100.0)),
+            picture(50.0, None),
+            picture(450.0, None),
+        ];
+        let side = Side {
+            pictures,
+            ended_ms: Some(500.0),
+            ..Side::default()
+        };
+        let figures = Figures::of(&side, &[]);
+        assert_eq!((figures.sent, figures.shown, figures.cut_off), (3, 1, 1));
+    }
+
+    #[test]
     fn loss_on_the_way_is_that_of_both_links() {
         let link = |name: &str, lost: u64| LinkReport {
             name: name.into(),
@@ -128,8 +172,16 @@ mod tests {
             bytes: 0,
             lost: [("queue".to_owned(), lost)].into(),
         };
-        let links = [link("alice>server", 10), link("server>alice", 90), link("server>bob", 20)];
-        let side = Side { name: "bob".into(), peer: "alice".into(), ..Side::default() };
+        let links = [
+            link("alice>server", 10),
+            link("server>alice", 90),
+            link("server>bob", 20),
+        ];
+        let side = Side {
+            name: "bob".into(),
+            peer: "alice".into(),
+            ..Side::default()
+        };
         let loss = Figures::of(&side, &links).loss.expect("links");
         assert!((loss - 0.28).abs() < 1e-9, "{loss}");
     }

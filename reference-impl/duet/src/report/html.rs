@@ -30,37 +30,83 @@ pub fn render(report: &Report, extras: &Extras) -> String {
     ];
     if !extras.live.is_empty() {
         let how = "<p class=\"how\">What the two programs said of a call between them over sockets, in real time.</p>";
-        sections.push(("live", "The same call over sockets", format!("{how}{}", tables::objects(&extras.live))));
+        sections.push((
+            "live",
+            "The same call over sockets",
+            format!("{how}{}", tables::objects(&extras.live)),
+        ));
     }
     if let Some(conformance) = &extras.conformance {
         sections.push(("conformance", "Conformance", verdicts::render(conformance)));
     }
     let mut out = String::new();
-    let title = if report.scenario.is_empty() { "a run" } else { &report.scenario };
+    let title = if report.scenario.is_empty() {
+        "a run"
+    } else {
+        &report.scenario
+    };
     out.push_str("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
-    put!(out, "<meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\n");
+    put!(
+        out,
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\n"
+    );
     out.push_str("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
     out.push_str("<meta name=\"color-scheme\" content=\"light dark\">\n<link rel=\"icon\" href=\"data:,\">\n");
-    put!(out, "<title>{} – Duet</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n", esc(title));
+    put!(
+        out,
+        "<title>{} – Duet</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n",
+        esc(title)
+    );
     head(&mut out, report, title, &sections);
     out.push_str("<main>\n");
     for (id, name, content) in &sections {
-        put!(out, "<section id=\"{id}\">\n<h2>{name}</h2>\n{content}\n</section>\n");
+        put!(
+            out,
+            "<section id=\"{id}\">\n<h2>{name}</h2>\n{content}\n</section>\n"
+        );
     }
     out.push_str("</main>\n</body>\n</html>\n");
     out
 }
 
 fn head(out: &mut String, report: &Report, title: &str, sections: &[(&str, &str, String)]) {
-    put!(out, "<header>\n<p class=\"over\">Duet, report of a run</p>\n<h1>{}</h1>\n", esc(title));
-    put!(out, "<p class=\"lead\">{}</p>\n<dl class=\"run\">", esc(&report.description));
+    put!(
+        out,
+        "<header>\n<p class=\"over\">Duet, report of a run</p>\n<h1>{}</h1>\n",
+        esc(title)
+    );
+    put!(
+        out,
+        "<p class=\"lead\">{}</p>\n<dl class=\"run\">",
+        esc(&report.description)
+    );
     put!(out, "<div><dt>Seed</dt><dd>{}</dd></div>", report.seed);
-    let media = if report.media.is_empty() { UNKNOWN } else { &report.media };
+    let media = if report.media.is_empty() {
+        UNKNOWN
+    } else {
+        &report.media
+    };
     put!(out, "<div><dt>Media</dt><dd>{}</dd></div>", esc(media));
-    put!(out, "<div><dt>Virtual time</dt><dd>{}</dd></div>", seconds(report.duration_ms, 1));
-    let hash = if report.log_hash.is_empty() { UNKNOWN } else { &report.log_hash };
-    put!(out, "<div class=\"long\"><dt>SHA-256 of the event log</dt><dd><code>{}</code></dd></div>", esc(hash));
-    put!(out, "<div class=\"long\"><dt>The same run again</dt><dd><code>{}</code></dd></div>", esc(&command(report)));
+    put!(
+        out,
+        "<div><dt>Virtual time</dt><dd>{}</dd></div>",
+        seconds(report.duration_ms, 1)
+    );
+    let hash = if report.log_hash.is_empty() {
+        UNKNOWN
+    } else {
+        &report.log_hash
+    };
+    put!(
+        out,
+        "<div class=\"long\"><dt>SHA-256 of the event log</dt><dd><code>{}</code></dd></div>",
+        esc(hash)
+    );
+    put!(
+        out,
+        "<div class=\"long\"><dt>The same run again</dt><dd><code>{}</code></dd></div>",
+        esc(&command(report))
+    );
     out.push_str("</dl>\n<nav>");
     for (id, name, _) in sections {
         put!(out, "<a href=\"#{id}\">{name}</a>");
@@ -71,13 +117,21 @@ fn head(out: &mut String, report: &Report, title: &str, sections: &[(&str, &str,
 /// What a shell takes to do the run again.
 fn command(report: &Report) -> String {
     let path = quoted(&format!("sim/scenarios/{}.toml", report.scenario));
-    format!("duet simulate {path} --seed {} --media {}", report.seed, quoted(&report.media))
+    format!(
+        "duet simulate {path} --seed {} --media {}",
+        report.seed,
+        quoted(&report.media)
+    )
 }
 
 /// A word for a POSIX shell.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
-    if !word.is_empty() && word.chars().all(plain) { word.into() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    if !word.is_empty() && word.chars().all(plain) {
+        word.into()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 fn key_figures(report: &Report) -> String {
@@ -90,10 +144,21 @@ fn key_figures(report: &Report) -> String {
         let (name, peer) = (esc(&side.name), esc(&side.peer));
         put!(out, "<article><h3>{name} <small>sees {peer}</small></h3>");
         if let Some(failure) = &side.failure {
-            put!(out, "<p class=\"failure\"><b>✗ Media broke down:</b> {}</p>", esc(failure));
+            put!(
+                out,
+                "<p class=\"failure\"><b>✗ Media broke down:</b> {}</p>",
+                esc(failure)
+            );
         }
         tiles(&mut out, report, side);
-        facts(&mut out, side);
+        if let Some(recording) = &side.recording {
+            let (path, pictures) = (esc(&recording.path), count(recording.pictures));
+            let length = duration(recording.duration_ms);
+            put!(
+                out,
+                "<p class=\"facts\">Recording: <code>{path}</code>, {pictures} pictures, {length}.</p>"
+            );
+        }
         out.push_str("</article>");
     }
     out.push_str("</div>");
@@ -101,7 +166,12 @@ fn key_figures(report: &Report) -> String {
 }
 
 fn tile(out: &mut String, class: &str, value: &str, name: &str, note: &str) {
-    put!(out, "<div class=\"tile {class}\"><b>{}</b><span>{}</span>", esc(value), esc(name));
+    put!(
+        out,
+        "<div class=\"tile {class}\"><b>{}</b><span>{}</span>",
+        esc(value),
+        esc(name)
+    );
     if !note.is_empty() {
         put!(out, "<small>{}</small>", esc(note));
     }
@@ -112,23 +182,82 @@ fn tiles(out: &mut String, report: &Report, side: &Side) {
     let figures = Figures::of(side, &report.links);
     out.push_str("<div class=\"tiles\">");
     let value = percent(figures.on_time, 1);
-    tile(out, "first", &value, "of the pictures whole within 250 ms", "from capture to screen");
+    tile(
+        out,
+        "first",
+        &value,
+        "of the pictures whole within 250 ms",
+        "from capture to screen",
+    );
     let of = |number: usize, of: usize| percent((of > 0).then(|| number as f64 / of as f64), 1);
-    tile(out, "", &count(figures.sent as u64), "pictures sent", &format!("by {}", side.peer));
-    let damaged = match figures.damaged {
-        0 => String::new(),
-        number => format!(", {} damaged", count(number as u64)),
+    tile(
+        out,
+        "",
+        &count(figures.sent as u64),
+        "pictures sent",
+        &format!("by {}", side.peer),
+    );
+    let mut note = of(figures.shown, figures.sent);
+    if figures.damaged > 0 {
+        note += &format!("; {} damaged", count(figures.damaged as u64));
+    }
+    if figures.cut_off > 0 {
+        note += &format!(
+            "; {} on their way at the end",
+            count(figures.cut_off as u64)
+        );
+    }
+    tile(
+        out,
+        "",
+        &count(figures.shown as u64),
+        "pictures shown",
+        &note,
+    );
+    tile(
+        out,
+        "",
+        &quantity(figures.median_ms, 0, "ms"),
+        "median delay",
+        "from capture to screen",
+    );
+    tile(
+        out,
+        "",
+        &quantity(figures.p95_ms, 0, "ms"),
+        "95th percentile",
+        "of the delay",
+    );
+    let note = if figures.mean_psnr_db.is_some() {
+        "against the original"
+    } else {
+        "not compared"
     };
-    let note = format!("{}{damaged}", of(figures.shown, figures.sent));
-    tile(out, "", &count(figures.shown as u64), "pictures shown", &note);
-    tile(out, "", &quantity(figures.median_ms, 0, "ms"), "median delay", "from capture to screen");
-    tile(out, "", &quantity(figures.p95_ms, 0, "ms"), "95th percentile", "of the delay");
-    let note = if figures.mean_psnr_db.is_some() { "against the original" } else { "not compared" };
-    tile(out, "", &quantity(figures.mean_psnr_db, 1, "dB"), "mean PSNR", note);
+    tile(
+        out,
+        "",
+        &quantity(figures.mean_psnr_db, 1, "dB"),
+        "mean PSNR",
+        note,
+    );
     let way = on_the_way(side, &report.links);
-    let way: Vec<String> =
-        way.iter().map(|link| format!("{} {}", link.name.replace('>', " → "), percent(link.share_lost(), 1))).collect();
-    tile(out, "", &percent(figures.loss, 1), "lost on the links", &way.join(", "));
+    let way: Vec<String> = way
+        .iter()
+        .map(|link| {
+            format!(
+                "{} {}",
+                link.name.replace('>', " → "),
+                percent(link.share_lost(), 1)
+            )
+        })
+        .collect();
+    tile(
+        out,
+        "",
+        &percent(figures.loss, 1),
+        "lost on the links",
+        &way.join(", "),
+    );
     let hop = &side.hop;
     if hop.sent == 0 && hop.received == 0 {
         tile(out, "", UNKNOWN, "packets sent again", "not counted");
@@ -136,7 +265,21 @@ fn tiles(out: &mut String, report: &Report, side: &Side) {
         let note = format!("of {} to the server", count(hop.sent));
         tile(out, "", &count(hop.repaired), "packets sent again", &note);
     }
-    tile(out, "", side.reason.as_deref().unwrap_or(UNKNOWN), "end reason", &ended(side));
+    let (sent, played) = side.blocks;
+    tile(
+        out,
+        "",
+        &count(played),
+        "sound blocks",
+        &format!("played, of {} sent", count(sent)),
+    );
+    tile(
+        out,
+        "",
+        side.reason.as_deref().unwrap_or(UNKNOWN),
+        "end reason",
+        &ended(side),
+    );
     out.push_str("</div>");
 }
 
@@ -149,27 +292,25 @@ fn ended(side: &Side) -> String {
     }
 }
 
-/// What is worth a line, and no tile.
-fn facts(out: &mut String, side: &Side) {
-    let (sent, played) = side.blocks;
-    put!(out, "<p class=\"facts\">Sound: {} of {} blocks played.", count(played), count(sent));
-    if let Some(recording) = &side.recording {
-        let (path, pictures) = (esc(&recording.path), count(recording.pictures));
-        put!(out, " Recording: <code>{path}</code>, {pictures} pictures, {}.", duration(recording.duration_ms));
-    }
-    out.push_str("</p>");
-}
-
 fn stills(report: &Report) -> String {
     let mut out = String::new();
     if report.sides.iter().all(|side| side.stills.is_empty()) {
         out.push_str("<p class=\"empty\">No pictures were kept");
-        out.push_str(if report.media == "synthetic" { ": synthetic media has none.</p>" } else { ".</p>" });
+        out.push_str(if report.media == "synthetic" {
+            ": synthetic media has none.</p>"
+        } else {
+            ".</p>"
+        });
         return out;
     }
     out.push_str("<div class=\"sides\">");
     for side in report.sides.iter().filter(|side| !side.stills.is_empty()) {
-        put!(out, "<article><h3>{} <small>sees {}</small></h3>", esc(&side.name), esc(&side.peer));
+        put!(
+            out,
+            "<article><h3>{} <small>sees {}</small></h3>",
+            esc(&side.name),
+            esc(&side.peer)
+        );
         for still in &side.stills {
             pair(&mut out, side, still);
         }
@@ -181,11 +322,28 @@ fn stills(report: &Report) -> String {
 
 /// A picture as captured beside the same as shown.
 fn pair(out: &mut String, side: &Side, still: &StillReport) {
-    let picture = side.pictures.iter().find(|picture| picture.number == still.number);
+    let picture = side
+        .pictures
+        .iter()
+        .find(|picture| picture.number == still.number);
     out.push_str("<figure class=\"pair\"><div>");
-    image(out, &still.captured, &format!("Picture {} as {} captured it", still.number, side.peer), "sent");
-    image(out, &still.shown, &format!("Picture {} as {} saw it", still.number, side.name), "seen");
-    put!(out, "</div><figcaption><b>Picture {}</b>", still.number);
+    image(
+        out,
+        &still.captured,
+        &format!("Picture {} as {} captured it", still.number, side.peer),
+    );
+    image(
+        out,
+        &still.shown,
+        &format!("Picture {} as {} saw it", still.number, side.name),
+    );
+    put!(
+        out,
+        "<em>sent by {}</em><em>seen by {}</em></div>",
+        esc(&side.peer),
+        esc(&side.name)
+    );
+    put!(out, "<figcaption><b>Picture {}</b>", still.number);
     if let Some(picture) = picture {
         put!(out, ", captured at {}", seconds(picture.captured_ms, 2));
         put!(out, "; PSNR {}", quantity(picture.psnr(), 1, "dB"));
@@ -200,15 +358,17 @@ fn pair(out: &mut String, side: &Side, still: &StillReport) {
     out.push_str("</figcaption></figure>");
 }
 
-fn image(out: &mut String, base64: &str, text: &str, name: &str) {
+fn image(out: &mut String, base64: &str, text: &str) {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
-    out.push_str("<span class=\"still\">");
     if !base64.is_empty() && base64.bytes().all(plain) {
-        put!(out, "<img alt=\"{}\" src=\"data:image/jpeg;base64,{base64}\">", esc(text));
+        put!(
+            out,
+            "<img alt=\"{}\" src=\"data:image/jpeg;base64,{base64}\">",
+            esc(text)
+        );
     } else {
         out.push_str("<span class=\"nothing\">no picture</span>");
     }
-    put!(out, "<em>{name}</em></span>");
 }
 
 fn links(report: &Report) -> String {

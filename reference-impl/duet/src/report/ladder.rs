@@ -43,7 +43,9 @@ pub(super) fn render(report: &Report) -> String {
         out.push_str("<p class=\"empty\">No signalling was recorded.</p>");
         return out;
     }
-    let drawing = Ladder { lanes: &report.lanes };
+    let drawing = Ladder {
+        lanes: &report.lanes,
+    };
     out.push_str("<div class=\"ladder\">");
     drawing.heads(&mut out);
     let mut last: Option<f64> = None;
@@ -65,7 +67,10 @@ pub(super) fn render(report: &Report) -> String {
     out.push_str("</div>");
     let left_out = report.signalling.len() - arrows.len();
     if left_out > 0 {
-        put!(out, "<p class=\"empty\">{left_out} messages belong to no lane and are not drawn.</p>");
+        put!(
+            out,
+            "<p class=\"empty\">{left_out} messages belong to no lane and are not drawn.</p>"
+        );
     }
     out
 }
@@ -81,7 +86,11 @@ fn groups<'a>(arrows: &[&'a Arrow]) -> Vec<Group<'a>> {
                 group.rows = group.rows.max(row + 1);
                 group.arrows.push((row, arrow));
             }
-            _ => groups.push(Group { at_ms: arrow.at_ms, arrows: vec![(0, arrow)], rows: 1 }),
+            _ => groups.push(Group {
+                at_ms: arrow.at_ms,
+                arrows: vec![(0, arrow)],
+                rows: 1,
+            }),
         }
     }
     groups
@@ -112,7 +121,10 @@ impl Ladder<'_> {
 
     fn open(&self, out: &mut String, height: f64, label: &str) {
         let (width, height, label) = (Coord(self.width()), Coord(height), esc(label));
-        put!(out, "<svg class=\"strip\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" ");
+        put!(
+            out,
+            "<svg class=\"strip\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" "
+        );
         put!(out, "role=\"img\" aria-label=\"{label}\">");
     }
 
@@ -122,8 +134,16 @@ impl Ladder<'_> {
             let x = self.x(lane);
             let half = (name.chars().count().min(16) as f64 * NAME / 2.0 + 14.0).min(68.0);
             let (left, width, colour) = (Coord(x - half), Coord(2.0 * half), lane % 4);
-            put!(out, "<rect class=\"head lane{colour}\" x=\"{left}\" y=\"4\" width=\"{width}\" height=\"26\" rx=\"5\"/>");
-            put!(out, "<text class=\"head\" x=\"{}\" y=\"21.5\">{}</text>", Coord(x), esc(&cut(name, 16)));
+            put!(
+                out,
+                "<rect class=\"head lane{colour}\" x=\"{left}\" y=\"4\" width=\"{width}\" height=\"26\" rx=\"5\"/>"
+            );
+            put!(
+                out,
+                "<text class=\"head\" x=\"{}\" y=\"21.5\">{}</text>",
+                Coord(x),
+                esc(&cut(name, 16))
+            );
         }
         out.push_str("</svg>");
     }
@@ -142,7 +162,12 @@ impl Ladder<'_> {
         self.lifelines(out, "lifeline silent", SILENCE);
         let middle = (self.x(0) + self.x(self.lanes.len().saturating_sub(1))) / 2.0;
         let y = Coord(SILENCE / 2.0 + 4.0);
-        put!(out, "<text class=\"silence\" x=\"{}\" y=\"{y}\">{}</text></svg>", Coord(middle), esc(&text));
+        put!(
+            out,
+            "<text class=\"silence\" x=\"{}\" y=\"{y}\">{}</text></svg>",
+            Coord(middle),
+            esc(&text)
+        );
     }
 
     fn strip(&self, out: &mut String, groups: &[(f64, Group<'_>)]) {
@@ -150,15 +175,26 @@ impl Ladder<'_> {
             return;
         }
         let above = |pause: f64| (pause.max(0.0) / 5.0).min(18.0) + 4.0;
-        let height: f64 = groups.iter().map(|(pause, group)| above(*pause) + group.rows as f64 * ROW).sum();
+        let height: f64 = groups
+            .iter()
+            .map(|(pause, group)| above(*pause) + group.rows as f64 * ROW)
+            .sum();
         let messages: usize = groups.iter().map(|(_, group)| group.arrows.len()).sum();
         let first = groups.first().map_or(0.0, |(_, group)| group.at_ms);
-        self.open(out, height, &format!("{messages} messages from {} on", seconds(first, 3)));
+        self.open(
+            out,
+            height,
+            &format!("{messages} messages from {} on", seconds(first, 3)),
+        );
         self.lifelines(out, "lifeline", height);
         let mut y = 0.0;
         for (pause, group) in groups {
             y += above(*pause);
-            put!(out, "<text class=\"when\" x=\"92\" y=\"{}\">", Coord(y + ROW - 4.0));
+            put!(
+                out,
+                "<text class=\"when\" x=\"92\" y=\"{}\">",
+                Coord(y + ROW - 4.0)
+            );
             put!(out, "{}</text>", seconds(group.at_ms, 3));
             for (row, arrow) in &group.arrows {
                 self.arrow(out, y + (row + 1) as f64 * ROW - 8.0, arrow);
@@ -174,16 +210,32 @@ impl Ladder<'_> {
         put!(out, "<g class=\"lane{}\"><title>", arrow.from % 4);
         let lane = |lane: usize| self.lanes.get(lane).map_or("", String::as_str);
         let way = format!("{} → {}", lane(arrow.from), lane(arrow.to));
-        let full = format!("{} {way}: {} {}", seconds(arrow.at_ms, 6), arrow.name, arrow.detail);
+        let full = format!(
+            "{} {way}: {} {}",
+            seconds(arrow.at_ms, 6),
+            arrow.name,
+            arrow.detail
+        );
         put!(out, "{}</title>", esc(full.trim_end()));
         let (start, line) = (Coord(from), Coord(y));
         if arrow.from == arrow.to {
-            put!(out, "<path class=\"shaft\" d=\"M{start} {}h26v10h-20\"/>", Coord(y - 6.0));
+            put!(
+                out,
+                "<path class=\"shaft\" d=\"M{start} {}h26v10h-20\"/>",
+                Coord(y - 6.0)
+            );
             self.tip(out, from, y + 4.0, -1.0);
             self.label(out, from + 34.0, y + 4.0, "start", arrow, BETWEEN - 60.0);
         } else {
-            put!(out, "<path class=\"shaft\" d=\"M{start} {line}H{}\"/>", Coord(to - toward * 7.0));
-            put!(out, "<circle class=\"tip\" cx=\"{start}\" cy=\"{line}\" r=\"2.5\"/>");
+            put!(
+                out,
+                "<path class=\"shaft\" d=\"M{start} {line}H{}\"/>",
+                Coord(to - toward * 7.0)
+            );
+            put!(
+                out,
+                "<circle class=\"tip\" cx=\"{start}\" cy=\"{line}\" r=\"2.5\"/>"
+            );
             self.tip(out, to, y, toward);
             // Over several lanes the text stands in the first field, not across a lane.
             let middle = from + toward * BETWEEN / 2.0;
@@ -201,9 +253,19 @@ impl Ladder<'_> {
         let name = cut(&arrow.name, (room / NAME) as usize);
         let left = room - (name.chars().count() + 1) as f64 * NAME;
         let detail = cut(&arrow.detail, (left / DETAIL).max(0.0) as usize);
-        put!(out, "<text class=\"message {anchor}\" x=\"{}\" y=\"{}\">{}", Coord(x), Coord(y), esc(&name));
+        put!(
+            out,
+            "<text class=\"message {anchor}\" x=\"{}\" y=\"{}\">{}",
+            Coord(x),
+            Coord(y),
+            esc(&name)
+        );
         if !detail.is_empty() {
-            put!(out, "<tspan class=\"detail\" dx=\"7\">{}</tspan>", esc(&detail));
+            put!(
+                out,
+                "<tspan class=\"detail\" dx=\"7\">{}</tspan>",
+                esc(&detail)
+            );
         }
         out.push_str("</text>");
     }
@@ -214,23 +276,71 @@ mod tests {
     use super::*;
 
     fn arrow(at_ms: f64, from: usize, to: usize) -> Arrow {
-        Arrow { at_ms, from, to, ..Arrow::default() }
+        Arrow {
+            at_ms,
+            from,
+            to,
+            ..Arrow::default()
+        }
     }
 
     #[test]
     fn arrows_share_a_row_only_side_by_side() {
-        let arrows = [arrow(1.0, 0, 1), arrow(1.2, 2, 1), arrow(1.4, 1, 0), arrow(1.5, 0, 2), arrow(3.0, 0, 1)];
+        let arrows = [
+            arrow(1.0, 0, 1),
+            arrow(1.2, 2, 1),
+            arrow(1.4, 1, 0),
+            arrow(1.5, 0, 2),
+            arrow(3.0, 0, 1),
+        ];
         let refs: Vec<&Arrow> = arrows.iter().collect();
         let groups = groups(&refs);
         let rows = |group: &Group<'_>| group.arrows.iter().map(|(row, _)| *row).collect::<Vec<_>>();
-        assert_eq!(groups.iter().map(rows).collect::<Vec<_>>(), [vec![0, 0, 1, 2], vec![0]]);
+        assert_eq!(
+            groups.iter().map(rows).collect::<Vec<_>>(),
+            [vec![0, 0, 1, 2], vec![0]]
+        );
         assert_eq!(groups[0].rows, 3);
     }
 
     #[test]
+    fn a_silence_stands_between_the_messages_around_it() {
+        let named = |at_ms, name: &str| Arrow {
+            name: name.into(),
+            ..arrow(at_ms, 0, 1)
+        };
+        let signalling = vec![
+            named(0.0, "FIRST"),
+            named(900.0, "SECOND"),
+            named(20_900.0, "THIRD"),
+        ];
+        let report = Report {
+            lanes: vec!["a".into(), "b".into()],
+            signalling,
+            ..Report::default()
+        };
+        let html = render(&report);
+        let place = |text: &str| {
+            html.find(text)
+                .unwrap_or_else(|| panic!("{text} in {html}"))
+        };
+        let silence = place(">20.00\u{a0}s without signalling<");
+        assert!(place(">SECOND<") < silence && silence < place(">THIRD<"));
+        assert_eq!(html.matches("without signalling</text>").count(), 1);
+    }
+
+    #[test]
     fn lanes_that_are_not_there_are_left_out() {
-        let signalling = vec![arrow(1.0, 0, usize::MAX), arrow(f64::NAN, 0, 0), arrow(2.0, 0, 0)];
-        let report = Report { lanes: vec!["one".into()], signalling, ..Report::default() };
+        let signalling = vec![
+            arrow(1.0, 0, usize::MAX),
+            arrow(f64::NAN, 0, 0),
+            arrow(2.0, 0, 0),
+        ];
+        let report = Report {
+            lanes: vec!["one".into()],
+            signalling,
+            ..Report::default()
+        };
         assert!(render(&report).contains("2 messages belong to no lane"));
     }
 }

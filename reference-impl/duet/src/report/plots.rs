@@ -22,41 +22,93 @@ pub(super) fn render(report: &Report) -> String {
         out.push_str("<p class=\"empty\">No picture was sent.</p>");
         return out;
     }
-    let last = report.sides.iter().flat_map(|side| &side.pictures).map(|picture| picture.captured_ms);
+    let last = report
+        .sides
+        .iter()
+        .flat_map(|side| &side.pictures)
+        .map(|picture| picture.captured_ms);
     let last = last.filter(|at| at.is_finite()).fold(0.0, f64::max);
     let time = Axis::new(0.0, last.max(1.0) / 1_000.0, 8, "s");
-    let slowest = report.sides.iter().flat_map(|side| &side.pictures).filter_map(Picture::delay);
+    let slowest = report
+        .sides
+        .iter()
+        .flat_map(|side| &side.pictures)
+        .filter_map(Picture::delay);
     let slowest = slowest.fold(TARGET_MS * 1.15, f64::max);
     let delay = Axis::new(0.0, slowest, 5, "ms").rounded();
 
     out.push_str("<h3>From capture to screen</h3><p class=\"how\">Each dot is a picture, at the time of its capture. ");
     put!(out, "{} {} {}</p>", key(MISSING), key(DAMAGED), key(LATE));
-    panels(&mut out, report, |side| delays(side, time, delay));
+    panels(
+        &mut out,
+        report,
+        |_| String::new(),
+        |side| delays(side, time, delay),
+    );
 
     quality(&mut out, report, time);
 
     let width = round_step(time.end() / 60.0).max(1.0);
     let most = report.sides.iter().flat_map(|side| bins(side, time, width));
-    let most = most.map(|bin| bin.iter().sum::<u32>()).max().unwrap_or(0).max(5);
-    let per = if width > 1.0 { format!("{} seconds", count(width as u64)) } else { "second".into() };
-    put!(out, "<h3>Pictures not whole in time, per {per}</h3><p class=\"how\">By the time of capture. ");
-    put!(out, "{} {} {}</p>", bar_key(MISSING), bar_key(DAMAGED), bar_key(LATE));
+    let most = most
+        .map(|bin| bin.iter().sum::<u32>())
+        .max()
+        .unwrap_or(0)
+        .max(5);
+    let per = if width > 1.0 {
+        format!("{} seconds", count(width as u64))
+    } else {
+        "second".into()
+    };
+    put!(
+        out,
+        "<h3>Pictures not whole in time, per {per}</h3><p class=\"how\">By the time of capture. "
+    );
+    put!(
+        out,
+        "{} {} {}</p>",
+        bar_key(MISSING),
+        bar_key(DAMAGED),
+        bar_key(LATE)
+    );
     let pictures = Axis::new(0.0, f64::from(most), 5, "").rounded();
-    panels(&mut out, report, |side| failures(side, time, pictures, width));
+    panels(
+        &mut out,
+        report,
+        |_| String::new(),
+        |side| failures(side, time, pictures, width),
+    );
 
     out.push_str(
         "<h3>Distribution of the delay</h3><p class=\"how\">The share of all pictures sent that was on screen, whole, \
          within so much time after capture.</p>",
     );
-    panels(&mut out, report, |side| distribution(side, delay));
+    panels(
+        &mut out,
+        report,
+        |_| String::new(),
+        |side| distribution(side, delay),
+    );
     out
 }
 
-fn panels(out: &mut String, report: &Report, draw: impl Fn(&Side) -> String) {
+/// A row: each side's drawing, and what its caption adds.
+fn panels(
+    out: &mut String,
+    report: &Report,
+    note: impl Fn(&Side) -> String,
+    draw: impl Fn(&Side) -> String,
+) {
     out.push_str("<div class=\"panels\">");
     for side in &report.sides {
         let (name, peer) = (esc(&side.name), esc(&side.peer));
-        put!(out, "<figure><figcaption><b>{name}</b>, of {peer}’s pictures</figcaption>{}</figure>", draw(side));
+        let note = note(side);
+        put!(
+            out,
+            "<figure><figcaption><b>{name}</b>, of {peer}’s pictures{}</figcaption>",
+            esc(&note)
+        );
+        put!(out, "{}</figure>", draw(side));
     }
     out.push_str("</div>");
 }
@@ -69,7 +121,9 @@ fn key((class, name): (&str, &str)) -> String {
         _ => RING,
     };
     let icon = "<svg class=\"icon\" viewBox=\"0 0 12 12\" aria-hidden=\"true\">";
-    format!("<span class=\"key\">{icon}<path class=\"{class}\" d=\"M6 6{mark}\"/></svg>{name}</span>")
+    format!(
+        "<span class=\"key\">{icon}<path class=\"{class}\" d=\"M6 6{mark}\"/></svg>{name}</span>"
+    )
 }
 
 fn bar_key((class, name): (&str, &str)) -> String {
@@ -83,7 +137,9 @@ fn at(picture: &Picture) -> f64 {
 }
 
 fn with(side: &Side, fate: Fate) -> impl Iterator<Item = &Picture> {
-    side.pictures.iter().filter(move |picture| picture.fate() == fate)
+    side.pictures
+        .iter()
+        .filter(move |picture| picture.fate() == fate)
 }
 
 fn delays(side: &Side, time: Axis, delay: Axis) -> String {
@@ -97,7 +153,7 @@ fn delays(side: &Side, time: Axis, delay: Axis) -> String {
         figures.sent,
     );
     let mut plot = Plot::new(&label, 230.0, true, time, delay);
-    plot.level("target", TARGET_MS, "250 ms", true);
+    plot.level("target", TARGET_MS, "250 ms");
     let point = |picture: &Picture| (at(picture), picture.delay().unwrap_or_default());
     plot.marks("good", DOT, with(side, Fate::Good).map(point));
     plot.marks("late", RING, with(side, Fate::Late).map(point));
@@ -108,32 +164,61 @@ fn delays(side: &Side, time: Axis, delay: Axis) -> String {
 
 fn quality(out: &mut String, report: &Report, time: Axis) {
     out.push_str("<h3>Likeness to what was captured</h3>");
-    let known = || report.sides.iter().flat_map(|side| &side.pictures).filter_map(Picture::psnr);
+    let known = || {
+        report
+            .sides
+            .iter()
+            .flat_map(|side| &side.pictures)
+            .filter_map(Picture::psnr)
+    };
     if known().next().is_none() {
         out.push_str("<p class=\"empty\">Not known: ");
         out.push_str(match report.media.as_str() {
-            "synthetic" => "synthetic media has the packets of a codec, and no picture in them.</p>",
+            "synthetic" => {
+                "synthetic media has the packets of a codec, and no picture in them.</p>"
+            }
             _ => "no picture was compared with its original.</p>",
         });
         return;
     }
-    put!(out, "<p class=\"how\">Luma PSNR of each picture shown; more is better. {}</p>", key(DAMAGED));
-    let (least, most) =
-        known().fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), psnr| (least.min(psnr), most.max(psnr)));
+    put!(
+        out,
+        "<p class=\"how\">Luma PSNR of each picture shown; more is better. {}</p>",
+        key(DAMAGED)
+    );
+    let (least, most) = known().fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), psnr| {
+        (least.min(psnr), most.max(psnr))
+    });
     let axis = Axis::new(least - 1.0, most + 1.0, 5, "dB").rounded();
-    panels(out, report, |side| likeness(side, time, axis));
+    let note = |side: &Side| {
+        let mean = Figures::of(side, &[]).mean_psnr_db;
+        mean.map(|mean| format!(": {} on average (dotted)", quantity(Some(mean), 1, "dB")))
+            .unwrap_or_default()
+    };
+    panels(out, report, note, |side| likeness(side, time, axis));
 }
 
 fn likeness(side: &Side, time: Axis, axis: Axis) -> String {
     let mean = Figures::of(side, &[]).mean_psnr_db;
-    let label = format!("PSNR of the pictures that {} saw: mean {}.", side.name, quantity(mean, 1, "dB"));
+    let label = format!(
+        "PSNR of the pictures that {} saw: mean {}.",
+        side.name,
+        quantity(mean, 1, "dB")
+    );
     let mut plot = Plot::new(&label, 190.0, false, time, axis);
     let point = |picture: &Picture| Some((at(picture), picture.psnr()?));
-    let whole = side.pictures.iter().filter(|picture| picture.fate() != Fate::Damaged);
+    let whole = side
+        .pictures
+        .iter()
+        .filter(|picture| picture.fate() != Fate::Damaged);
     plot.marks("good", DOT, whole.filter_map(point));
-    plot.marks("damaged", DIAMOND, with(side, Fate::Damaged).filter_map(point));
+    plot.marks(
+        "damaged",
+        DIAMOND,
+        with(side, Fate::Damaged).filter_map(point),
+    );
     if let Some(mean) = mean {
-        plot.level("mean", mean, &format!("mean {}", quantity(Some(mean), 1, "dB")), false);
+        plot.level("mean", mean, "");
     }
     plot.finish()
 }
@@ -201,7 +286,10 @@ fn distribution(side: &Side, delay: Axis) -> String {
         points
     };
     let share = percent(figures.on_time, 1);
-    let label = format!("Distribution of the delay at {}: {share} whole within 250 ms.", side.name);
+    let label = format!(
+        "Distribution of the delay at {}: {share} whole within 250 ms.",
+        side.name
+    );
     let mut plot = Plot::new(&label, 190.0, false, delay, Axis::new(0.0, 100.0, 5, "%"));
     plot.upright("target", TARGET_MS, "250 ms");
     if figures.damaged > 0 {

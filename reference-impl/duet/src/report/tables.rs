@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::Report;
 use super::text::{UNKNOWN, count, esc, fixed, percent, put, quantity};
-use super::{LinkReport, Report};
 
 /// The links: what was offered, what was lost and why.
 pub(super) fn links(report: &Report) -> String {
@@ -14,28 +14,41 @@ pub(super) fn links(report: &Report) -> String {
         out.push_str("<p class=\"empty\">No link was recorded.</p>");
         return out;
     }
-    let causes: BTreeSet<&str> =
-        report.links.iter().flat_map(|link| link.lost.keys()).map(String::as_str).collect();
+    let causes: BTreeSet<&str> = report
+        .links
+        .iter()
+        .flat_map(|link| link.lost.keys())
+        .map(String::as_str)
+        .collect();
     out.push_str("<div class=\"wide\"><table class=\"numbers\"><thead><tr><th>Link</th><th>Packets offered</th>");
     out.push_str("<th>Bytes</th><th>Mean rate</th>");
     for cause in &causes {
-        put!(out, "<th>Lost: {}</th>", esc(&cause.replace(['-', '_'], " ")));
+        put!(
+            out,
+            "<th>Lost: {}</th>",
+            esc(&cause.replace(['-', '_'], " "))
+        );
     }
     out.push_str("<th>Lost in all</th><th>Share</th></tr></thead><tbody>");
-    let most = report.links.iter().filter_map(LinkReport::share_lost).fold(0.0, f64::max);
     for link in &report.links {
         let rate = link.bytes as f64 * 8.0 / report.duration_ms;
         put!(out, "<tr><th>{}</th>", esc(&link.name.replace('>', " → ")));
-        put!(out, "<td>{}</td><td>{}</td>", count(link.offered), count(link.bytes));
+        put!(
+            out,
+            "<td>{}</td><td>{}</td>",
+            count(link.offered),
+            count(link.bytes)
+        );
         put!(out, "<td>{}</td>", quantity(Some(rate), 0, "kb/s"));
         for cause in &causes {
-            put!(out, "<td>{}</td>", count(link.lost.get(*cause).copied().unwrap_or(0)));
+            put!(
+                out,
+                "<td>{}</td>",
+                count(link.lost.get(*cause).copied().unwrap_or(0))
+            );
         }
         put!(out, "<td>{}</td>", count(link.lost_in_all()));
-        let share = link.share_lost();
-        let width = if most > 0.0 { share.unwrap_or(0.0) / most * 100.0 } else { 0.0 };
-        put!(out, "<td class=\"share\"><span>{}</span>", percent(share, 2));
-        put!(out, "<i class=\"meter\" style=\"--part:{}%\"></i></td></tr>", fixed(width, 0));
+        put!(out, "<td>{}</td></tr>", percent(link.share_lost(), 2));
     }
     out.push_str("</tbody></table></div>");
     out
@@ -57,24 +70,63 @@ pub(super) fn objects(objects: &[Value]) -> String {
             keys.push(key);
         }
     }
-    let find = |fields: &[(String, String)], key: &str| {
-        fields.iter().find(|(name, _)| name == key).map(|(_, value)| value.clone())
+    // What one object has not, and another has with fields in it, needs no row of its own.
+    let within = |key: &str, other: &str| {
+        other
+            .strip_prefix(key)
+            .is_some_and(|rest| rest.starts_with(" · "))
     };
-    let mut out = String::from("<div class=\"wide\"><table class=\"facts\"><thead><tr><td></td>");
-    for (index, fields) in flat.iter().enumerate() {
-        let name = find(fields, "name").unwrap_or_else(|| format!("{}", index + 1));
-        put!(out, "<th>{}</th>", esc(&name));
+    let blank = |key: &str| {
+        flat.iter()
+            .flatten()
+            .all(|(name, value)| name != key || value == UNKNOWN)
+    };
+    let rows = keys
+        .iter()
+        .filter(|key| !(blank(key) && keys.iter().any(|other| within(key, other))));
+    let find = |fields: &[(String, String)], key: &str| {
+        fields
+            .iter()
+            .find(|(name, _)| name == key)
+            .map(|(_, value)| value.clone())
+    };
+    let mut out = String::from("<div class=\"wide\"><table class=\"facts\">");
+    if flat.len() > 1 || flat.iter().flatten().any(|(key, _)| key == "name") {
+        out.push_str("<thead><tr><td></td>");
+        for (index, fields) in flat.iter().enumerate() {
+            let name = find(fields, "name").unwrap_or_else(|| (index + 1).to_string());
+            put!(out, "<th>{}</th>", esc(&name));
+        }
+        out.push_str("</tr></thead>");
     }
-    out.push_str("</tr></thead><tbody>");
-    for key in keys {
-        put!(out, "<tr><th>{}</th>", esc(&key.replace('_', " ")));
+    out.push_str("<tbody>");
+    for key in rows {
+        put!(out, "<tr><th>{}</th>", esc(&heading(key)));
         for fields in &flat {
-            put!(out, "<td>{}</td>", esc(&find(fields, key).unwrap_or_else(|| UNKNOWN.into())));
+            put!(
+                out,
+                "<td>{}</td>",
+                esc(&find(fields, key).unwrap_or_else(|| UNKNOWN.into()))
+            );
         }
         out.push_str("</tr>");
     }
     out.push_str("</tbody></table></div>");
     out
+}
+
+/// A key for people: a unit at its end in brackets.
+fn heading(key: &str) -> String {
+    let unit = ["ms", "us", "s", "db", "bytes"]
+        .into_iter()
+        .find_map(|unit| {
+            let name = key.strip_suffix(unit)?.strip_suffix('_')?;
+            Some(format!(
+                "{name} ({})",
+                unit.replace("db", "dB").replace("us", "µs")
+            ))
+        });
+    unit.unwrap_or_else(|| key.into()).replace('_', " ")
 }
 
 /// The fields of a value and of what is in it, each with its path.
@@ -84,12 +136,20 @@ fn flatten(value: &Value, path: String, depth: usize, fields: &mut Vec<(String, 
     match value {
         Value::Object(inner) if depth < DEEPEST && !inner.is_empty() => {
             for (key, value) in inner {
-                let path = if path.is_empty() { key.clone() } else { format!("{path} · {key}") };
+                let path = if path.is_empty() {
+                    key.clone()
+                } else {
+                    format!("{path} · {key}")
+                };
                 flatten(value, path, depth + 1, fields);
             }
         }
         _ => {
-            let key = if path.is_empty() { "value".into() } else { path };
+            let key = if path.is_empty() {
+                "value".into()
+            } else {
+                path
+            };
             fields.push((key, scalar(value)));
         }
     }
@@ -105,11 +165,16 @@ pub(super) fn scalar(value: &Value) -> String {
         Value::Number(number) => match (number.as_u64(), number.as_f64()) {
             (Some(whole), _) => count(whole),
             (None, Some(float)) if float.fract() == 0.0 => fixed(float, 0),
-            (None, Some(float)) => fixed(float, 3),
+            (None, Some(float)) => fixed(float, 3)
+                .trim_end_matches('0')
+                .trim_end_matches('.')
+                .into(),
             (None, None) => UNKNOWN.into(),
         },
         Value::Array(values) if values.is_empty() => UNKNOWN.into(),
-        Value::Array(values) if values.len() <= 12 && values.iter().all(|value| !value.is_object()) => {
+        Value::Array(values)
+            if values.len() <= 12 && values.iter().all(|value| !value.is_object()) =>
+        {
             values.iter().map(scalar).collect::<Vec<_>>().join(", ")
         }
         Value::Array(values) => format!("{} entries", values.len()),

@@ -54,7 +54,11 @@ pub(super) fn fixed(number: f64, decimals: usize) -> String {
         return UNKNOWN.into();
     }
     let text = format!("{:.decimals$}", number.abs());
-    let sign = if number < 0.0 && text.bytes().any(|byte| matches!(byte, b'1'..=b'9')) { "−" } else { "" };
+    let sign = if number < 0.0 && text.bytes().any(|byte| matches!(byte, b'1'..=b'9')) {
+        "−"
+    } else {
+        ""
+    };
     match text.split_once('.') {
         Some((whole, fraction)) => format!("{sign}{}.{fraction}", group(whole)),
         None => format!("{sign}{}", group(&text)),
@@ -71,7 +75,9 @@ pub(super) fn quantity(number: Option<f64>, decimals: usize, unit: &str) -> Stri
 
 /// A share in per cent. What is not all of it never reads "100 %", and what is not nothing never "0 %".
 pub(super) fn percent(share: Option<f64>, decimals: usize) -> String {
-    let Some(share) = share.filter(|share| share.is_finite()) else { return UNKNOWN.into() };
+    let Some(share) = share.filter(|share| share.is_finite()) else {
+        return UNKNOWN.into();
+    };
     let step = 0.1_f64.powi(i32::try_from(decimals).unwrap_or(0));
     let percent = share * 100.0;
     let percent = if percent > 0.0 && percent < 100.0 && 100.0 > 2.0 * step {
@@ -79,7 +85,11 @@ pub(super) fn percent(share: Option<f64>, decimals: usize) -> String {
     } else {
         percent
     };
-    let decimals = if percent == 0.0 || percent == 100.0 { 0 } else { decimals };
+    let decimals = if percent == 0.0 || percent == 100.0 {
+        0
+    } else {
+        decimals
+    };
     format!("{}\u{a0}%", fixed(percent, decimals))
 }
 
@@ -90,7 +100,11 @@ pub(super) fn seconds(millis: f64, decimals: usize) -> String {
 
 /// A duration in whichever of milliseconds and seconds reads better.
 pub(super) fn duration(millis: f64) -> String {
-    if millis.abs() < 1_000.0 { quantity(Some(millis), 1, "ms") } else { seconds(millis, 2) }
+    if millis.abs() < 1_000.0 {
+        quantity(Some(millis), 1, "ms")
+    } else {
+        seconds(millis, 2)
+    }
 }
 
 /// At most so many characters; the last is an ellipsis if something was cut.
@@ -135,6 +149,9 @@ mod tests {
     #[test]
     fn nothing_leaves_an_attribute_or_a_tag() {
         let escaped = esc("<a b=\"c\" d='e'>&\u{0}\u{202e}\n").to_string();
-        assert_eq!(escaped, "&lt;a b=&quot;c&quot; d=&#39;e&#39;&gt;&amp;\u{fffd}\u{fffd} ");
+        assert_eq!(
+            escaped,
+            "&lt;a b=&quot;c&quot; d=&#39;e&#39;&gt;&amp;\u{fffd}\u{fffd} "
+        );
     }
 }

@@ -25,24 +25,40 @@ struct Case {
 const NAMES: &[&str] = &["case", "name", "id", "title", "check"];
 const VERDICTS: &[&str] = &["verdict", "result", "status", "outcome", "passed", "ok"];
 const REQUIREMENTS: &[&str] = &["reqs", "requirements", "requirement"];
-const NOTES: &[&str] = &["message", "detail", "details", "reason", "error", "note", "actual"];
+const NOTES: &[&str] = &[
+    "message", "detail", "details", "reason", "error", "note", "actual",
+];
 const LISTS: &[&str] = &["cases", "results", "checks", "tests"];
 
 /// The section's content.
 pub(super) fn render(report: &Value) -> String {
     let list = LISTS.iter().find_map(|key| report.get(key)?.as_array());
-    let mut cases: Vec<Case> =
-        list.or(report.as_array()).into_iter().flatten().map(Case::read).collect();
+    let mut cases: Vec<Case> = list
+        .or(report.as_array())
+        .into_iter()
+        .flatten()
+        .map(Case::read)
+        .collect();
     let mut out = String::new();
     let tally = |grade: Grade| cases.iter().filter(|case| case.grade == grade).count() as u64;
     if !cases.is_empty() {
-        let (passed, failed, unclear) = (tally(Grade::Passed), tally(Grade::Failed), tally(Grade::Unclear));
+        let (passed, failed, unclear) = (
+            tally(Grade::Passed),
+            tally(Grade::Failed),
+            tally(Grade::Unclear),
+        );
         out.push_str("<div class=\"tiles\">");
-        for (class, name, number) in
-            [("passed", "passed", passed), ("failed", "failed", failed), ("unclear", "neither", unclear)]
-        {
+        for (class, name, number) in [
+            ("passed", "passed", passed),
+            ("failed", "failed", failed),
+            ("unclear", "neither", unclear),
+        ] {
             let class = if number > 0 { class } else { "none" };
-            put!(out, "<div class=\"tile {class}\"><b>{}</b><span>{name}</span></div>", count(number));
+            put!(
+                out,
+                "<div class=\"tile {class}\"><b>{}</b><span>{name}</span></div>",
+                count(number)
+            );
         }
         out.push_str("</div>");
     }
@@ -52,7 +68,9 @@ pub(super) fn render(report: &Value) -> String {
         }
         Some(Value::String(text)) => put!(out, "<p>{}</p>", esc(text)),
         _ if cases.is_empty() => {
-            out.push_str("<p class=\"empty\">This report has no summary and no cases that can be read.</p>");
+            out.push_str(
+                "<p class=\"empty\">This report has no summary and no cases that can be read.</p>",
+            );
         }
         _ => {}
     }
@@ -65,9 +83,16 @@ pub(super) fn render(report: &Value) -> String {
 }
 
 fn table(out: &mut String, cases: &[Case]) {
-    let open = if cases.iter().any(|case| case.grade == Grade::Failed) { " open" } else { "" };
+    let open = if cases.iter().any(|case| case.grade == Grade::Failed) {
+        " open"
+    } else {
+        ""
+    };
     let number = count(cases.len() as u64);
-    put!(out, "<details{open}><summary>All {number} cases</summary><div class=\"wide\"><table class=\"cases\">");
+    put!(
+        out,
+        "<details{open}><summary>All {number} cases</summary><div class=\"wide\"><table class=\"cases\">"
+    );
     out.push_str("<thead><tr><th>Case</th><th>Verdict</th><th>Requirements</th><th>Note</th></tr></thead><tbody>");
     for case in cases {
         let (class, sign) = match case.grade {
@@ -76,8 +101,16 @@ fn table(out: &mut String, cases: &[Case]) {
             Grade::Unclear => ("unclear", "○"),
         };
         let (name, verdict) = (esc(&case.name), esc(&case.verdict));
-        put!(out, "<tr><th>{name}</th><td class=\"{class}\">{sign} {verdict}</td>");
-        put!(out, "<td>{}</td><td>{}</td></tr>", esc(&case.requirements), esc(&case.note));
+        put!(
+            out,
+            "<tr><th>{name}</th><td class=\"{class}\">{sign} {verdict}</td>"
+        );
+        put!(
+            out,
+            "<td>{}</td><td>{}</td></tr>",
+            esc(&case.requirements),
+            esc(&case.note)
+        );
     }
     out.push_str("</tbody></table></div></details>");
 }
@@ -98,8 +131,18 @@ impl Case {
             }
             None => (Grade::Unclear, "unknown".into()),
         };
-        let name = if value.is_object() { text(NAMES) } else { scalar(value) };
-        Self { name, grade, verdict, requirements: text(REQUIREMENTS), note: text(NOTES) }
+        let name = if value.is_object() {
+            text(NAMES)
+        } else {
+            scalar(value)
+        };
+        Self {
+            name,
+            grade,
+            verdict,
+            requirements: text(REQUIREMENTS),
+            note: text(NOTES),
+        }
     }
 }
 
@@ -108,9 +151,8 @@ fn grade(word: &str) -> Grade {
     match word.as_str() {
         "pass" | "passed" | "ok" | "success" => Grade::Passed,
         // A case that was never judged must not look as if it had been.
-        "fail" | "failed" | "not-reached" | "not_reached" | "notreached" | "error" | "harness-error" => {
-            Grade::Failed
-        }
+        "fail" | "failed" | "not-reached" | "not_reached" | "notreached" | "error"
+        | "harness-error" => Grade::Failed,
         _ => Grade::Unclear,
     }
 }
@@ -147,7 +189,10 @@ mod tests {
                 { "name": "skipped", "status": "undeclared" },
             ],
         }));
-        let place = |text: &str| html.find(text).unwrap_or_else(|| panic!("{text} in {html}"));
+        let place = |text: &str| {
+            html.find(text)
+                .unwrap_or_else(|| panic!("{text} in {html}"))
+        };
         assert!(place("CALL-003/ends") < place("skipped"));
         assert!(place("skipped") < place("CALL-001/rings"));
         assert!(html.contains("CALL-001, CALL-002") && html.contains("&lt;silence&gt;"));

@@ -152,7 +152,7 @@ impl Format {
 
     /// Microseconds from the first capture to block `number`.
     pub fn block_at(&self, number: u64) -> Duration {
-        let samples = number * u64::from(duet_media::AAC_FRAME as u32);
+        let samples = number * u64::from(duet_media::AAC_FRAME);
         Duration::from_micros(samples * 1_000_000 / u64::from(self.audio.rate.max(1)))
     }
 

@@ -1,0 +1,369 @@
+//! The commands as a person types them, in processes of their own, over loopback; with synthetic media, so that they run
+//! where there is no GStreamer.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+
+fn duet() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_duet"));
+    command.stdin(Stdio::null()).env_remove("RUST_BACKTRACE");
+    command
+}
+
+/// A folder of this test's own, gone at its end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("duet-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).expect("a folder");
+        Self(path)
+    }
+
+    fn file(&self, name: &str) -> String {
+        self.0.join(name).display().to_string()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A server on a port of its own, ended with the test.
+struct Server {
+    child: Child,
+    address: String,
+    ca: String,
+    _folder: Folder,
+}
+
+impl Server {
+    fn start(name: &str, more: &[&str]) -> Self {
+        let folder = Folder::new(name);
+        let ca = folder.file("ca.pem");
+        let mut child = duet()
+            .args([
+                "serve",
+                "--dev",
+                "--json",
+                "--listen",
+                "127.0.0.1:0",
+                "--cert-out",
+                &ca,
+            ])
+            .args(more)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("a server");
+        let mut first = String::new();
+        let mut lines = BufReader::new(child.stdout.take().expect("its output"));
+        lines.read_line(&mut first).expect("a line");
+        // What it says further on is read, so that it is not held up.
+        std::thread::spawn(move || lines.lines().map_while(Result::ok).for_each(drop));
+        let told: Value = serde_json::from_str(&first).expect("JSON");
+        let address = told["address"].as_str().expect("an address").to_owned();
+        Self {
+            child,
+            address,
+            ca,
+            _folder: folder,
+        }
+    }
+
+    fn to(&self) -> [&str; 4] {
+        ["--server", &self.address, "--ca", &self.ca]
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// One clear line and a help line at the most, no backtrace, this exit code.
+fn assert_failure(output: &Output, code: i32, says: &str) {
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{told}");
+    assert!(told.contains(says), "{told:?} does not say {says:?}");
+    assert!(
+        !told.contains("backtrace") && !told.contains("panicked"),
+        "{told}"
+    );
+    let lines = told
+        .lines()
+        .filter(|line| line.starts_with("error: ") || line.starts_with("help: "));
+    assert!((1..=2).contains(&lines.count()), "{told}");
+}
+
+#[test]
+fn two_processes_call_each_other() {
+    let server = Server::start("call", &[]);
+    let folder = Folder::new("call-out");
+    let (heard, said) = (folder.file("callee.json"), folder.file("caller.json"));
+    let mut answer = duet()
+        .args([
+            "answer",
+            "--as",
+            "bob",
+            "--once",
+            "--json",
+            "--media",
+            "synthetic",
+            "--summary",
+            &heard,
+        ])
+        .args(server.to())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("an answerer");
+    let mut lines = BufReader::new(answer.stdout.take().expect("its output")).lines();
+    let logged_in = lines
+        .by_ref()
+        .map_while(Result::ok)
+        .any(|line| line.contains("logged_in"));
+    assert!(logged_in);
+    let trace = folder.file("caller.sqlog");
+    let call = duet()
+        .args([
+            "call",
+            "bob",
+            "--as",
+            "alice",
+            "--json",
+            "--media",
+            "synthetic",
+            "--length",
+            "2",
+        ])
+        .args(["--summary", &said, "--trace", &trace])
+        .args(server.to())
+        .output()
+        .expect("a caller");
+    assert!(
+        call.status.success(),
+        "{}{}",
+        text(&call.stdout),
+        text(&call.stderr)
+    );
+    let rest: Vec<String> = lines.map_while(Result::ok).collect();
+    assert!(answer.wait().expect("its end").success(), "{rest:?}");
+    for (path, peer) in [(&heard, &said), (&said, &heard)] {
+        let read = |path: &String| -> Value {
+            serde_json::from_str(&std::fs::read_to_string(path).expect("a summary")).expect("JSON")
+        };
+        let (own, other) = (read(path), read(peer));
+        assert_eq!(own["reason"], "hangup");
+        let (shown, sent) = (
+            own["pictures_shown"].as_u64(),
+            other["pictures_sent"].as_u64(),
+        );
+        let (shown, sent) = (shown.expect("a count"), sent.expect("a count"));
+        // What was sent in the last 200 ms was still to be played when the call ended.
+        assert!(sent >= 40 && shown + 15 >= sent, "{shown} of {sent}");
+    }
+    let trace = duet_sim::trace::read(&std::fs::read(&trace).expect("a trace")).expect("qlog");
+    assert!(trace.iter().any(|event| event["data"]["type"] == "START"));
+}
+
+#[test]
+fn a_line_typed_is_a_text_sent_and_confirmed() {
+    let server = Server::start("chat", &[]);
+    let mut bob = duet()
+        .args(["chat", "--room", "lobby", "--as", "bob", "--json"])
+        .args(server.to())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("bob");
+    let mut lines = BufReader::new(bob.stdout.take().expect("its output")).lines();
+    assert!(
+        lines
+            .by_ref()
+            .map_while(Result::ok)
+            .any(|line| line.contains("joined"))
+    );
+    let mut alice = duet()
+        .args(["chat", "--room", "lobby", "--as", "alice", "--json"])
+        .args(server.to())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("alice");
+    alice
+        .stdin
+        .take()
+        .expect("its input")
+        .write_all(b"hello\n")
+        .expect("typed");
+    let said = alice.wait_with_output().expect("its end");
+    assert!(said.status.success());
+    assert!(text(&said.stdout).contains(r#"{"event":"delivered","detail":"hello"}"#));
+    assert!(
+        lines
+            .by_ref()
+            .map_while(Result::ok)
+            .any(|line| line.contains(r#""text":"hello""#))
+    );
+    drop(bob.stdin.take());
+    assert!(bob.wait().expect("its end").success());
+}
+
+#[test]
+fn an_account_logs_in_with_its_password_only() {
+    let folder = Folder::new("account");
+    let (file, password, wrong) = (
+        folder.file("users.toml"),
+        folder.file("right"),
+        folder.file("wrong"),
+    );
+    std::fs::write(&password, "correct horse\n").expect("a file");
+    std::fs::write(&wrong, "battery staple\n").expect("a file");
+    let mut add = duet()
+        .args(["account", "alice", "--file", &file])
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("duet account");
+    add.stdin
+        .take()
+        .expect("its input")
+        .write_all(b"correct horse\n")
+        .expect("typed");
+    assert!(add.wait().expect("its end").success());
+    assert!(
+        !std::fs::read_to_string(&file)
+            .expect("the file")
+            .contains("correct")
+    );
+    let server = Server::start("accounts", &["--accounts", &file]);
+    let chat = |password: &str| {
+        duet()
+            .args([
+                "chat",
+                "--room",
+                "lobby",
+                "--as",
+                "alice",
+                "--password-file",
+                password,
+            ])
+            .args(server.to())
+            .output()
+            .expect("duet chat")
+    };
+    let right = chat(&password);
+    assert!(right.status.success(), "{}", text(&right.stderr));
+    assert_failure(&chat(&wrong), 1, "bad_credentials");
+}
+
+#[test]
+fn mistakes_are_told_in_a_line_with_what_to_do() {
+    let server = Server::start("mistakes", &[]);
+    let run = |arguments: &[&str]| duet().args(arguments).output().expect("duet");
+    let fingerprint = "00".repeat(32);
+    let call = |server: &str, trust: [&str; 2]| {
+        let media = ["--media", "synthetic"];
+        let from = ["call", "nobody", "--as", "alice", "--server", server];
+        run(&[&from[..], &trust, &media].concat())
+    };
+    assert_failure(
+        &call(&server.address, ["--ca", &server.ca]),
+        1,
+        "nobody is called \"nobody\"",
+    );
+    assert_failure(
+        &call("127.0.0.1:1", ["--ca", &server.ca]),
+        1,
+        "no answer from 127.0.0.1:1",
+    );
+    assert_failure(
+        &call("nonsense", ["--ca", &server.ca]),
+        2,
+        "is no address of a server",
+    );
+    assert_failure(
+        &call(&server.address, ["--fingerprint", &fingerprint]),
+        1,
+        "fingerprint",
+    );
+    assert_failure(
+        &call(&server.address, ["--ca", "/nowhere/ca.pem"]),
+        2,
+        "cannot read /nowhere/ca.pem",
+    );
+    assert_failure(
+        &run(&["serve", "--dev", "--listen", &server.address]),
+        1,
+        "is in use",
+    );
+    assert_failure(&run(&["serve"]), 2, "a server needs a certificate");
+    assert_failure(
+        &run(&["simulate", "/nowhere.toml"]),
+        2,
+        "cannot read /nowhere.toml",
+    );
+}
+
+#[test]
+fn a_scenario_with_a_mistake_is_shown_with_a_caret() {
+    let folder = Folder::new("scenario");
+    let file = folder.file("wrong.toml");
+    let right = include_str!("../../../sim/scenarios/first-call.toml");
+    std::fs::write(
+        &file,
+        right.replace("length = \"20 s\"", "lenght = \"20 s\""),
+    )
+    .expect("a file");
+    let output = duet()
+        .args(["simulate", &file, "--media", "synthetic"])
+        .output()
+        .expect("duet");
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(
+        told.contains("unknown key `lenght`") && told.contains('^'),
+        "{told}"
+    );
+    assert!(told.contains("did you mean `length`"), "{told}");
+}
+
+#[test]
+fn a_full_disk_is_said_to_be_one() {
+    // A device that is always full; without it there is nothing to show.
+    if !std::path::Path::new("/dev/full").exists() {
+        return;
+    }
+    let listen = ["--listen", "127.0.0.1:0"];
+    let output = duet()
+        .args(["serve", "--dev", "--cert-out", "/dev/full"])
+        .args(listen)
+        .output();
+    let output = output.expect("duet");
+    assert_failure(&output, 1, "cannot write /dev/full");
+    assert!(text(&output.stderr).contains("free some space"));
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_stops_the_server_cleanly() {
+    let mut server = Server::start("ctrl-c", &[]);
+    let pid = server.child.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-INT", &pid])
+            .status()
+            .expect("kill")
+            .success()
+    );
+    assert_eq!(server.child.wait().expect("its end").code(), Some(0));
+}
