@@ -509,6 +509,7 @@ pub fn run(
         version: VERSION,
         scenario: scenario.name.clone(),
         description: scenario.description.clone(),
+        options: String::new(),
         seed,
         media: match media {
             MediaMode::Gstreamer => "gstreamer".into(),

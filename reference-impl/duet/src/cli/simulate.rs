@@ -10,11 +10,8 @@ use serde_json::json;
 
 use super::talk::Media;
 use super::{Failure, cannot_write, print_json};
-use crate::report::{Extras, render};
+use crate::report::{Extras, ON_TIME_MS, render};
 use crate::simulate::{Outcome, SimulateError, run as run_scenario};
-
-/// A call within which a picture counts as whole and in time.
-const ON_TIME_MS: f64 = 250.0;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -69,7 +66,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         bar.set_position(at.as_millis() as u64);
         bar.set_message(format!("{:.1} s of virtual time", at.as_secs_f64()));
     };
-    let outcome = run_scenario(
+    let mut outcome = run_scenario(
         &scenario,
         seed,
         arguments.media.into(),
@@ -81,6 +78,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         SimulateError::Setup(_) => Failure::new(error.to_string()),
     })?;
     bar.finish_and_clear();
+    if let Some(seconds) = arguments.length {
+        outcome.report.options = format!("--length {seconds}");
+    }
     if let Some(folder) = &arguments.report {
         write(folder, &outcome)?;
     }

@@ -3,7 +3,7 @@
 use super::{LinkReport, Picture, Side};
 
 /// A picture that is on screen later than this after its capture counts as late.
-pub(super) const TARGET_MS: f64 = 250.0;
+pub(super) use super::ON_TIME_MS as TARGET_MS;
 
 /// What became of a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

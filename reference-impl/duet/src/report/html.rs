@@ -118,10 +118,13 @@ fn head(out: &mut String, report: &Report, title: &str, sections: &[(&str, &str,
 fn command(report: &Report) -> String {
     let path = quoted(&format!("sim/scenarios/{}.toml", report.scenario));
     format!(
-        "duet simulate {path} --seed {} --media {}",
+        "duet simulate {path} --seed {} --media {} {}",
         report.seed,
-        quoted(&report.media)
+        quoted(&report.media),
+        report.options
     )
+    .trim_end()
+    .to_owned()
 }
 
 /// A word for a POSIX shell.

@@ -21,6 +21,9 @@ use crate::trace::Tracer;
 
 pub use html::render;
 
+/// Within so many milliseconds of its capture a picture counts as shown in time.
+pub const ON_TIME_MS: f64 = 250.0;
+
 /// The version of `report.json`.
 pub const VERSION: u32 = 1;
 
@@ -33,6 +36,9 @@ pub struct Report {
     pub scenario: String,
     /// Its description.
     pub description: String,
+    /// What it was run with beyond the scenario, to be typed again; empty where that is nothing.
+    #[serde(default)]
+    pub options: String,
     /// The seed; the same seed gives the same run.
     pub seed: u64,
     /// `gstreamer` or `synthetic`.
@@ -146,7 +152,7 @@ pub struct RecordingReport {
 /// One message of the signalling.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Arrow {
-    /// When it was sent, in milliseconds.
+    /// When the client sent it, or had it, in milliseconds.
     pub at_ms: f64,
     /// From this lane …
     pub from: usize,
