@@ -37,7 +37,7 @@ use crate::session::door::VERSION;
 use crate::session::{Beat, Heartbeat, client as link};
 use crate::table::Verdict;
 use crate::time::{Instant, earlier};
-use crate::wire::{Address, Framer, Opaque, Params, Text, Within};
+use crate::wire::{Address, Framer, Opaque, Params, Text, Within, reserved_param};
 use media::{MediaLink, MediaSide};
 
 /// What an embedder may set.
@@ -728,12 +728,17 @@ impl Client {
             conn,
             id: StreamId::FIRST_OF_CLIENT,
         });
+        let reserved = match self.config.reserved_frames {
+            true => reserved_param(&mut self.random),
+            false => Vec::new(),
+        };
         let hello = Hello {
             min_version: VERSION,
             max_version: VERSION,
             heartbeat_ms: Within::clamp(self.config.heartbeat_ms),
             agent: Text::cut(&self.config.agent),
-            params: Params::NONE,
+            //= WIRE-011
+            params: Params::from_encoded(&reserved).unwrap_or_default(),
         }
         .encode();
         self.write(conn, hello);

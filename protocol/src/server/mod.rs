@@ -396,7 +396,7 @@ impl Server {
                 return;
             };
             let step = match door.framer.next_frame() {
-                Ok(Some(frame)) => door.frame(&frame, &self.config),
+                Ok(Some(frame)) => door.frame(&frame, &self.config, &mut self.random),
                 Ok(None) => return,
                 Err(error) => Err(error.into()),
             };

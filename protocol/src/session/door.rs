@@ -12,11 +12,12 @@ use crate::io::{Deadline, Timer};
 use crate::limits;
 use crate::message::session::{Message as SessionMessage, Method, Welcome};
 use crate::message::{Message, Wire, admit};
+use crate::seed::Random;
 use crate::server::Config;
 use crate::service::{Proof, Question};
 use crate::table::Verdict;
 use crate::time::Instant;
-use crate::wire::{Frame, Framer, Params, Sender, Text, Within};
+use crate::wire::{Frame, Framer, Params, Sender, Text, Within, reserved_param};
 
 /// The protocol version of this revision.
 pub(crate) const VERSION: u16 = 1;
@@ -66,7 +67,12 @@ impl Door {
         Deadline::new(self.opened.after(limits::LOGIN), Timer::Login)
     }
 
-    pub(crate) fn frame(&mut self, frame: &Frame, config: &Config) -> Result<Step, Violation> {
+    pub(crate) fn frame(
+        &mut self,
+        frame: &Frame,
+        config: &Config,
+        random: &mut Random,
+    ) -> Result<Step, Violation> {
         let Some(message) = admit(frame, Sender::Client)? else {
             return Ok(Step::Stay);
         };
@@ -84,6 +90,10 @@ impl Door {
                 }
                 self.heartbeat_ms = hello.heartbeat_ms.value().min(config.heartbeat_ms);
                 let dead_after_ms = Within::clamp(self.heartbeat_ms.saturating_mul(4));
+                let reserved = match config.reserved_frames {
+                    true => reserved_param(random),
+                    false => Vec::new(),
+                };
                 //= SES-003
                 let welcome = Welcome {
                     version: VERSION,
@@ -94,7 +104,7 @@ impl Door {
                     max_unacknowledged: Within::clamp(limits::MAX_UNACKNOWLEDGED as u32),
                     max_rooms: limits::MAX_ROOMS as u8,
                     agent: Text::cut(&config.agent),
-                    params: Params::NONE,
+                    params: Params::from_encoded(&reserved).unwrap_or_default(),
                 };
                 Ok(Step::Reply(welcome.encode()))
             }

@@ -17,4 +17,4 @@ pub use reserved::{is_ignorable, is_reserved_kind, is_reserved_param};
 pub use schema::{FieldSchema, MessageSchema, Sender, Shape};
 
 pub(crate) use field::complete;
-pub(crate) use reserved::reserved_frame;
+pub(crate) use reserved::{reserved_frame, reserved_param};

@@ -1,8 +1,11 @@
 //! Numbers that mean nothing and are sent at random from day one, so that nobody's parser ossifies (after RFC 8701).
 
+use alloc::vec::Vec;
+
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::header::{Flags, FrameHeader, HEADER_LEN};
+use super::params::Params;
 use crate::seed::Random;
 
 /// The low byte of every reserved kind and parameter.
@@ -21,6 +24,18 @@ pub const fn is_reserved_kind(kind: u16) -> bool {
 /// Whether a parameter is reserved: the low byte is 0xAA.
 pub const fn is_reserved_param(id: u16) -> bool {
     (id & 0xff) as u64 == RESERVED_LOW
+}
+
+/// One reserved parameter with a random value of up to 7 bytes, or none: half of the time.
+pub(crate) fn reserved_param(random: &mut Random) -> Vec<u8> {
+    let mut out = Vec::new();
+    if random.below(2) == 0 {
+        let id = (random.below(0x100) << 8) | RESERVED_LOW;
+        let value = random.id();
+        let value = value.get(..random.below(8) as usize).unwrap_or_default();
+        Params::append(&mut out, id as u16, value);
+    }
+    out
 }
 
 /// A frame of a reserved kind with a random body of up to 31 bytes, sequenced or not as `sequenced` says.

@@ -12,7 +12,7 @@ use duet_protocol::message::session::{Hello, Message as SessionMessage, Ping, Re
 use duet_protocol::message::{Message, Wire};
 use duet_protocol::server;
 use duet_protocol::service::Decision;
-use duet_protocol::wire::{Address, Params, Text, Within};
+use duet_protocol::wire::{Address, Params, Text, Within, is_reserved_param};
 
 use crate::support::{Net, account, authenticate, hello, twice};
 
@@ -465,4 +465,24 @@ fn ses_004_without_a_version_in_common_the_connection_ends() {
         );
         assert_eq!(goodbye(&net, raw), closed);
     }
+}
+
+#[test]
+fn wire_011_reserved_parameters_are_sent_now_and_then() {
+    let sent = (0..24).filter(|seed| {
+        let mut net = Net::new(*seed, &[]);
+        let raw = net.raw_greeted();
+        let reserved = net.raw_host(raw).last(|message| match message {
+            Message::Session(SessionMessage::Welcome(m)) => Some(
+                m.params
+                    .iter()
+                    .filter(|param| is_reserved_param(param.id))
+                    .count(),
+            ),
+            _ => None,
+        });
+        reserved == Some(1)
+    });
+    let sent = sent.count();
+    assert!((4..20).contains(&sent), "{sent} of 24");
 }
