@@ -9,7 +9,10 @@
 )]
 
 #[path = "../../fuzz/src/frames.rs"]
-#[allow(dead_code, reason = "each target uses its own part of this")]
+#[allow(
+    unreachable_pub,
+    reason = "it is a crate of its own where it is fuzzed"
+)]
 mod frames;
 
 use std::path::Path;

@@ -255,7 +255,8 @@ impl Expr {
                 _ => return repeat.fail("`repeat` fits text and opaque bytes only"),
             }
         } else {
-            return node.fail("a value is a literal, $name, or a table with of, raw, hex or repeat");
+            return node
+                .fail("a value is a literal, $name, or a table with of, raw, hex or repeat");
         };
         table.done()?;
         Ok(expr)
@@ -293,16 +294,16 @@ impl Expr {
             Self::Literal(value) => Ok(value.clone()),
             Self::Raw(bytes) => Ok(Value::Bytes(bytes.clone())),
             Self::Ref { name, plus } => match bound.get(name) {
-                Some(Value::Number(number)) => {
-                    Ok(Value::Number(number.wrapping_add_signed(*plus)))
-                }
+                Some(Value::Number(number)) => Ok(Value::Number(number.wrapping_add_signed(*plus))),
                 Some(value) => Ok(value.clone()),
                 None => Err(name.clone()),
             },
             Self::Address { tag, of } => {
                 let address = match (tag, of.value(bound)?) {
                     (1, Value::Number(user)) => Some(Address::User(UserId(user))),
-                    (2, Value::Bytes(id)) => id.try_into().ok().map(SessionId).map(Address::Session),
+                    (2, Value::Bytes(id)) => {
+                        id.try_into().ok().map(SessionId).map(Address::Session)
+                    }
                     (3, Value::Bytes(id)) => id.try_into().ok().map(RoomId).map(Address::Room),
                     _ => None,
                 };
@@ -385,7 +386,9 @@ impl Matcher {
             Self::In(exprs) => exprs.iter().any(|expr| equal(expr, value, bound, new)),
             Self::Not(expr) => !equal(expr, value, bound, new),
             Self::Within { min, max } => match value {
-                Value::Number(number) => i64::try_from(*number).is_ok_and(|n| (*min..=*max).contains(&n)),
+                Value::Number(number) => {
+                    i64::try_from(*number).is_ok_and(|n| (*min..=*max).contains(&n))
+                }
                 _ => false,
             },
             Self::Length(len) => match value {

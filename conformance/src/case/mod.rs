@@ -7,7 +7,7 @@ mod tree;
 
 use std::collections::BTreeMap;
 
-pub use suite::Suite;
+pub use suite::{Suite, fits};
 pub use tree::{LoadError, Place};
 
 use duet_spec::Id;
@@ -76,7 +76,11 @@ impl Case {
         let tree = Node::parse(file, text)?;
         let mut table = tree.table("a case")?;
         let id = table.need("id")?;
-        let stem = file.rsplit('/').next().unwrap_or(file).trim_end_matches(".toml");
+        let stem = file
+            .rsplit('/')
+            .next()
+            .unwrap_or(file)
+            .trim_end_matches(".toml");
         if id.text("`id`")? != stem {
             return id.fail(format!("the id must be the file's name, \"{stem}\""));
         }
@@ -106,7 +110,10 @@ impl Case {
                     "token" => Draw::Token,
                     "name" => Draw::Name,
                     "number" => Draw::Number,
-                    _ => return node.fail("what is drawn is \"id\", \"token\", \"name\" or \"number\""),
+                    _ => {
+                        return node
+                            .fail("what is drawn is \"id\", \"token\", \"name\" or \"number\"");
+                    }
                 };
                 draws.push((name.clone(), draw));
             }
@@ -134,7 +141,12 @@ impl Case {
     /// The rules that hold between the parts of a case.
     fn check(&self, tree: &Node) -> Result<(), LoadError> {
         for step in &self.steps {
-            let fail = |message: String| Err(LoadError { place: step.place.clone(), message });
+            let fail = |message: String| {
+                Err(LoadError {
+                    place: step.place.clone(),
+                    message,
+                })
+            };
             if let Some(check) = &step.check
                 && !self.checks.contains_key(check)
             {
@@ -148,7 +160,11 @@ impl Case {
             }
         }
         for name in self.checks.keys() {
-            if self.steps.iter().all(|step| step.check.as_ref() != Some(name)) {
+            if self
+                .steps
+                .iter()
+                .all(|step| step.check.as_ref() != Some(name))
+            {
                 return tree.fail(format!("no step emits check `{name}`"));
             }
         }
@@ -157,13 +173,16 @@ impl Case {
         }
         let checked = |step: &&Step| step.check.is_some() && step.asserts_code();
         if !self.steps.iter().any(|step| checked(&step)) {
-            return tree.fail("a negative case needs a check that asserts a code, or forbids something");
+            return tree
+                .fail("a negative case needs a check that asserts a code, or forbids something");
         }
         let speaker = self.steps.iter().rev().find_map(Step::speaker);
         let speaker = speaker.and_then(|line| line.split('.').next());
         match self.steps.last().map(|step| &step.act) {
             Some(Act::Probe { actor }) if actor.as_deref() != speaker || actor.is_none() => Ok(()),
-            Some(Act::Probe { .. }) => tree.fail("the probe must be of another actor than the last that spoke"),
+            Some(Act::Probe { .. }) => {
+                tree.fail("the probe must be of another actor than the last that spoke")
+            }
             _ => tree.fail("a negative case ends with a probe"),
         }
     }
@@ -183,11 +202,16 @@ fn ids(node: &Node) -> Result<Vec<Id>, LoadError> {
 
 fn read_actor(node: &Node) -> Result<Actor, LoadError> {
     if let Data::Text(name) = &node.data {
-        return Ok(Actor { name: name.clone(), login: true });
+        return Ok(Actor {
+            name: name.clone(),
+            login: true,
+        });
     }
     let mut table = node.table("an actor")?;
     let name = table.need("name")?.text("`name`")?.to_owned();
-    let login = table.get("login").map_or(Ok(true), |login| login.flag("`login`"))?;
+    let login = table
+        .get("login")
+        .map_or(Ok(true), |login| login.flag("`login`"))?;
     table.done()?;
     Ok(Actor { name, login })
 }
@@ -233,7 +257,9 @@ fn expand(
         };
         let name = used.text("`use`")?;
         let Some(fragment) = fragments.get(name).filter(|_| depth < 4) else {
-            return used.fail(format!("unknown fragment `{name}`, or fragments nested too deeply"));
+            return used.fail(format!(
+                "unknown fragment `{name}`, or fragments nested too deeply"
+            ));
         };
         let mut with = fragment.params.clone();
         if let Some(given) = table.get("with") {

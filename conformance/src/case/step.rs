@@ -29,22 +29,59 @@ pub(crate) struct Step {
 /// What happens in a step. A `line` is an actor's control connection, `alice`, or a media connection, `alice.media`.
 #[derive(Clone, Debug)]
 pub(crate) enum Act {
-    Send { line: String, frame: FrameSpec },
-    Raw { line: String, raw: Raw, stream: u32, fin: bool },
+    Send {
+        line: String,
+        frame: FrameSpec,
+    },
+    Raw {
+        line: String,
+        raw: Raw,
+        stream: u32,
+        fin: bool,
+    },
     Expect(Vec<Wanted>),
     Optional(Wanted),
     Forbid(Wanted),
-    ExpectClose { line: String, code: Matcher },
-    Finish { line: String },
-    Datagram { line: String, bytes: Pieces },
-    ExpectDatagram { line: String, flow: Expr, payload: Vec<u8> },
-    ForbidDatagram { line: String },
-    OpenMedia { line: String, ticket: Option<Expr> },
-    Connect { line: String, resume: bool },
-    Disconnect { line: String, code: Code },
-    Automatic { line: String, ack: Option<bool>, pong: Option<bool> },
+    ExpectClose {
+        line: String,
+        code: Matcher,
+    },
+    Finish {
+        line: String,
+    },
+    Datagram {
+        line: String,
+        bytes: Pieces,
+    },
+    ExpectDatagram {
+        line: String,
+        flow: Expr,
+        payload: Vec<u8>,
+    },
+    ForbidDatagram {
+        line: String,
+    },
+    OpenMedia {
+        line: String,
+        ticket: Option<Expr>,
+    },
+    Connect {
+        line: String,
+        resume: bool,
+    },
+    Disconnect {
+        line: String,
+        code: Code,
+    },
+    Automatic {
+        line: String,
+        ack: Option<bool>,
+        pong: Option<bool>,
+    },
     Wait,
-    Probe { actor: Option<String> },
+    Probe {
+        actor: Option<String>,
+    },
 }
 
 /// A frame to be sent: its schema's flags and defaults, unless the case says otherwise.
@@ -67,16 +104,26 @@ pub(crate) enum Raw {
     /// So many random bytes; the first is 0x7f, so that no known or ignorable kind comes of it.
     Random(usize),
     /// A frame without its last bytes.
-    Cut { frame: FrameSpec, off: usize },
+    Cut {
+        frame: FrameSpec,
+        off: usize,
+    },
     /// A frame in two writes, cut at that byte.
-    Split { frame: FrameSpec, at: usize },
+    Split {
+        frame: FrameSpec,
+        at: usize,
+    },
 }
 
 /// A datagram to be sent.
 #[derive(Clone, Debug)]
 pub(crate) enum Pieces {
     Hex(Vec<u8>),
-    Media { flow: Expr, seq: u16, payload: Vec<u8> },
+    Media {
+        flow: Expr,
+        seq: u16,
+        payload: Vec<u8>,
+    },
 }
 
 /// A frame that may come.
@@ -106,9 +153,11 @@ fn span(node: &Node) -> Result<Duration, LoadError> {
         .strip_suffix("ms")
         .map(|n| (n, 1))
         .or_else(|| text.strip_suffix('s').map(|n| (n, 1_000)));
-    match span.and_then(|(n, unit)| Some(n.trim().parse::<u64>().ok()?.checked_mul(unit)?)) {
+    match span.and_then(|(n, unit)| n.trim().parse::<u64>().ok()?.checked_mul(unit)) {
         Some(millis) => Ok(Duration::from_millis(millis)),
-        None => node.fail(format!("{text:?} is no span of time such as \"2s\" or \"250ms\"")),
+        None => node.fail(format!(
+            "{text:?} is no span of time such as \"2s\" or \"250ms\""
+        )),
     }
 }
 
@@ -154,11 +203,16 @@ fn read_frame(
     if let Some(tail) = table.get("tail") {
         frame.tail = bytes(tail, "`tail`")?;
     }
+    if let Some(fill) = table.get("fill") {
+        frame.tail = vec![0; number(fill, "`fill`")?];
+    }
     if let Some(params) = table.get("params") {
         for param in params.list("`params`")? {
             let mut param = param.table("a parameter")?;
             let id = number(param.need("id")?, "`id`")?;
-            let value = param.get("value").map_or(Ok(Vec::new()), |v| bytes(v, "`value`"))?;
+            let value = param
+                .get("value")
+                .map_or(Ok(Vec::new()), |v| bytes(v, "`value`"))?;
             param.done()?;
             frame.params.push((id, value));
         }
@@ -201,7 +255,12 @@ fn read_wanted(name: &Node, table: &mut Table<'_>) -> Result<Wanted, LoadError> 
         Some(fields) => format!("{line} {} {}", schema.name, fields.render()),
         None => format!("{line} {}", schema.name),
     };
-    Ok(Wanted { line, schema, fields, text })
+    Ok(Wanted {
+        line,
+        schema,
+        fields,
+        text,
+    })
 }
 
 fn line(table: &mut Table<'_>) -> Result<String, LoadError> {
@@ -209,8 +268,23 @@ fn line(table: &mut Table<'_>) -> Result<String, LoadError> {
 }
 
 const VERBS: &[&str] = &[
-    "send", "raw", "expect", "any_order", "optional", "forbid", "expect_close", "finish", "datagram",
-    "expect_datagram", "forbid_datagram", "open_media", "connect", "disconnect", "automatic", "wait", "probe",
+    "send",
+    "raw",
+    "expect",
+    "any_order",
+    "optional",
+    "forbid",
+    "expect_close",
+    "finish",
+    "datagram",
+    "expect_datagram",
+    "forbid_datagram",
+    "open_media",
+    "connect",
+    "disconnect",
+    "automatic",
+    "wait",
+    "probe",
 ];
 
 impl Step {
@@ -221,7 +295,10 @@ impl Step {
             .filter(|verb| table.entries.iter().any(|(key, _)| key == *verb))
             .collect();
         let [verb] = verbs.as_slice() else {
-            return node.fail(format!("a step has exactly one of: use, {}", VERBS.join(", ")));
+            return node.fail(format!(
+                "a step has exactly one of: use, {}",
+                VERBS.join(", ")
+            ));
         };
         let given = table.need(verb)?;
         let (act, usual) = Self::read_act(verb, given, &mut table)?;
@@ -252,13 +329,23 @@ impl Step {
                     "FRAME" => None,
                     name => Some(schema_named(name, given)?),
                 };
-                Act::Send { line: line(table)?, frame: read_frame(schema, table)? }
+                Act::Send {
+                    line: line(table)?,
+                    frame: read_frame(schema, table)?,
+                }
             }
             "raw" => {
                 let raw = read_raw(given)?;
-                let stream = table.get("stream").map_or(Ok(0), |n| number(n, "`stream`"))?;
+                let stream = table
+                    .get("stream")
+                    .map_or(Ok(0), |n| number(n, "`stream`"))?;
                 let fin = table.get("fin").map_or(Ok(false), |n| n.flag("`fin`"))?;
-                Act::Raw { line: line(table)?, raw, stream, fin }
+                Act::Raw {
+                    line: line(table)?,
+                    raw,
+                    stream,
+                    fin,
+                }
             }
             "expect" => Act::Expect(vec![read_wanted(given, table)?]),
             "any_order" => {
@@ -281,13 +368,20 @@ impl Step {
                 given.flag("`finish`")?;
                 Act::Finish { line: line(table)? }
             }
-            "datagram" => Act::Datagram { line: line(table)?, bytes: read_datagram(given)? },
+            "datagram" => Act::Datagram {
+                line: line(table)?,
+                bytes: read_datagram(given)?,
+            },
             "expect_datagram" => {
                 let mut inner = given.table("`expect_datagram`")?;
                 let flow = Expr::read(inner.need("flow")?, &Shape::U32)?;
                 let payload = bytes(inner.need("payload")?, "`payload`")?;
                 inner.done()?;
-                Act::ExpectDatagram { line: line(table)?, flow, payload }
+                Act::ExpectDatagram {
+                    line: line(table)?,
+                    flow,
+                    payload,
+                }
             }
             "forbid_datagram" => {
                 given.flag("`forbid_datagram`")?;
@@ -298,7 +392,10 @@ impl Step {
                     "no attach" => None,
                     _ => Some(Expr::read(given, &Shape::Fixed { len: 32 })?),
                 };
-                Act::OpenMedia { line: line(table)?, ticket }
+                Act::OpenMedia {
+                    line: line(table)?,
+                    ticket,
+                }
             }
             "connect" => {
                 let resume = match given.text("`connect`")? {
@@ -306,10 +403,16 @@ impl Step {
                     "resume" => true,
                     _ => return given.fail("`connect` is \"fresh\" or \"resume\""),
                 };
-                Act::Connect { line: line(table)?, resume }
+                Act::Connect {
+                    line: line(table)?,
+                    resume,
+                }
             }
             "disconnect" => match code_named(given.text("`disconnect`")?) {
-                Some(code) => Act::Disconnect { line: line(table)?, code },
+                Some(code) => Act::Disconnect {
+                    line: line(table)?,
+                    code,
+                },
                 None => return given.fail("`disconnect` needs the name of a code"),
             },
             "automatic" => {
@@ -317,12 +420,18 @@ impl Step {
                 let ack = inner.get("ack").map(|n| n.flag("`ack`")).transpose()?;
                 let pong = inner.get("pong").map(|n| n.flag("`pong`")).transpose()?;
                 inner.done()?;
-                Act::Automatic { line: line(table)?, ack, pong }
+                Act::Automatic {
+                    line: line(table)?,
+                    ack,
+                    pong,
+                }
             }
             "wait" => return Ok((Act::Wait, span(given)?)),
             _ => match given.text("`probe`")? {
                 "fresh" => Act::Probe { actor: None },
-                actor => Act::Probe { actor: Some(actor.to_owned()) },
+                actor => Act::Probe {
+                    actor: Some(actor.to_owned()),
+                },
             },
         };
         Ok((act, WITHIN))
@@ -390,8 +499,14 @@ fn read_raw(node: &Node) -> Result<Raw, LoadError> {
         };
         let frame = read_frame(schema, &mut table)?;
         match (table.get("cut"), table.get("split")) {
-            (Some(cut), None) => Raw::Cut { frame, off: number(cut, "`cut`")? },
-            (None, Some(split)) => Raw::Split { frame, at: number(split, "`split`")? },
+            (Some(cut), None) => Raw::Cut {
+                frame,
+                off: number(cut, "`cut`")?,
+            },
+            (None, Some(split)) => Raw::Split {
+                frame,
+                at: number(split, "`split`")?,
+            },
             _ => return node.fail("a raw frame has either `cut` or `split`"),
         }
     };

@@ -42,7 +42,10 @@ impl Suite {
                 Err(error) => return Err(vec![unreadable(&dir, &error)]),
             };
             for path in entries.flatten().map(|entry| entry.path()) {
-                if path.extension().is_some_and(|extension| extension == "toml") {
+                if path
+                    .extension()
+                    .is_some_and(|extension| extension == "toml")
+                {
                     match fs::read_to_string(&path) {
                         Ok(text) => files.push((path.display().to_string(), text)),
                         Err(error) => return Err(vec![unreadable(&path, &error)]),
@@ -51,7 +54,11 @@ impl Suite {
             }
         }
         files.sort();
-        Self::read(files.iter().map(|(file, text)| (file.as_str(), text.as_str())))
+        Self::read(
+            files
+                .iter()
+                .map(|(file, text)| (file.as_str(), text.as_str())),
+        )
     }
 
     /// Reads files: those in a folder `fragments` are fragments, the others are cases.
@@ -79,7 +86,11 @@ impl Suite {
         cases.sort_by(|a: &Case, b| a.id.cmp(&b.id));
         let suite = Self { cases };
         suite.check_twins(&mut errors);
-        if errors.is_empty() { Ok(suite) } else { Err(errors) }
+        if errors.is_empty() {
+            Ok(suite)
+        } else {
+            Err(errors)
+        }
     }
 
     fn check_twins(&self, errors: &mut Vec<LoadError>) {
@@ -129,7 +140,9 @@ impl Suite {
     #[must_use]
     pub fn filter(&self, chosen: impl Fn(&Case) -> bool) -> Self {
         let cases = self.cases.iter().filter(|case| chosen(case)).cloned();
-        Self { cases: cases.collect() }
+        Self {
+            cases: cases.collect(),
+        }
     }
 }
 
@@ -144,7 +157,7 @@ fn unreadable(path: &Path, error: &std::io::Error) -> LoadError {
 }
 
 /// Whether a name fits a pattern in which `*` stands for any text.
-pub(crate) fn fits(pattern: &str, name: &str) -> bool {
+pub fn fits(pattern: &str, name: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == name,
         Some((before, rest)) => match name.strip_prefix(before) {

@@ -92,7 +92,7 @@ messages! {
     }
     /// The session goes on
     0x0106 RESUMED Resumed ["SES-008"] Server () {
-        /// The secret for the next time; the old one is void
+        /// The secret for the next time; the old one is void once the client has shown that it has this one
         resume_token: [u8; 32],
         /// Sequenced frames received so far
         received: u64,

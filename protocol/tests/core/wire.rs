@@ -338,7 +338,7 @@ fn wire_003_a_length_over_the_limit_is_refused_before_its_body_comes() {
 
 // The same rules as a server's peers see them.
 
-/// A raw peer that is logged in, two bytes into its control stream's next frame or at its beginning.
+/// A raw peer that is logged in, at a server that sends no reserved frames.
 fn online(seed: u64) -> (Net, NodeId) {
     let mut net = Net::with(
         seed,

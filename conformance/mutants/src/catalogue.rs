@@ -1,0 +1,80 @@
+//! Every mutant: its name, the requirement it breaks, how, and the checks that must notice.
+
+use crate::twist::Twist;
+
+/// A mutant.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// Its name.
+    pub name: &'static str,
+    /// The requirement that it breaks.
+    pub requirement: &'static str,
+    /// How.
+    pub breaks: &'static str,
+    /// The checks that must notice, as `case/check`.
+    pub checks: &'static [&'static str],
+    pub(crate) twist: Twist,
+}
+
+macro_rules! mutants {
+    ($($name:literal $requirement:literal $twist:ident $breaks:literal [$($check:literal),+];)+) => {
+        /// Every mutant.
+        pub const MUTANTS: &[Row] = &[$(Row {
+            name: $name,
+            requirement: $requirement,
+            breaks: $breaks,
+            checks: &[$($check),+],
+            twist: Twist::$twist,
+        }),+];
+    };
+}
+
+mutants! {
+    "oversize-is-malformed" "WIRE-003" OversizeIsMalformed "an oversize length gets another code" ["oversize-length/closed"];
+    "trailing-bytes-pass" "WIRE-004" TrailingBytesPass "bytes after a body's end are cut off and forgotten" ["trailing-bytes/closed"];
+    "any-flags" "WIRE-005" AnyFlags "flags are set right before they are looked at" ["wrong-flags/closed"];
+    "critical-is-skipped" "WIRE-006" CriticalIsSkipped "unknown critical kinds are skipped" ["unknown-critical/closed"];
+    "any-padding" "WIRE-007" AnyPadding "an address's padding is not looked at" ["address-padding/closed"];
+    "fin-is-nothing" "WIRE-008" FinIsNothing "the end of a control stream means nothing" ["truncated-frame/closed", "fin-without-goodbye/closed"];
+    "any-stream" "WIRE-009" AnyStream "bytes on other streams are dropped" ["second-stream/closed"];
+    "unsorted-parameters" "WIRE-010" UnsortedParameters "parameters are not looked at" ["unsorted-parameters/closed"];
+    "close-is-internal" "WIRE-015" CloseIsInternal "every connection is closed with internal" ["goodbye-and-close/same"];
+    "server-frames-pass" "SES-002" ServerFramesPass "frames that only a server may send are ignored" ["start-from-client/closed"];
+    "any-version" "SES-004" AnyVersion "any range of versions will do" ["hello-versions/closed"];
+    "any-resume-token" "SES-007" AnyResumeToken "a session is resumed with any token" ["resume-wrong-token/refused"];
+    "no-acknowledgement" "SES-010" NoAcknowledgement "sequenced frames are not acknowledged" ["ack/acknowledged"];
+    "ack-beyond" "SES-013" AckBeyond "an ACK of frames never sent is cut to what was sent" ["ack-of-nothing/closed"];
+    "wrong-pong" "SES-014" WrongPong "PONG bears another token" ["ping/pong"];
+    "goodbye-is-nothing" "SES-015" GoodbyeIsNothing "GOODBYE means nothing" ["goodbye/over"];
+    "number-twice" "SES-017" NumberTwice "a request whose number is in use is dropped" ["request-in-use/closed"];
+    "no-lookup-limit" "DIR-003" NoLookupLimit "lookups past the limit look like misses" ["lookup-flood/limited"];
+    "snapshot-lacks-one" "ROOM-002" SnapshotLacksOne "JOINED lacks a member" ["join/snapshot"];
+    "leave-is-update" "ROOM-005" LeaveIsUpdate "a member that leaves is announced as an update" ["leave/told"];
+    "any-secret" "ROOM-008" AnySecret "any secret opens a room" ["join-wrong-secret/refused"];
+    "suspended-is-left" "ROOM-009" SuspendedIsLeft "a lost link is announced as a leave" ["room-suspended/told"];
+    "data-twice" "CHAN-002" DataTwice "DATA_FROM is brought twice" ["data/once"];
+    "wrong-sender" "CHAN-003" WrongSender "TEXT_FROM names another user as its sender" ["text/brought"];
+    "delivered-early" "CHAN-004" DeliveredEarly "delivered is said before the receiver has acknowledged" ["text-unacknowledged/early"];
+    "offline-is-forbidden" "CHAN-005" OfflineIsForbidden "a message to nobody is forbidden" ["text-unreachable/refused"];
+    "reject-is-cancel" "CALL-004" RejectIsCancel "a declined call ends as cancelled" ["reject/told"];
+    "stranger-hangs-up" "CALL-009" StrangerHangsUp "END from a stranger ends the call" ["end-by-stranger/refused"];
+    "caller-accepts" "CALL-012" CallerAccepts "the caller's ACCEPT is taken for the callee's" ["accept-by-caller/refused"];
+    "answered-is-forgotten" "CALL-013" AnsweredIsForgotten "a second answer is told that there is no call" ["cancel-after-accept/refused"];
+    "id-is-busy" "CALL-014" IdIsBusy "an id in use is answered as busy" ["invite-id-in-use/refused"];
+    "busy-is-offline" "CALL-020" BusyIsOffline "a busy callee looks offline" ["invite-busy/refused"];
+    "glare-is-busy" "CALL-021" GlareIsBusy "glare is answered as busy" ["invite-glare/refused"];
+    "self-is-offline" "CALL-023" SelfIsOffline "a call to oneself looks like one to nobody" ["invite-self/refused"];
+    "wider-media" "CALL-024" WiderMedia "an ACCEPT with too much media is cut to the offer" ["accept-wider/refused"];
+    "altered-block" "CALL-027" AlteredBlock "the end-to-end block of INVITE is altered" ["invite-block/block"];
+    "streams-are-silent" "MEDIA-004" StreamsAreSilent "nobody is told of a stream" ["publish/told"];
+    "any-media" "MEDIA-012" AnyMedia "video is published where only audio was consented to" ["publish-not-consented/refused"];
+    "ticket-twice" "MEDIA-013" TicketTwice "a used ticket is taken" ["attach-used-ticket/closed"];
+}
+
+/// Servers that do nothing right: they must pass no negative case.
+pub const NULLS: &[&str] = &["null-closes", "null-silent", "null-garbage"];
+
+/// The mutant of this name.
+pub fn find(name: &str) -> Option<&'static Row> {
+    MUTANTS.iter().find(|row| row.name == name)
+}

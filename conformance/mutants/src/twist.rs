@@ -1,0 +1,314 @@
+//! What each mutant does to a frame on its way in or out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use duet_protocol::code::Code;
+use duet_protocol::io::ConnId;
+use duet_protocol::message;
+use duet_protocol::wire::{Sender, Value, decode_dynamic, is_ignorable};
+
+use crate::frames::Item;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Twist {
+    None,
+    OversizeIsMalformed,
+    TrailingBytesPass,
+    AnyFlags,
+    CriticalIsSkipped,
+    AnyPadding,
+    FinIsNothing,
+    AnyStream,
+    UnsortedParameters,
+    CloseIsInternal,
+    ServerFramesPass,
+    AnyVersion,
+    AnyResumeToken,
+    NoAcknowledgement,
+    AckBeyond,
+    WrongPong,
+    GoodbyeIsNothing,
+    NumberTwice,
+    NoLookupLimit,
+    SnapshotLacksOne,
+    LeaveIsUpdate,
+    AnySecret,
+    SuspendedIsLeft,
+    DataTwice,
+    WrongSender,
+    DeliveredEarly,
+    OfflineIsForbidden,
+    RejectIsCancel,
+    StrangerHangsUp,
+    CallerAccepts,
+    AnsweredIsForgotten,
+    IdIsBusy,
+    BusyIsOffline,
+    GlareIsBusy,
+    SelfIsOffline,
+    WiderMedia,
+    AlteredBlock,
+    StreamsAreSilent,
+    AnyMedia,
+    TicketTwice,
+}
+
+/// What a mutant remembers of what it saw.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    /// Who called, and whom the call rang at.
+    calls: BTreeMap<Vec<u8>, (ConnId, Option<ConnId>, u64)>,
+    secrets: BTreeMap<Vec<u8>, Value>,
+    tokens: BTreeMap<Vec<u8>, Vec<u8>>,
+    requests: BTreeSet<(ConnId, u64)>,
+    tickets: BTreeSet<Vec<u8>>,
+    /// Sequenced frames that were sent on a connection.
+    pub(crate) sent: BTreeMap<ConnId, u64>,
+}
+
+/// What becomes of a frame on its way in.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Inward {
+    Pass,
+    /// It never came.
+    Drop,
+    /// It came on another connection.
+    At(ConnId),
+    /// The mutant answers by itself.
+    Answer(Vec<u8>),
+}
+
+/// What becomes of a frame on its way out.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Outward {
+    Pass,
+    Drop,
+    Twice,
+    /// It passes, and this comes in at once.
+    Forge(Vec<u8>),
+}
+
+fn code(code: Code) -> Value {
+    Value::Number(code.0.into())
+}
+
+fn recode(item: &mut Item, name: &str, from: Code, to: Code) {
+    if item.name() == name && item.number("code") == Some(from.0.into()) {
+        item.set("code", code(to));
+    }
+}
+
+impl Twist {
+    pub(crate) fn inward(self, memory: &mut Memory, conn: ConnId, item: &mut Item) -> Inward {
+        let name = item.name();
+        if name == "INVITE"
+            && let (Some(call), Some(media)) = (item.bytes_of("call"), item.number("media"))
+        {
+            memory.calls.entry(call).or_insert((conn, None, media));
+        }
+        let call = item
+            .bytes_of("call")
+            .and_then(|call| memory.calls.get(&call).copied());
+        let schema = message::schema(item.kind);
+        match (self, schema) {
+            (Self::TrailingBytesPass, Some(schema)) => {
+                let mut body = item.body.clone();
+                while !body.is_empty() && decode_dynamic(schema.fields, &body).is_err() {
+                    body.pop();
+                }
+                if !body.is_empty() {
+                    item.body = body;
+                }
+            }
+            (Self::AnyFlags, Some(schema)) => item.flags = schema.flags,
+            (Self::CriticalIsSkipped, None) if !is_ignorable(item.kind) => item.kind |= 0x8000,
+            (Self::AnyPadding, Some(_)) if matches!(name, "TEXT" | "DATA") => {
+                if item.body.first() == Some(&1)
+                    && let Some(padding) = item.body.get_mut(9..17)
+                {
+                    padding.fill(0);
+                }
+            }
+            (Self::UnsortedParameters, Some(schema)) => {
+                // The longest front that can be read without parameters.
+                let whole = (0..=item.body.len())
+                    .find(|end| decode_dynamic(schema.fields, &item.body[..*end]).is_ok());
+                if let Some(end) = whole {
+                    item.body.truncate(end);
+                }
+            }
+            (Self::ServerFramesPass, Some(schema)) if schema.sender == Sender::Server => {
+                item.hollow();
+            }
+            (Self::AnyVersion, _) if name == "HELLO" => {
+                item.set("min_version", Value::Number(1));
+                item.set("max_version", Value::Number(1));
+            }
+            (Self::AnyResumeToken, _) if name == "RESUME" => {
+                let known = item.bytes_of("session").and_then(|s| memory.tokens.get(&s));
+                if let Some(token) = known {
+                    item.set("resume_token", Value::Bytes(token.clone()));
+                }
+            }
+            (Self::AckBeyond, _) if name == "ACK" => {
+                let sent = memory.sent.get(&conn).copied().unwrap_or(0);
+                let received = item.number("received").unwrap_or(0);
+                item.set("received", Value::Number(received.min(sent)));
+            }
+            (Self::GoodbyeIsNothing, _) if name == "GOODBYE" => return Inward::Drop,
+            (Self::NumberTwice, _) => {
+                if let Some(request) = item.number("request")
+                    && !memory.requests.insert((conn, request))
+                {
+                    item.hollow();
+                }
+            }
+            (Self::AnySecret, _) if name == "JOIN" => {
+                if let (Some(Value::Text(room)), Some(secret)) =
+                    (item.field("name"), item.field("secret"))
+                {
+                    let first = memory
+                        .secrets
+                        .entry(room.into_bytes())
+                        .or_insert(secret)
+                        .clone();
+                    item.set("secret", first);
+                }
+            }
+            (Self::StrangerHangsUp, _) if name == "END" => {
+                if let Some((caller, callee, _)) = call
+                    && conn != caller
+                    && Some(conn) != callee
+                {
+                    return Inward::At(caller);
+                }
+            }
+            (Self::CallerAccepts, _) if name == "ACCEPT" => {
+                if let Some((caller, Some(callee), _)) = call
+                    && conn == caller
+                {
+                    return Inward::At(callee);
+                }
+            }
+            (Self::WiderMedia, _) if name == "ACCEPT" => {
+                if let (Some((_, _, offered)), Some(media)) = (call, item.number("media")) {
+                    item.set("media", Value::Number(media & offered));
+                }
+            }
+            (Self::AnyMedia, _) if name == "PUBLISH" => {
+                if let Some(Value::Record(mut fields)) = item.field("description") {
+                    for (name, value) in &mut fields {
+                        if name == "kind" {
+                            *value = Value::Number(1);
+                        }
+                    }
+                    item.set("description", Value::Record(fields));
+                }
+            }
+            (Self::TicketTwice, _) if name == "ATTACH" => {
+                if let Some(token) = item.bytes_of("token")
+                    && !memory.tickets.insert(token)
+                {
+                    let attached = Item {
+                        kind: 0x070b,
+                        flags: item.flags,
+                        reserved: 0,
+                        body: vec![0, 0],
+                    };
+                    return Inward::Answer(attached.bytes());
+                }
+            }
+            _ => {}
+        }
+        Inward::Pass
+    }
+
+    pub(crate) fn outward(self, memory: &mut Memory, conn: ConnId, item: &mut Item) -> Outward {
+        let name = item.name();
+        if name == "INVITE"
+            && let Some(call) = item
+                .bytes_of("call")
+                .and_then(|call| memory.calls.get_mut(&call))
+        {
+            call.1 = Some(conn);
+        }
+        match self {
+            Self::OversizeIsMalformed => {
+                recode(item, "GOODBYE", Code::FRAME_TOO_LARGE, Code::MALFORMED)
+            }
+            Self::AnyResumeToken => {
+                if let (Some(session), Some(token)) =
+                    (item.bytes_of("session"), item.bytes_of("resume_token"))
+                {
+                    memory.tokens.insert(session, token);
+                }
+            }
+            Self::NoAcknowledgement if name == "ACK" => return Outward::Drop,
+            Self::WrongPong if name == "PONG" => {
+                let token = item.number("token").unwrap_or(0);
+                item.set("token", Value::Number(token ^ 1));
+            }
+            Self::NumberTwice => {
+                if let Some(request) = item.number("request") {
+                    memory.requests.remove(&(conn, request));
+                }
+            }
+            Self::NoLookupLimit => recode(item, "RESULT", Code::RATE_LIMITED, Code::NOT_FOUND),
+            Self::SnapshotLacksOne if name == "JOINED" => {
+                if let Some(Value::List(mut members)) = item.field("members") {
+                    members.pop();
+                    item.set("members", Value::List(members));
+                }
+            }
+            Self::LeaveIsUpdate if name == "MEMBER" && item.number("change") == Some(2) => {
+                item.set("change", Value::Number(5));
+            }
+            Self::SuspendedIsLeft if name == "MEMBER" && item.number("change") == Some(3) => {
+                item.set("change", Value::Number(2));
+            }
+            Self::DataTwice if name == "DATA_FROM" => return Outward::Twice,
+            Self::WrongSender if name == "TEXT_FROM" => {
+                let user = item.number("user").unwrap_or(0);
+                item.set("user", Value::Number(user ^ 1));
+            }
+            Self::DeliveredEarly if matches!(name, "TEXT_FROM" | "DATA_FROM") => {
+                // The server is told that the receiver has acknowledged, before it can have.
+                let sent = memory.sent.get(&conn).copied().unwrap_or(0) + 1;
+                let ack = Item {
+                    kind: 0x0107,
+                    flags: Default::default(),
+                    reserved: 0,
+                    body: sent.to_be_bytes().to_vec(),
+                };
+                return Outward::Forge(ack.bytes());
+            }
+            Self::OfflineIsForbidden => recode(item, "RESULT", Code::UNREACHABLE, Code::FORBIDDEN),
+            Self::RejectIsCancel => recode(item, "END", Code::REJECTED, Code::CANCELLED),
+            Self::AnsweredIsForgotten => {
+                recode(item, "REFUSED", Code::ALREADY_ANSWERED, Code::NOT_IN_CALL);
+            }
+            Self::IdIsBusy => recode(item, "REFUSED", Code::ID_IN_USE, Code::BUSY),
+            Self::BusyIsOffline => recode(item, "REFUSED", Code::BUSY, Code::UNREACHABLE),
+            Self::GlareIsBusy => recode(item, "REFUSED", Code::GLARE, Code::BUSY),
+            Self::SelfIsOffline => recode(item, "REFUSED", Code::SELF_CALL, Code::UNREACHABLE),
+            Self::AlteredBlock if name == "INVITE" => {
+                if let Some(mut block) = item.bytes_of("end_to_end") {
+                    block.iter_mut().for_each(|byte| *byte ^= 1);
+                    item.set("end_to_end", Value::Bytes(block));
+                }
+            }
+            Self::StreamsAreSilent if name == "STREAM" => item.hollow(),
+            _ => {}
+        }
+        Outward::Pass
+    }
+
+    /// The code of a close.
+    pub(crate) const fn close(self, code: Code) -> Code {
+        match (self, code) {
+            (Self::CloseIsInternal, _) => Code::INTERNAL,
+            (Self::OversizeIsMalformed, Code::FRAME_TOO_LARGE) => Code::MALFORMED,
+            _ => code,
+        }
+    }
+}

@@ -1,0 +1,447 @@
+//! `duet-conformance`: judges any Duet server against the specification.
+
+use std::cell::RefCell;
+use std::io::{IsTerminal as _, Write as _};
+use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::rc::Rc;
+
+use clap::{Args, Parser, Subcommand};
+use duet_conformance::report::{case_line, failure, json, summary, write_traces};
+use duet_conformance::run::{Progress, Verdict, reachable, run};
+use duet_conformance::selftest::{Program, print, selftest};
+use duet_conformance::{Case, Options, Report, Suite, Target};
+use duet_spec::{Registry, embedded};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tokio::sync::watch;
+
+const EXAMPLES: &str = "\
+Examples:
+  duet-conformance list
+  duet-conformance run --server 127.0.0.1:4433 --ca ca.pem
+  duet-conformance run --server duet.example:4433 --ca ca.pem --case 'call-*' --json report.json
+  duet-conformance explain CALL-012
+  duet-conformance selftest
+
+Exit codes: 0 conforms · 1 fails · 2 usage · 3 the server cannot be reached, or the harness fails · 4 nothing ran, or not to the end";
+
+/// Judges any Duet server against the specification.
+#[derive(Parser)]
+#[command(version, after_help = EXAMPLES)]
+struct Cli {
+    /// Cases of this directory, instead of those built in
+    #[arg(long, global = true, value_name = "DIR")]
+    cases: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Lists the cases
+    List {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Runs cases against a server
+    #[command(after_help = EXAMPLES)]
+    Run(Run),
+    /// Explains a requirement or a case
+    Explain {
+        /// The requirement's or the case's id
+        id: String,
+    },
+    /// Judges the suite itself, by broken servers
+    Selftest {
+        /// The program that serves them, where it is not beside this one
+        #[arg(long, value_name = "PATH")]
+        mutants: Option<PathBuf>,
+        /// What everything random comes from
+        #[arg(long)]
+        seed: Option<u64>,
+        /// Every wait is so many times longer
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
+        slack: u32,
+    },
+}
+
+#[derive(Args)]
+struct Run {
+    /// Where the server is: host and port
+    #[arg(long, value_name = "ADDR")]
+    server: String,
+    /// The server's certificate or its root, in PEM
+    #[arg(long, value_name = "FILE")]
+    ca: PathBuf,
+    /// The name that the certificate has to be valid for; that of --server unless given
+    #[arg(long, value_name = "NAME")]
+    server_name: Option<String>,
+    /// Accounts for the actors, where guests may not log in: TOML of name = "password", four for each job
+    #[arg(long, value_name = "FILE")]
+    accounts: Option<PathBuf>,
+    /// Only cases whose ids fit; * stands for any text
+    #[arg(long = "case", value_name = "GLOB")]
+    chosen: Vec<String>,
+    /// What everything random comes from; printed, so that a run can be had again
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Cases at once
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
+    jobs: u16,
+    /// Every wait is so many times longer, for slow servers
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
+    slack: u32,
+    /// Writes the report as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Writes one trace a case, as qlog JSON-SEQ
+    #[arg(long, value_name = "DIR")]
+    traces: Option<PathBuf>,
+}
+
+/// Why the program ends without a verdict: what to say, and the exit code.
+struct Ending(u8, String);
+
+const USAGE: u8 = 2;
+const ENVIRONMENT: u8 = 3;
+const NOTHING: u8 = 4;
+
+fn main() -> ExitCode {
+    match act(&Cli::parse()) {
+        Ok(code) => ExitCode::from(code),
+        Err(Ending(code, message)) => {
+            eprintln!("duet-conformance: {message}");
+            ExitCode::from(code)
+        }
+    }
+}
+
+fn act(cli: &Cli) -> Result<u8, Ending> {
+    let suite = match &cli.cases {
+        Some(dir) => Suite::load(dir),
+        None => Suite::embedded(),
+    };
+    let suite = suite.map_err(|errors| {
+        let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
+        Ending(USAGE, lines.join("\n"))
+    })?;
+    let registry = embedded().map_err(|error| Ending(ENVIRONMENT, error.to_string()))?;
+    match &cli.command {
+        Command::List { json } => list(&suite, *json),
+        Command::Explain { id } => explain(&suite, &registry, id),
+        Command::Run(args) => in_runtime(run_cases(&suite, &registry, args)),
+        Command::Selftest {
+            mutants,
+            seed,
+            slack,
+        } => in_runtime(judge(&suite, mutants.clone(), *seed, *slack)),
+    }
+}
+
+fn in_runtime(work: impl Future<Output = Result<u8, Ending>>) -> Result<u8, Ending> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let runtime = runtime.map_err(|error| Ending(ENVIRONMENT, error.to_string()))?;
+    runtime.block_on(work)
+}
+
+/// Prints; a reader that has gone away is no error.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+fn list(suite: &Suite, json: bool) -> Result<u8, Ending> {
+    if json {
+        let cases: Vec<_> = suite
+            .cases()
+            .iter()
+            .map(|case| {
+                serde_json::json!({
+                    "id": case.id,
+                    "title": case.title,
+                    "file": case.file,
+                    "requirements": case.requirements,
+                    "checks": case.checks,
+                    "twin": case.twin,
+                })
+            })
+            .collect();
+        say(&format!(
+            "{:#}",
+            serde_json::json!({ "version": 1, "cases": cases })
+        ));
+    } else {
+        for case in suite.cases() {
+            let kind = if case.is_negative() { "-" } else { "+" };
+            say(&format!("{kind} {:<38} {}", case.id, case.title));
+        }
+        let negative = suite
+            .cases()
+            .iter()
+            .filter(|case| case.is_negative())
+            .count();
+        say(&format!(
+            "{} cases, {negative} of them negative",
+            suite.cases().len()
+        ));
+    }
+    Ok(if suite.cases().is_empty() { NOTHING } else { 0 })
+}
+
+fn explain(suite: &Suite, registry: &Registry, id: &str) -> Result<u8, Ending> {
+    if let Some(case) = suite.find(id) {
+        say(&explain_case(case, registry));
+        return Ok(0);
+    }
+    let bound: Vec<_> = suite
+        .cases()
+        .iter()
+        .flat_map(|case| {
+            case.checks
+                .iter()
+                .map(move |(name, bound)| (case, name, bound))
+        })
+        .filter(|(_, _, bound)| bound.as_str() == id)
+        .collect();
+    match registry.find(id) {
+        Some(requirement) => say(&requirement.to_string()),
+        None if bound.is_empty() => {
+            return Err(Ending(
+                USAGE,
+                format!("`{id}` is neither a requirement nor a case; see `list`"),
+            ));
+        }
+        None => say(&format!(
+            "{id}\n  (its text is not built into this program)"
+        )),
+    }
+    for (case, name, _) in &bound {
+        say(&format!("  check {}/{name} ({})", case.id, case.file));
+    }
+    if bound.is_empty() {
+        say("  no check is bound to it");
+    }
+    Ok(0)
+}
+
+fn explain_case(case: &Case, registry: &Registry) -> String {
+    let mut out = format!("{} ({})\n  {}", case.id, case.file, case.title);
+    for (name, id) in &case.checks {
+        let text = registry.find(id.as_str()).map_or("", |r| r.text.as_str());
+        out += &format!("\n  check {name} [{id}] {text}");
+    }
+    if let Some(twin) = &case.twin {
+        out += &format!("\n  its positive twin is {twin}");
+    }
+    out + "\n\n" + case.text.trim_end()
+}
+
+fn seed(given: Option<u64>) -> u64 {
+    let drawn = || {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        since.map_or(1, |since| {
+            since.as_nanos() as u64 ^ u64::from(std::process::id()) << 32
+        })
+    };
+    given.unwrap_or_else(drawn)
+}
+
+/// Becomes true with the first Ctrl-C; the second ends the program as usual.
+fn interruption() -> watch::Receiver<bool> {
+    let (sender, receiver) = watch::channel(false);
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            let _ = sender.send(true);
+        }
+        if tokio::signal::ctrl_c().await.is_ok() {
+            std::process::exit(130);
+        }
+    });
+    receiver
+}
+
+fn target(args: &Run) -> Result<Target, Ending> {
+    let bad = |message: String| Ending(USAGE, message);
+    let Some((host, port)) = args
+        .server
+        .rsplit_once(':')
+        .filter(|(_, p)| p.parse::<u16>().is_ok())
+    else {
+        return Err(bad(format!(
+            "--server {}: a host and a port, such as 127.0.0.1:4433",
+            args.server
+        )));
+    };
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let addresses = (host, port.parse().unwrap_or(0)).to_socket_addrs();
+    let address: Option<SocketAddr> = addresses.ok().and_then(|mut all| all.next());
+    let Some(address) = address else {
+        return Err(Ending(
+            ENVIRONMENT,
+            format!("--server {}: no such host", args.server),
+        ));
+    };
+    let ca = std::fs::read(&args.ca)
+        .map_err(|error| bad(format!("--ca {}: {error}", args.ca.display())))?;
+    let name = args.server_name.clone().unwrap_or_else(|| host.to_owned());
+    Ok(Target { address, name, ca })
+}
+
+fn accounts(args: &Run) -> Result<Vec<(String, String)>, Ending> {
+    let Some(path) = &args.accounts else {
+        return Ok(Vec::new());
+    };
+    let bad = |why: String| Ending(USAGE, format!("--accounts {}: {why}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|error| bad(error.to_string()))?;
+    let table: std::collections::BTreeMap<String, String> =
+        toml::from_str(&text).map_err(|error| {
+            bad(format!(
+                "lines of name = \"password\" are needed: {}",
+                error.message()
+            ))
+        })?;
+    if table.len() < 4 {
+        return Err(bad("four accounts at least are needed".to_owned()));
+    }
+    Ok(table.into_iter().collect())
+}
+
+async fn run_cases(suite: &Suite, registry: &Registry, args: &Run) -> Result<u8, Ending> {
+    let suite = suite.filter(|case| {
+        args.chosen.is_empty()
+            || args
+                .chosen
+                .iter()
+                .any(|glob| duet_conformance::case::fits(glob, &case.id))
+    });
+    let target = target(args)?;
+    let options = Options {
+        seed: seed(args.seed),
+        jobs: args.jobs.into(),
+        slack: args.slack,
+        accounts: accounts(args)?,
+    };
+    if suite.cases().is_empty() {
+        return Err(Ending(
+            NOTHING,
+            format!("no case fits {}: nothing ran", args.chosen.join(", ")),
+        ));
+    }
+    let interrupted = interruption();
+    reachable(&target, interrupted.clone())
+        .await
+        .map_err(|why| Ending(ENVIRONMENT, why))?;
+    say(&format!(
+        "{} cases against {}, seed {}",
+        suite.cases().len(),
+        target.address,
+        options.seed
+    ));
+    let bar = progress_bar(suite.cases().len());
+    let shown = Rc::new(RefCell::new(bar.clone()));
+    let report = run(
+        &suite,
+        &target,
+        &options,
+        interrupted.clone(),
+        move |progress| {
+            let Progress::Ended(case) = progress;
+            let bar = shown.borrow();
+            bar.suspend(|| say(&case_line(case)));
+            bar.inc(1);
+        },
+    )
+    .await;
+    bar.finish_and_clear();
+    tell(&report, registry, args);
+    if let Some(path) = &args.json {
+        let text = format!("{:#}\n", json(&report, &target));
+        std::fs::write(path, text)
+            .map_err(|error| Ending(ENVIRONMENT, format!("--json {}: {error}", path.display())))?;
+    }
+    if let Some(dir) = &args.traces {
+        write_traces(dir, &report)
+            .map_err(|error| Ending(ENVIRONMENT, format!("--traces {}: {error}", dir.display())))?;
+    }
+    Ok(verdict(&report, *interrupted.borrow()))
+}
+
+fn progress_bar(cases: usize) -> ProgressBar {
+    let bar = ProgressBar::new(cases as u64);
+    if !std::io::stderr().is_terminal() {
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+    }
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {elapsed}") {
+        bar.set_style(style);
+    }
+    bar
+}
+
+fn tell(report: &Report, registry: &Registry, args: &Run) {
+    let failed = report.cases.iter();
+    for case in failed.filter(|case| matches!(case.verdict, Verdict::Fail | Verdict::Broken)) {
+        let again = format!(
+            "duet-conformance run --server {} --ca {} --case {} --seed {}",
+            args.server,
+            args.ca.display(),
+            case.id,
+            report.seed
+        );
+        say("");
+        say(failure(case, registry, &again).trim_end());
+    }
+    say("");
+    say(&summary(report));
+}
+
+fn verdict(report: &Report, interrupted: bool) -> u8 {
+    if report.count(Verdict::Fail) > 0 {
+        1
+    } else if report.count(Verdict::Broken) > 0 {
+        ENVIRONMENT
+    } else if interrupted || !report.conforms() {
+        NOTHING
+    } else {
+        0
+    }
+}
+
+async fn judge(
+    suite: &Suite,
+    mutants: Option<PathBuf>,
+    given: Option<u64>,
+    slack: u32,
+) -> Result<u8, Ending> {
+    let program = match mutants {
+        Some(path) if path.is_file() => Program::new(path),
+        Some(path) => {
+            return Err(Ending(
+                USAGE,
+                format!("--mutants {}: no such file", path.display()),
+            ));
+        }
+        None => Program::beside().map_err(|why| Ending(ENVIRONMENT, why))?,
+    };
+    let options = Options {
+        seed: seed(given),
+        jobs: 64,
+        slack,
+        accounts: Vec::new(),
+    };
+    let interrupted = interruption();
+    let rows = selftest(program, suite.clone(), options, interrupted.clone())
+        .await
+        .map_err(|why| Ending(ENVIRONMENT, why))?;
+    if *interrupted.borrow() {
+        return Err(Ending(
+            NOTHING,
+            "interrupted: the suite was not judged to the end".to_owned(),
+        ));
+    }
+    let good = print(&rows, &mut std::io::stdout().lock())
+        .map_err(|error| Ending(ENVIRONMENT, error.to_string()))?;
+    Ok(if good { 0 } else { 1 })
+}

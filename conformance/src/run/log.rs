@@ -1,0 +1,161 @@
+//! What happened in a case, in order: for the report of a failure and for traces.
+
+use duet_protocol::io::Cause;
+use duet_protocol::time::Instant;
+use duet_protocol::wire::Frame;
+use duet_sim::Trace;
+use duet_sim::trace::{Clock, Header, VantagePoint};
+use serde_json::{Map, json};
+
+use crate::render;
+
+/// The events' schema, as qlog wants it named.
+const SCHEMA: &str = "https://example.org/092026/duet#1";
+
+/// One thing that happened.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) at: Instant,
+    pub(crate) line: String,
+    pub(crate) what: Happened,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Happened {
+    Connecting,
+    Connected,
+    Sent(Frame),
+    /// Bytes that were sent and are no whole frames.
+    SentRaw(Vec<u8>),
+    Received(Frame),
+    Garbled(String),
+    SentFin,
+    ReceivedFin,
+    SentDatagram(Vec<u8>),
+    ReceivedDatagram(Vec<u8>),
+    Closing(String),
+    Closed(Cause),
+    Verdict {
+        check: String,
+        requirement: String,
+        pass: bool,
+    },
+}
+
+/// Why a connection is gone, in words.
+pub(crate) fn cause(cause: &Cause) -> String {
+    match cause {
+        Cause::Peer(code) => format!("the server closed the connection with {code}"),
+        Cause::TimedOut => "the connection timed out without a close".to_owned(),
+        Cause::Failed(why) => format!("the transport failed: {why}"),
+        Cause::Local => "the harness closed the connection".to_owned(),
+    }
+}
+
+impl Entry {
+    /// One line: `   12.345 ms  alice  → PING{token=1}`.
+    pub(crate) fn line(&self) -> String {
+        let what = match &self.what {
+            Happened::Connecting => "connects".to_owned(),
+            Happened::Connected => "is connected".to_owned(),
+            Happened::Sent(frame) => format!("→ {}", render::frame(frame)),
+            Happened::SentRaw(bytes) => format!("→ {} bytes {}", bytes.len(), short(bytes)),
+            Happened::Received(frame) => format!("← {}", render::frame(frame)),
+            Happened::Garbled(why) => format!("← bytes that are no frames: {why}"),
+            Happened::SentFin => "→ end of stream".to_owned(),
+            Happened::ReceivedFin => "← end of stream".to_owned(),
+            Happened::SentDatagram(bytes) => format!("→ datagram {}", short(bytes)),
+            Happened::ReceivedDatagram(bytes) => format!("← datagram {}", short(bytes)),
+            Happened::Closing(code) => format!("closes with {code}"),
+            Happened::Closed(why) => cause(why),
+            Happened::Verdict {
+                check,
+                requirement,
+                pass,
+            } => {
+                let verdict = if *pass { "holds" } else { "FAILS" };
+                format!("check {check} [{requirement}] {verdict}")
+            }
+        };
+        let at = self.at.as_micros();
+        format!(
+            "{:>6}.{:03} ms  {:<12} {what}",
+            at / 1_000,
+            at % 1_000,
+            self.line
+        )
+    }
+
+    fn data(&self) -> (&'static str, serde_json::Value) {
+        match &self.what {
+            Happened::Connecting => ("duet:connection", json!({ "state": "connecting" })),
+            Happened::Connected => ("duet:connection", json!({ "state": "established" })),
+            Happened::Sent(frame) => ("duet:frame_sent", render::json(frame)),
+            Happened::SentRaw(bytes) => ("duet:bytes_sent", raw(bytes)),
+            Happened::Received(frame) => ("duet:frame_received", render::json(frame)),
+            Happened::Garbled(why) => ("duet:bytes_received", json!({ "error": why })),
+            Happened::SentFin => ("duet:stream", json!({ "state": "fin_sent" })),
+            Happened::ReceivedFin => ("duet:stream", json!({ "state": "fin_received" })),
+            Happened::SentDatagram(bytes) => ("duet:datagram_sent", raw(bytes)),
+            Happened::ReceivedDatagram(bytes) => ("duet:datagram_received", raw(bytes)),
+            Happened::Closing(code) => (
+                "duet:connection",
+                json!({ "state": "closing", "code": code }),
+            ),
+            Happened::Closed(why) => {
+                let (by, code) = match why {
+                    Cause::Peer(code) => ("peer", Some(code.to_string())),
+                    Cause::Local => ("local", None),
+                    Cause::TimedOut => ("idle", None),
+                    Cause::Failed(why) => ("transport", Some(why.clone())),
+                };
+                (
+                    "duet:connection",
+                    json!({ "state": "closed", "by": by, "code": code }),
+                )
+            }
+            Happened::Verdict {
+                check,
+                requirement,
+                pass,
+            } => (
+                "duet:verdict",
+                json!({ "check": check, "requirement": requirement, "pass": pass }),
+            ),
+        }
+    }
+}
+
+fn raw(bytes: &[u8]) -> serde_json::Value {
+    json!({ "raw": { "length": bytes.len(), "data": render::hex(bytes) } })
+}
+
+fn short(bytes: &[u8]) -> String {
+    match bytes.len() {
+        0..=24 => render::hex(bytes),
+        _ => format!("{}…", render::hex(&bytes[..24])),
+    }
+}
+
+/// A case's log as a `.sqlog` file.
+pub(crate) fn trace(case: &str, seed: u64, entries: &[Entry]) -> Vec<u8> {
+    let mut duet = Map::new();
+    duet.insert("suite".to_owned(), env!("CARGO_PKG_VERSION").into());
+    // As text: a number of I-JSON ends at 2⁵³.
+    duet.insert("seed".to_owned(), seed.to_string().into());
+    let mut trace = Trace::new(Header {
+        title: case.to_owned(),
+        vantage_point: VantagePoint {
+            name: "harness".to_owned(),
+            kind: "client".to_owned(),
+        },
+        event_schemas: vec![SCHEMA.to_owned()],
+        clock: Clock::Monotonic,
+        duet,
+    });
+    for entry in entries {
+        let (name, data) = entry.data();
+        trace.event(entry.at.as_micros(), name, Some(&entry.line), &data);
+    }
+    trace.to_bytes()
+}
