@@ -21,7 +21,8 @@ const STATS_EVERY: u64 = 15;
 /// What a party does.
 #[derive(Clone, Debug)]
 pub enum Role {
-    /// Calls someone by name, and hangs up `length` after the call has started; `None`: when told to.
+    /// Calls someone by name, and hangs up `length` after the other side's first picture (where none comes, after the
+    /// start); `None`: when told to.
     Caller {
         /// Whom.
         callee: String,
@@ -107,7 +108,8 @@ pub struct Party {
     rolling: Option<(Instant, u64, u64)>,
     record: Record,
     notices: VecDeque<Notice>,
-    showed: bool,
+    /// When the first picture of the other side was played.
+    showed: Option<Instant>,
     over: bool,
 }
 
@@ -130,7 +132,7 @@ impl Party {
             rolling: None,
             record: Record::default(),
             notices: VecDeque::new(),
-            showed: false,
+            showed: None,
             over: false,
         }
     }
@@ -179,13 +181,18 @@ impl Party {
         std::mem::take(&mut self.record)
     }
 
+    /// Since when people see each other, or else the call has been on.
+    fn under_way(&self) -> Option<Instant> {
+        self.showed.or(self.record.started)
+    }
+
     /// The next instant at which it has something to do by itself.
     pub fn deadline(&self) -> Option<Instant> {
         let capture = self.rolling.map(|(start, picture, block)| {
             let picture = start.after(self.format.picture_at(picture));
             picture.min(start.after(self.format.block_at(block)))
         });
-        let script = match (&self.role, self.record.started, self.lookup, self.call) {
+        let script = match (&self.role, self.under_way(), self.lookup, self.call) {
             (
                 Role::Caller {
                     length: Some(length),
@@ -226,7 +233,7 @@ impl Party {
         let Role::Caller { callee, at, length } = &self.role else {
             return false;
         };
-        if let (Some(started), Some(length), Some(call)) = (self.record.started, length, self.call)
+        if let (Some(started), Some(length), Some(call)) = (self.under_way(), length, self.call)
         {
             if now >= started.after(*length) {
                 let _ = driver.command(now, |core, now| core.hang_up(now, call));
@@ -378,8 +385,8 @@ impl Party {
                 lost_before,
                 ..
             } => {
-                if stream == VIDEO && !self.showed {
-                    self.showed = true;
+                if stream == VIDEO && self.showed.is_none() {
+                    self.showed = Some(now);
                     self.notices.push_back(Notice::FirstPicture);
                 }
                 self.studio.play(now, stream, rtp, lost_before);
