@@ -11,7 +11,6 @@
 //! | the proof that the suite can fail | [`selftest`] |
 
 pub mod case;
-mod render;
 pub mod report;
 pub mod run;
 pub mod selftest;

@@ -12,7 +12,7 @@ use duet_protocol::wire::{Frame, Parsed, Value};
 use super::stage::{Stage, State, Stop, fault, is_ambient};
 use crate::case::expr::{Bindings, Matcher};
 use crate::case::step::Wanted;
-use crate::render;
+use duet_quic::frames as render;
 
 fn all(wanted: &[Wanted]) -> String {
     let texts: Vec<_> = wanted.iter().map(|wanted| wanted.text.as_str()).collect();

@@ -7,10 +7,9 @@ use duet_sim::Trace;
 use duet_sim::trace::{Clock, Header, VantagePoint};
 use serde_json::{Map, json};
 
-use crate::render;
+use duet_quic::frames as render;
 
 /// The events' schema, as qlog wants it named.
-const SCHEMA: &str = "https://example.org/092026/duet#1";
 
 /// One thing that happened.
 #[derive(Clone, Debug)]
@@ -149,7 +148,7 @@ pub(crate) fn trace(case: &str, seed: u64, entries: &[Entry]) -> Vec<u8> {
             name: "harness".to_owned(),
             kind: "client".to_owned(),
         },
-        event_schemas: vec![SCHEMA.to_owned()],
+        event_schemas: vec![render::TRACE_SCHEMA.to_owned()],
         clock: Clock::Monotonic,
         duet,
     });

@@ -18,7 +18,7 @@ use super::core::{Heard, What, WireCore};
 use super::log::{Entry, Happened, cause};
 use crate::case::expr::{Bindings, Expr};
 use crate::case::step::{FrameSpec, Wanted};
-use crate::render;
+use duet_quic::frames as render;
 
 /// Where the server is and how it is known.
 #[derive(Clone, Debug)]

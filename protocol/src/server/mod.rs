@@ -7,7 +7,7 @@ mod router;
 mod tickets;
 mod timers;
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -185,8 +185,8 @@ pub struct Server {
     outbox: Outbox,
     writes: VecDeque<(ConnId, Bytes)>,
     outputs: VecDeque<Output<Event>>,
-    /// Media connections with datagrams to pop, in turn.
-    ready: VecDeque<SessionId>,
+    /// Sessions whose media side may have datagrams to pop.
+    ready: BTreeSet<SessionId>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -221,7 +221,7 @@ impl Server {
             outbox: Outbox::default(),
             writes: VecDeque::new(),
             outputs: VecDeque::new(),
-            ready: VecDeque::new(),
+            ready: BTreeSet::new(),
         }
     }
 
@@ -327,7 +327,9 @@ impl Server {
     fn breach(&mut self, conn: ConnId, violation: Violation) {
         let session = match self.conns.get(&conn) {
             Some(Conn::Session(session) | Conn::Media(session)) => Some(*session),
-            _ => None,
+            Some(Conn::Door(_) | Conn::MediaDoor { .. }) => None,
+            // Already given up: nothing more is charged to it.
+            Some(Conn::Closing) | None => return,
         };
         self.event(Event::Violation {
             conn,
@@ -652,20 +654,23 @@ impl Server {
     }
 
     fn attach_media(&mut self, conn: ConnId) {
-        let Some(Conn::MediaDoor { framer }) = self.conns.get_mut(&conn) else {
-            return;
-        };
-        let frame = match framer.next_frame() {
-            Ok(Some(frame)) => frame,
-            Ok(None) => return,
-            Err(error) => return self.breach(conn, error.into()),
-        };
-        let rest = framer.is_mid_frame();
-        let token = match admit(&frame, Sender::Client) {
-            Ok(Some(Message::Media(MediaMessage::Attach(attach)))) if !rest => attach.token,
-            Ok(None) => return self.attach_media(conn),
-            Ok(Some(_)) => return self.breach(conn, Violation::UnexpectedFrame),
-            Err(violation) => return self.breach(conn, violation),
+        let token = loop {
+            let Some(Conn::MediaDoor { framer }) = self.conns.get_mut(&conn) else {
+                return;
+            };
+            let frame = match framer.next_frame() {
+                Ok(Some(frame)) => frame,
+                Ok(None) => return,
+                Err(error) => return self.breach(conn, error.into()),
+            };
+            let rest = framer.is_mid_frame();
+            match admit(&frame, Sender::Client) {
+                Ok(Some(Message::Media(MediaMessage::Attach(m)))) if !rest => break m.token,
+                // A frame to skip, before ATTACH.
+                Ok(None) => {}
+                Ok(Some(_)) => return self.breach(conn, Violation::UnexpectedFrame),
+                Err(violation) => return self.breach(conn, violation),
+            }
         };
         let (now, good) = (self.now, self.tickets.redeem(&token, self.now));
         let Some((session, relay)) = good.and_then(|id| Some((id, self.relays.get_mut(&id)?)))
@@ -716,7 +721,9 @@ impl Server {
                     .set(timers::Key::Owner(Owner::Relay(session)), None);
                 self.close(conn, Code::IDLE);
             }
-            Some(_) => self.ready.push_back(session),
+            Some(_) => {
+                self.ready.insert(session);
+            }
             None => {}
         }
     }
@@ -855,14 +862,14 @@ impl Core for Server {
     }
 
     fn next_datagram(&mut self, buffer: &mut Vec<u8>) -> Option<ConnId> {
-        while let Some(session) = self.ready.front() {
+        while let Some(session) = self.ready.first() {
             if let Some(relay) = self.relays.get_mut(session)
                 && let Some(conn) = relay.conn
                 && relay.hop.next_datagram(buffer)
             {
                 return Some(conn);
             }
-            self.ready.pop_front();
+            self.ready.pop_first();
         }
         None
     }

@@ -6,6 +6,8 @@ use duet_protocol::client::Event;
 use duet_protocol::code::Code;
 use duet_protocol::error::UsageError;
 use duet_protocol::id::{RequestId, RoomId, StreamNumber};
+use duet_protocol::io::Purpose;
+use duet_protocol::message::media::Attach;
 use duet_protocol::message::room::{Change, Join};
 use duet_protocol::message::{Media, Message, Wire, session};
 use duet_protocol::service::{Decision, Question};
@@ -258,4 +260,17 @@ fn room_003_a_leave_that_cannot_be_sent_changes_nothing() {
     while net.command(0, |core, now| core.lookup(now, "x").is_ok()) {}
     assert!(net.command(0, |core, now| core.leave(now, room)).is_err());
     assert_eq!(net.client(0).core.rooms().count(), 1);
+}
+
+/// Each skipped frame before ATTACH was one more call on the stack: enough of them in one piece ended the process.
+#[test]
+fn media_010_many_skipped_frames_before_attach_are_skipped() {
+    let mut net = Net::new(9, &["alice"]);
+    net.login();
+    let media = net.raw(Purpose::Media);
+    net.say(media, [0x80, 0xaa, 0, 0, 0, 0, 0, 0].repeat(131_072));
+    let (token, params) = ([0; 32], Params::NONE);
+    net.say(media, Attach { token, params }.encode());
+    assert_eq!(net.raw_host(media).closed, Some(Code::BAD_TICKET));
+    assert_eq!(net.server().core.census().sessions, 1);
 }

@@ -233,8 +233,7 @@ impl Party {
         let Role::Caller { callee, at, length } = &self.role else {
             return false;
         };
-        if let (Some(started), Some(length), Some(call)) = (self.under_way(), length, self.call)
-        {
+        if let (Some(started), Some(length), Some(call)) = (self.under_way(), length, self.call) {
             if now >= started.after(*length) {
                 let _ = driver.command(now, |core, now| core.hang_up(now, call));
                 return true;

@@ -9,13 +9,10 @@ use duet_protocol::io::{ConnId, Input, StreamId};
 use duet_protocol::media::{Control, Datagram};
 use duet_protocol::message::schema;
 use duet_protocol::time::Instant;
-use duet_protocol::wire::{Address, Framer, Value, decode_dynamic};
-use duet_quic::{Observer, Seen};
+use duet_protocol::wire::Framer;
+use duet_quic::{Observer, Seen, frames};
 use duet_sim::trace::{Clock, Header, Trace, VantagePoint};
 use serde_json::{Map, Value as Json, json};
-
-/// The schema that the events belong to.
-pub const SCHEMA: &str = "https://example.org/112026/duet#1";
 
 /// A frame that crossed the seam, for sequence diagrams.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -59,7 +56,7 @@ impl Tracer {
                 name: name.into(),
                 kind: kind.into(),
             },
-            event_schemas: vec![SCHEMA.into()],
+            event_schemas: vec![frames::TRACE_SCHEMA.into()],
             clock: if virtual_time {
                 Clock::Virtual
             } else {
@@ -116,37 +113,23 @@ impl Log {
             .entry(key)
             .or_insert_with(|| Framer::new(u32::MAX));
         framer.push(bytes.clone());
-        let mut frames = Vec::new();
+        let mut whole = Vec::new();
         while let Ok(Some(frame)) = framer.next_frame() {
-            frames.push(frame);
+            whole.push(frame);
         }
         let verb = if sent {
             "duet:frame_sent"
         } else {
             "duet:frame_received"
         };
-        for frame in frames {
-            let kind = frame.header.kind;
-            let known = schema(kind);
-            let fields = known.and_then(|known| decode_dynamic(known.fields, &frame.body).ok());
-            let fields: Map<String, Json> = fields
-                .into_iter()
-                .flatten()
-                .map(|(name, value)| (name, render(&value)))
-                .collect();
-            let name = known.map_or("UNKNOWN", |known| known.name);
+        for frame in whole {
+            let data = frames::json(&frame);
+            let known = schema(frame.header.kind);
             self.crossings.push(Crossing {
                 at_us: now.as_micros(),
                 sent,
-                name,
-                detail: detail(&fields),
-            });
-            let data = json!({
-                "type": name,
-                "kind": format!("0x{kind:04x}"),
-                "flags": frame.header.flags.0,
-                "len": frame.header.length,
-                "fields": fields,
+                name: known.map_or("UNKNOWN", |known| known.name),
+                detail: detail(&data["fields"]),
             });
             self.event(now, verb, conn, &data);
         }
@@ -187,7 +170,7 @@ impl Log {
 }
 
 /// What of a frame a person wants to see at a glance.
-fn detail(fields: &Map<String, Json>) -> String {
+fn detail(fields: &Json) -> String {
     let telling = ["code", "name", "change", "request", "flow"];
     let parts = telling.into_iter().filter_map(|key| {
         let value = fields.get(key)?;
@@ -199,50 +182,12 @@ fn detail(fields: &Map<String, Json>) -> String {
     parts.collect::<Vec<_>>().join(", ")
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// A field's value in a trace: bytes in hex, long ones cut; numbers beyond 2⁵³ as text (I-JSON).
-fn render(value: &Value) -> Json {
-    /// Bytes of an opaque field that a trace shows.
-    const SHOWN: usize = 64;
-    match value {
-        Value::Number(number) if *number > 1 << 53 => json!(number.to_string()),
-        Value::Number(number) => json!(number),
-        Value::Bytes(bytes) if bytes.len() > SHOWN => {
-            json!({ "length": bytes.len(), "data": hex(&bytes[..SHOWN]) })
-        }
-        Value::Bytes(bytes) => json!(hex(bytes)),
-        Value::Text(text) => json!(text),
-        Value::Address(address) => match address {
-            Address::User(user) => json!({ "user": user.to_string() }),
-            Address::Session(session) => json!({ "session": session.to_string() }),
-            Address::Room(room) => json!({ "room": room.to_string() }),
-            Address::Service => json!("service"),
-        },
-        Value::List(values) => Json::Array(values.iter().map(render).collect()),
-        Value::Record(fields) => Json::Object(
-            fields
-                .iter()
-                .map(|(name, value)| (name.clone(), render(value)))
-                .collect(),
-        ),
-        Value::Params(params) => Json::Array(
-            params
-                .iter()
-                .map(|(id, value)| json!({ "id": id, "value": hex(value) }))
-                .collect(),
-        ),
-    }
-}
-
 impl Observer for Tracer {
     fn input(&mut self, now: Instant, input: &Input) {
         self.log(|log| match input {
             Input::Connected { conn, purpose, .. } => {
                 let data = json!({ "state": "connected", "purpose": format!("{purpose:?}") });
-                log.event(now, "duet:conn", *conn, &data);
+                log.event(now, "duet:connection", *conn, &data);
             }
             Input::Stream {
                 conn,
@@ -253,7 +198,7 @@ impl Observer for Tracer {
             Input::Datagram { conn, bytes, .. } => log.datagram(now, false, *conn, bytes),
             Input::Closed { conn, cause } => {
                 let data = json!({ "state": "closed", "cause": format!("{cause:?}") });
-                log.event(now, "duet:conn", *conn, &data);
+                log.event(now, "duet:connection", *conn, &data);
             }
             Input::Reset { .. }
             | Input::Path { .. }
@@ -274,7 +219,7 @@ impl Observer for Tracer {
             Seen::Datagram { conn, bytes } => log.datagram(now, true, conn, bytes),
             Seen::Close { conn, code } => {
                 let data = json!({ "state": "closing", "code": code.to_string() });
-                log.event(now, "duet:conn", conn, &data);
+                log.event(now, "duet:connection", conn, &data);
             }
             Seen::Connect { .. } | Seen::Open { .. } | Seen::Decide(_) | Seen::Event => {}
         });

@@ -23,6 +23,7 @@
 //! | certificates, fingerprints, whom a client trusts | `cert.rs`, `trust.rs`, `tls.rs` |
 //! | what the seed determines | `seeded.rs` |
 //! | seeing everything that crosses the seam | `trace.rs` |
+//! | frames for people and for traces | `frames.rs` |
 //! | sockets and the loop | `socket.rs`, `net.rs` |
 //! | the simulator | `node.rs` |
 //!
@@ -34,6 +35,7 @@ mod cert;
 mod connection;
 mod controller;
 mod driver;
+pub mod frames;
 mod net;
 mod node;
 mod seeded;

@@ -1,4 +1,6 @@
 //! Frames for people and for traces: decoded by the schemas, the same names everywhere.
+//!
+//! Both the reference and the conformance suite write what they see with these, so that their traces say the same.
 
 use duet_protocol::code::Code;
 use duet_protocol::message;
@@ -7,8 +9,15 @@ use duet_protocol::wire::{
 };
 use serde_json::{Map, json};
 
-/// Fields of a frame, or why they cannot be read.
-pub(crate) fn decode(frame: &Frame) -> Result<(&'static MessageSchema, Fields), String> {
+/// The schema of the events in a trace, for the header of each.
+pub const TRACE_SCHEMA: &str = "https://example.org/112026/duet#1";
+
+/// Fields of a frame.
+///
+/// # Errors
+///
+/// Why they cannot be read; for people.
+pub fn decode(frame: &Frame) -> Result<(&'static MessageSchema, Fields), String> {
     let kind = frame.header.kind;
     let Some(schema) = message::schema(kind) else {
         return Err(format!("no known message has the number 0x{kind:04x}"));
@@ -20,9 +29,10 @@ pub(crate) fn decode(frame: &Frame) -> Result<(&'static MessageSchema, Fields), 
 }
 
 /// Names and values, in order.
-pub(crate) type Fields = Vec<(String, Value)>;
+pub type Fields = Vec<(String, Value)>;
 
-pub(crate) fn hex(bytes: &[u8]) -> String {
+/// Bytes in hex.
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -58,7 +68,7 @@ fn choice(names: &[(&str, u8)], value: u64) -> String {
 }
 
 /// A value in one line.
-pub(crate) fn value(shape: &Shape, of: &Value) -> String {
+pub fn value(shape: &Shape, of: &Value) -> String {
     match (shape, of) {
         (Shape::Code, Value::Number(n)) => Code(*n as u16).to_string(),
         (Shape::User, Value::Number(n)) => format!("{n:016x}"),
@@ -102,7 +112,7 @@ fn fields(shapes: &[FieldSchema], values: &[(String, Value)]) -> String {
 }
 
 /// A frame in one line: `RESULT{request=1, code=delivered}`.
-pub(crate) fn frame(frame: &Frame) -> String {
+pub fn frame(frame: &Frame) -> String {
     match decode(frame) {
         Ok((schema, values)) => format!("{}{{{}}}", schema.name, fields(schema.fields, &values)),
         Err(why) => format!(
@@ -115,7 +125,7 @@ pub(crate) fn frame(frame: &Frame) -> String {
 }
 
 /// The name of a kind.
-pub(crate) fn name(kind: u16) -> String {
+pub fn name(kind: u16) -> String {
     match message::schema(kind) {
         Some(schema) => schema.name.to_owned(),
         None => format!("kind 0x{kind:04x}"),
@@ -123,7 +133,7 @@ pub(crate) fn name(kind: u16) -> String {
 }
 
 /// A frame as the data of a trace's event.
-pub(crate) fn json(frame: &Frame) -> serde_json::Value {
+pub fn json(frame: &Frame) -> serde_json::Value {
     let mut data = Map::new();
     data.insert("type".to_owned(), name(frame.header.kind).into());
     data.insert("flags".to_owned(), frame.header.flags.0.into());

@@ -1,0 +1,49 @@
+//! Benchmarks with the peers beside them: one process, interleaved rounds, ratios.
+//!
+//! ```text
+//! duet-bench [codec] [--check] [--json] [--instructions]
+//!
+//! --check          exit with 1 where a goal is missed: by instructions, or without valgrind by times, twice in a row
+//! --json           figures for programs
+//! --instructions   instructions an operation as well, by callgrind; needs valgrind
+//! ```
+
+mod allocations;
+mod codec;
+mod instructions;
+mod measure;
+mod report;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "usage: duet-bench [codec] [--check] [--json] [--instructions]";
+
+#[global_allocator]
+static ALLOCATOR: allocations::Counting = allocations::Counting;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    // Without a name it is the only benchmark that there is.
+    let (name, options) = match &arguments[..] {
+        [name, options @ ..] if !name.starts_with("--") => (*name, options),
+        options => ("codec", options),
+    };
+    let known = ["--check", "--json", "--instructions"];
+    match (name, options) {
+        // What `--instructions` runs under callgrind.
+        ("codec", ["--only", case, passes]) => codec::run_only(case, passes),
+        ("codec", options) if options.iter().all(|option| known.contains(option)) => {
+            let is_set = |option| options.contains(&option);
+            codec::bench(
+                is_set("--check"),
+                is_set("--json"),
+                is_set("--instructions"),
+            )
+        }
+        _ => {
+            eprintln!("{USAGE}");
+            ExitCode::from(2)
+        }
+    }
+}
