@@ -19,6 +19,7 @@ use duet_protocol::message::{Message, Wire as _};
 use duet_protocol::wire::{Address, FrameHeader, Framer, Params, Text};
 use prost::Message as _;
 
+use crate::baseline;
 use crate::instructions;
 use crate::measure::{self, Case, Figure};
 use crate::report::{self, Outcome};
@@ -349,12 +350,30 @@ fn copy(set: &mut Set) {
     }
 }
 
+/// What the command line asks for.
+pub(crate) struct Options {
+    /// Whether a goal that is missed is a failure.
+    pub(crate) check: bool,
+    /// Figures for programs instead of a table.
+    pub(crate) json: bool,
+    /// Count instructions too.
+    pub(crate) instructions: bool,
+    /// Write the baseline.
+    pub(crate) save: bool,
+}
+
 /// Runs the benchmark and prints its table. With `check`, goals are held by instructions; where there is no valgrind,
 /// by times, and one that is missed is given a second chance.
-pub(crate) fn bench(check: bool, json: bool, with_instructions: bool) -> ExitCode {
+pub(crate) fn bench(options: &Options) -> ExitCode {
+    let Options {
+        check,
+        json,
+        instructions: with_instructions,
+        save,
+    } = *options;
     let mut set = Set::new();
     let mut figures = measure::run(&CASES, BASELINE, COUNT, &mut set);
-    if check || with_instructions {
+    if check || with_instructions || save {
         for figure in &mut figures {
             figure.instructions = instructions::count("codec", figure.name, COUNT);
         }
@@ -364,7 +383,14 @@ pub(crate) fn bench(check: bool, json: bool, with_instructions: bool) -> ExitCod
         eprintln!("no valgrind, and a goal was missed by time; measuring once more");
         figures = measure::run(&CASES, BASELINE, COUNT, &mut set);
     }
-    let goals = outcomes(&figures);
+    if save && let Err(error) = baseline::save(&figures) {
+        eprintln!("cannot write the baseline: {error}");
+        return ExitCode::FAILURE;
+    }
+    let mut goals = outcomes(&figures);
+    if !save {
+        goals.extend(baseline::outcomes(&figures));
+    }
     if json {
         report::print_json("codec", &figures, &goals);
     } else {

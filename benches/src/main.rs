@@ -1,14 +1,17 @@
 //! Benchmarks with the peers beside them: one process, interleaved rounds, ratios.
 //!
 //! ```text
-//! duet-bench [codec] [--check] [--json] [--instructions]
+//! duet-bench [codec] [--check] [--json] [--instructions] [--save]
 //!
-//! --check          exit with 1 where a goal is missed: by instructions, or without valgrind by times, twice in a row
+//! --check          exit with 1 where a goal or the committed baseline is missed: by instructions; without valgrind
+//!                  the goals by times, twice in a row, and no baseline
+//! --save           write the instructions to the baseline, benches/baseline.txt
 //! --json           figures for programs
 //! --instructions   instructions an operation as well, by callgrind; needs valgrind
 //! ```
 
 mod allocations;
+mod baseline;
 mod codec;
 mod instructions;
 mod measure;
@@ -16,7 +19,7 @@ mod report;
 
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: duet-bench [codec] [--check] [--json] [--instructions]";
+const USAGE: &str = "usage: duet-bench [codec] [--check] [--json] [--instructions] [--save]";
 
 #[global_allocator]
 static ALLOCATOR: allocations::Counting = allocations::Counting;
@@ -29,17 +32,18 @@ fn main() -> ExitCode {
         [name, options @ ..] if !name.starts_with("--") => (*name, options),
         options => ("codec", options),
     };
-    let known = ["--check", "--json", "--instructions"];
+    let known = ["--check", "--json", "--instructions", "--save"];
     match (name, options) {
         // What `--instructions` runs under callgrind.
         ("codec", ["--only", case, passes]) => codec::run_only(case, passes),
         ("codec", options) if options.iter().all(|option| known.contains(option)) => {
             let is_set = |option| options.contains(&option);
-            codec::bench(
-                is_set("--check"),
-                is_set("--json"),
-                is_set("--instructions"),
-            )
+            codec::bench(&codec::Options {
+                check: is_set("--check"),
+                json: is_set("--json"),
+                instructions: is_set("--instructions"),
+                save: is_set("--save"),
+            })
         }
         _ => {
             eprintln!("{USAGE}");

@@ -9,8 +9,6 @@ use serde_json::{Map, json};
 
 use duet_quic::frames as render;
 
-/// The events' schema, as qlog wants it named.
-
 /// One thing that happened.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {

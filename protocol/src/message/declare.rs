@@ -32,6 +32,7 @@ macro_rules! messages {
                     },)*],
                 };
 
+                #[inline]
                 fn read(input: &'a [u8]) -> $crate::wire::Parsed<'a, Self> {
                     $(let (input, $field) = <$type as $crate::wire::Field<'a>>::read(input)?;)*
                     let (input, params) = $crate::wire::Params::read(input)?;
@@ -52,6 +53,8 @@ macro_rules! messages {
         }
 
         impl<'a> Message<'a> {
+            // A message is large, and made in its place where this is part of the caller.
+            #[inline]
             pub(super) fn decode(
                 kind: u16,
                 body: &'a [u8],

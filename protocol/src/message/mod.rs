@@ -80,6 +80,7 @@ pub enum Message<'a> {
 
 impl<'a> Message<'a> {
     /// Reads a body of this kind; `None` where the kind is unknown.
+    #[inline]
     pub fn decode(kind: u16, body: &'a [u8]) -> Option<Result<Self, DecodeError>> {
         match kind >> 8 {
             0x01 => session::Message::decode(kind, body).map(|read| read.map(Self::Session)),

@@ -38,6 +38,7 @@ pub(crate) fn array<const N: usize>(input: &[u8]) -> Parsed<'_, [u8; N]> {
 }
 
 /// Runs a reader over a whole body: bytes left over are an error.
+#[inline]
 pub(crate) fn complete<'a, T>(
     body: &'a [u8],
     read: impl FnOnce(&'a [u8]) -> Parsed<'a, T>,

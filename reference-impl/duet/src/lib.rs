@@ -6,7 +6,7 @@
 //! | the embedded business service, accounts | [`service`], [`accounts`] |
 //! | what a caller and an answerer do: the call, its media clock | [`party`] |
 //! | cameras, microphones, screens: real, synthetic, on a thread | [`studio`] |
-//! | a scenario in virtual time | [`simulate`] |
+//! | a scenario in virtual time, and what repair is worth in it | [`simulate`], [`study`] |
 //! | traces of what crosses the seam | [`trace`] |
 //! | what a run leaves behind | [`report`] |
 
@@ -17,4 +17,5 @@ pub mod report;
 pub mod service;
 pub mod simulate;
 pub mod studio;
+pub mod study;
 pub mod trace;

@@ -521,6 +521,7 @@ pub fn run(
         sides: sides.into(),
         signalling: arrows(server, &clients),
         lanes,
+        study: Vec::new(),
     };
     let traces = tracers.iter().zip(&scenario.nodes);
     let traces = traces.map(|(tracer, node)| (format!("{}.sqlog", node.name), tracer.to_bytes()));

@@ -12,6 +12,7 @@ use super::talk::Media;
 use super::{Failure, cannot_write, print_json};
 use crate::report::{Extras, ON_TIME_MS, render};
 use crate::simulate::{Outcome, SimulateError, run as run_scenario};
+use crate::study;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -33,6 +34,9 @@ pub(crate) struct Arguments {
     /// Let the call last so long instead, for a quick look
     #[arg(long, value_name = "SECONDS")]
     length: Option<u64>,
+    /// Find out as well what repair is worth here: synthetic media, calls of 60 s, seeds 1 to 5, with it and without
+    #[arg(long)]
+    repair_study: bool,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -48,7 +52,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let mut scenario = Scenario::parse(&text, &path.display().to_string())
         .map_err(|error| wrong_scenario(&error))?;
     if let Some(seconds) = arguments.length {
-        shorten(&mut scenario, seconds);
+        study::set_length(&mut scenario, Duration::from_secs(seconds));
     }
     let seed = arguments.seed.unwrap_or(scenario.seed);
     if let Some(folder) = &arguments.report {
@@ -81,6 +85,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if let Some(seconds) = arguments.length {
         outcome.report.options = format!("--length {seconds}");
     }
+    if arguments.repair_study {
+        let bar = ProgressBar::new_spinner();
+        let note = |seed| {
+            bar.set_message(format!("what repair is worth: seed {seed} of 5"));
+            bar.tick();
+        };
+        let length = Duration::from_secs(60);
+        outcome.report.study = study::repair(&scenario, length, 1..=5, note)
+            .map_err(|error| Failure::new(error.to_string()))?;
+        bar.finish_and_clear();
+    }
     if let Some(folder) = &arguments.report {
         write(folder, &outcome)?;
     }
@@ -100,18 +115,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 fn wrong_scenario(error: &ScenarioError) -> Failure {
     let text = error.to_string();
     Failure::new(text.strip_prefix("error: ").unwrap_or(&text)).usage()
-}
-
-/// A shorter call in a shorter run.
-fn shorten(scenario: &mut Scenario, seconds: u64) {
-    scenario.duration = Duration::from_secs(seconds + 2);
-    if let Some(call) = scenario
-        .script
-        .get_mut("call")
-        .and_then(toml::Value::as_table_mut)
-    {
-        call.insert("length".into(), format!("{seconds} s").into());
-    }
 }
 
 fn write(folder: &Path, outcome: &Outcome) -> Result<(), Failure> {
@@ -147,7 +150,7 @@ fn tell(arguments: &Arguments, outcome: &Outcome) {
         let sides: Vec<_> = sides.collect();
         return print_json(&json!({
             "scenario": report.scenario, "seed": report.seed, "media": report.media,
-            "log_hash": report.log_hash, "sides": sides,
+            "log_hash": report.log_hash, "sides": sides, "study": report.study,
         }));
     }
     println!(
@@ -164,6 +167,14 @@ fn tell(arguments: &Arguments, outcome: &Outcome) {
             ON_TIME_MS,
             side.hop.repaired,
             side.reason.as_deref().unwrap_or("not yet"),
+        );
+    }
+    for row in &report.study {
+        println!(
+            "  seed {}: {:.1} % whole in time with repair, {:.1} % without",
+            row.seed,
+            100.0 * row.with,
+            100.0 * row.without
         );
     }
     println!("  event log {}", report.log_hash);

@@ -28,6 +28,16 @@ pub fn render(report: &Report, extras: &Extras) -> String {
         ("links", "Links", links(report)),
         ("signalling", "Signalling", signalling(report)),
     ];
+    if !report.study.is_empty() {
+        sections.insert(
+            3,
+            (
+                "repair",
+                "What repair is worth",
+                tables::study(&report.study),
+            ),
+        );
+    }
     if !extras.live.is_empty() {
         let how = "<p class=\"how\">What the two programs said of a call between them over sockets, in real time.</p>";
         sections.push((

@@ -55,6 +55,22 @@ pub struct Report {
     pub signalling: Vec<Arrow>,
     /// The names of the vantage points, for the sequence diagram.
     pub lanes: Vec<String>,
+    /// What repair is worth in this scenario, if it was asked.
+    #[serde(default)]
+    pub study: Vec<StudyRow>,
+}
+
+/// One seed of the question what repair is worth.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub struct StudyRow {
+    /// The seed.
+    pub seed: u64,
+    /// Pictures sent to both sides together, with repair.
+    pub pictures: u64,
+    /// The share whole within [`ON_TIME_MS`] of capture, on the worse side, with repair.
+    pub with: f64,
+    /// The same without.
+    pub without: f64,
 }
 
 /// One link direction.

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::Report;
 use super::text::{UNKNOWN, count, esc, fixed, percent, put, quantity};
+use super::{ON_TIME_MS, Report, StudyRow};
 
 /// The links: what was offered, what was lost and why.
 pub(super) fn links(report: &Report) -> String {
@@ -49,6 +49,36 @@ pub(super) fn links(report: &Report) -> String {
         }
         put!(out, "<td>{}</td>", count(link.lost_in_all()));
         put!(out, "<td>{}</td></tr>", percent(link.share_lost(), 2));
+    }
+    out.push_str("</tbody></table></div>");
+    out
+}
+
+/// With repair and without, seed by seed.
+pub(super) fn study(rows: &[StudyRow]) -> String {
+    let mut out = String::new();
+    put!(
+        out,
+        "<p class=\"how\">The same network and synthetic media, seed by seed: the share of pictures whole within {} ms of \
+         capture, on the side where it is smaller.</p>",
+        fixed(ON_TIME_MS, 0)
+    );
+    out.push_str("<div class=\"wide\"><table class=\"numbers\"><thead><tr><th>Seed</th><th>Pictures sent</th>");
+    out.push_str("<th>With repair</th><th>Without</th><th>Points</th></tr></thead><tbody>");
+    for row in rows {
+        put!(
+            out,
+            "<tr><th>{}</th><td>{}</td>",
+            row.seed,
+            count(row.pictures)
+        );
+        put!(out, "<td>{}</td>", percent(Some(row.with), 1));
+        put!(out, "<td>{}</td>", percent(Some(row.without), 1));
+        put!(
+            out,
+            "<td>{}</td></tr>",
+            fixed((row.with - row.without) * 100.0, 1)
+        );
     }
     out.push_str("</tbody></table></div>");
     out
