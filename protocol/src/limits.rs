@@ -61,12 +61,18 @@ limits! {
     MAX_SERVER_ROOMS = 10_000;
     /// Sessions of a user
     MAX_SESSIONS = 8;
-    /// Streams that a session may publish
+    /// Streams that a session may publish in one room
     MAX_STREAMS = 8;
-    /// Streams that a session may subscribe to
+    /// Streams that a session may subscribe to in one room
     MAX_SUBSCRIPTIONS = 32;
-    /// LOOKUP requests at once; one more each 200 ms
+    /// Bytes of a session's text and data that wait for their RESULT, before the last one
+    MAX_PENDING_BYTES = 262_144;
+    /// LOOKUP requests at once; one more each LOOKUP_EACH
     LOOKUP_BURST = 20;
+    /// JOIN, LEAVE, PUBLISH, UNPUBLISH, SUBSCRIBE, UNSUBSCRIBE and INVITE at once; one more each ANNOUNCE_EACH
+    ANNOUNCE_BURST = 64;
+    /// Sessions of a server
+    MAX_SERVER_SESSIONS = 20_000;
     /// Bytes of a media datagram
     MAX_DATAGRAM = 1_120;
     /// Bytes of an RTP packet as its source makes it
@@ -108,6 +114,10 @@ timers! {
     MEDIA_IDLE = 30_000 ms;
     /// How long a packet may wait at the server for its turn towards a subscriber; then it is dropped
     RELAY_QUEUE = 60 ms;
+    /// From one LOOKUP to the next, once the burst is used up
+    LOOKUP_EACH = 200 ms;
+    /// From one request that others are told of to the next, once the burst is used up
+    ANNOUNCE_EACH = 50 ms;
     /// Interval of feedback
     FEEDBACK = 25 ms;
 }

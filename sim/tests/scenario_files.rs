@@ -48,7 +48,7 @@ fn the_first_call_reads_as_it_is_described() {
     let scenario = Scenario::parse(FIRST_CALL, "first-call.toml").unwrap();
     assert_eq!(scenario.name, "first-call");
     assert_eq!(scenario.seed, 1);
-    assert_eq!(scenario.duration, Duration::from_secs(20));
+    assert_eq!(scenario.duration, Duration::from_secs(22));
     let nodes: Vec<_> = scenario
         .nodes
         .iter()

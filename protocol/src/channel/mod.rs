@@ -79,6 +79,8 @@ impl Parcel {
 pub(crate) struct Receipt {
     pub(crate) session: SessionId,
     pub(crate) request: RequestId,
+    /// Tells it from an earlier parcel of the same request number, some of whose receivers are late.
+    pub(crate) serial: u64,
 }
 
 /// How the outcomes of a parcel's receivers become one result.

@@ -78,9 +78,13 @@ impl Client {
             };
             let conn = *conn;
             let read = match framer.next_frame() {
-                Ok(Some(frame)) => admit(&frame, Sender::Server).map(|message| {
-                    matches!(message, Some(Message::Media(media::Message::Attached(_))))
-                }),
+                Ok(Some(frame)) => match admit(&frame, Sender::Server) {
+                    Ok(Some(Message::Media(media::Message::Attached(_)))) => Ok(true),
+                    // A frame to skip, before ATTACHED.
+                    Ok(None) => Ok(false),
+                    Ok(Some(_)) => Err(Violation::UnexpectedFrame),
+                    Err(violation) => Err(violation),
+                },
                 Ok(None) => return,
                 Err(error) => Err(error.into()),
             };
@@ -90,7 +94,6 @@ impl Client {
                     self.media.hop.reconnected(self.now);
                     self.events.push_back(Event::MediaLink { up: true });
                 }
-                // A frame to skip, before ATTACHED.
                 Ok(false) => {}
                 Err(violation) => {
                     let code = violation.code();

@@ -99,6 +99,11 @@ impl MediaSide {
         };
     }
 
+    /// Whether anything is published or subscribed to.
+    pub(crate) fn has_flows(&self) -> bool {
+        !self.published.is_empty() || !self.incoming.is_empty()
+    }
+
     /// Something needs the connection: if it was closed for being idle, another ticket is asked for.
     pub(crate) fn wanted(&mut self, now: Instant) {
         if let (MediaLink::None, true) = (&self.link, self.is_needed()) {

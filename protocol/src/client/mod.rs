@@ -767,7 +767,9 @@ impl Client {
             let was_up = self.media.is_up();
             match cause {
                 // Nothing used it; a ticket is asked for once something does.
-                Cause::Peer(Code::IDLE) => self.media.link = MediaLink::None,
+                Cause::Peer(Code::IDLE) if !self.media.has_flows() => {
+                    self.media.link = MediaLink::None;
+                }
                 _ => self.media.lost(self.now),
             }
             if was_up {

@@ -481,7 +481,7 @@ impl Room {
     }
 
     fn post(&mut self, parcel: &Parcel, receipt: Receipt, out: &mut Outbox) {
-        let (me, sender, request) = (self.me(), Owner::Session(receipt.session), receipt.request);
+        let (me, sender) = (self.me(), Owner::Session(receipt.session));
         let others: Vec<SessionId> = self
             .members
             .keys()
@@ -501,12 +501,12 @@ impl Room {
                 me,
                 sender,
                 Letter::Expect {
-                    request,
+                    receipt,
                     count: 1,
                     each: true,
                 },
             );
-            return out.send(me, sender, Letter::Receipted { request, code });
+            return out.send(me, sender, Letter::Receipted { receipt, code });
         }
         self.posts = self.posts.saturating_add(1);
         let frame = parcel.frame(self.posts);
@@ -514,7 +514,7 @@ impl Room {
             me,
             sender,
             Letter::Expect {
-                request,
+                receipt,
                 count: others.len(),
                 each: true,
             },

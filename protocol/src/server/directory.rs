@@ -48,7 +48,7 @@ impl Directory {
                 request,
                 user,
                 name,
-            } => match self.users.get(&name).and_then(|s| s.last()) {
+            } => match self.users.get(&name).and_then(|s| s.first()) {
                 Some((_, found)) => answer(from, request, *found, &name, out),
                 None => {
                     let id = out.ask(Owner::Directory, Question::Lookup { user, name });

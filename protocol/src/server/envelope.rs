@@ -107,12 +107,12 @@ pub(crate) enum Letter {
         code: Code,
     },
     Expect {
-        request: RequestId,
+        receipt: Receipt,
         count: usize,
         each: bool,
     },
     Receipted {
-        request: RequestId,
+        receipt: Receipt,
         code: Code,
     },
 

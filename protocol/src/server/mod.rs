@@ -179,6 +179,7 @@ pub struct Server {
     tickets: Tickets,
     /// Ended calls whose ids are still refused.
     remembered: VecDeque<(Instant, CallId)>,
+    remembered_ids: BTreeSet<CallId>,
     /// Who waits for a decision: a door, or a machine.
     asked: BTreeMap<DecisionId, (Instant, Asker)>,
     timers: Timers,
@@ -216,6 +217,7 @@ impl Server {
             directory: Directory::default(),
             tickets: Tickets::default(),
             remembered: VecDeque::new(),
+            remembered_ids: BTreeSet::new(),
             asked: BTreeMap::new(),
             timers: Timers::default(),
             outbox: Outbox::default(),
@@ -477,6 +479,9 @@ impl Server {
             .users
             .get(&user)
             .map_or(0, |user| user.sessions().len());
+        if self.sessions.len() >= limits::MAX_SERVER_SESSIONS {
+            return self.dismiss(conn, Code::TOO_MANY, Retry::After, limits::RESUME_WINDOW);
+        }
         //= SES-022
         if known >= limits::MAX_SESSIONS {
             return self.dismiss(conn, Code::ALREADY_LOGGED_IN, Retry::Never, Duration::ZERO);
@@ -815,7 +820,14 @@ impl Server {
             .front()
             .is_some_and(|(until, _)| *until <= self.now)
         {
-            self.remembered.pop_front();
+            self.forget_oldest_call();
+        }
+    }
+
+    /// The oldest of the ended calls may be used again as an id.
+    fn forget_oldest_call(&mut self) {
+        if let Some((_, call)) = self.remembered.pop_front() {
+            self.remembered_ids.remove(&call);
         }
     }
 }

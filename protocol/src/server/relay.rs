@@ -214,6 +214,11 @@ impl Relay {
                 max_bitrate,
                 request,
             } => {
+                // Given up in the meantime.
+                if !self.flows_out.contains_key(&flow) {
+                    let (to, code) = (Owner::Session(self.session), Code::NO_SUCH_STREAM);
+                    return out.send(self.me(), to, Letter::Outcome { request, code });
+                }
                 let useful = Duration::from_millis(useful_ms.into());
                 self.hop.open_out(now, flow, audio, useful, max_bitrate);
                 let subscribed = Subscribed {

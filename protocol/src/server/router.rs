@@ -65,7 +65,7 @@ impl Server {
         let out = &mut self.outbox;
         match letter {
             Letter::Parcel { receipt, .. } => {
-                let (sender, request) = (Owner::Session(receipt.session), receipt.request);
+                let sender = Owner::Session(receipt.session);
                 let code = match to {
                     Owner::Room(_) => Code::NOT_IN_ROOM,
                     _ => Code::UNREACHABLE,
@@ -74,16 +74,16 @@ impl Server {
                     to,
                     sender,
                     Letter::Expect {
-                        request,
+                        receipt,
                         count: 1,
                         each: false,
                     },
                 );
-                out.send(to, sender, Letter::Receipted { request, code });
+                out.send(to, sender, Letter::Receipted { receipt, code });
             }
             Letter::ParcelFrame { receipt, .. } => {
                 let letter = Letter::Receipted {
-                    request: receipt.request,
+                    receipt,
                     code: Code::UNREACHABLE,
                 };
                 out.send(to, Owner::Session(receipt.session), letter);
@@ -205,7 +205,7 @@ impl Server {
             (None, Letter::Call(request)) => {
                 let is_invite = matches!(request.verb, Verb::Invite { .. });
                 //= CALL-014
-                if is_invite && self.remembered.iter().any(|(_, known)| *known == id) {
+                if is_invite && self.remembered_ids.contains(&id) {
                     let frame = refused(id, Code::ID_IN_USE, CallId::NONE);
                     return cx.out.frame(Owner::Call(id), request.session, frame);
                 }
@@ -233,10 +233,11 @@ impl Server {
             self.timers.set(Key::Owner(Owner::Call(id)), None);
             self.calls.remove(&id);
             if self.remembered.len() >= limits::MAX_REMEMBERED_CALLS {
-                self.remembered.pop_front();
+                self.forget_oldest_call();
             }
             self.remembered
                 .push_back((self.now.after(limits::REMEMBERED), id));
+            self.remembered_ids.insert(id);
             self.event(Event::CallEnded { call: id, code });
         }
     }

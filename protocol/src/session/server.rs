@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::heartbeat::{Beat, Heartbeat};
 use super::sequence::Sequence;
-use crate::call::server::Request as CallRequest;
+use crate::call::server::{Request as CallRequest, Verb, refused};
 use crate::channel::{Parcel, Payload, Receipt, Tally, payload_of_data, payload_of_text};
 use crate::code::Code;
 use crate::error::Violation;
@@ -96,8 +96,12 @@ enum Pending {
     Answer,
     /// A JOIN's answer.
     Join,
-    /// The receivers of a parcel.
-    Receivers(Tally),
+    /// The receivers of a parcel: its serial number and size, and what they have said so far.
+    Receivers {
+        serial: u64,
+        bytes: usize,
+        tally: Tally,
+    },
 }
 
 /// A logged-in session.
@@ -121,7 +125,10 @@ pub(crate) struct Session {
     /// The room of the call that it is in, which does not count as one of its rooms.
     call_room: Option<RoomId>,
     lookups: Bucket,
+    /// For what others are told of: rooms, streams, calls.
+    announced: Bucket,
     numbered: u64,
+    parcels: u64,
     over: Option<Code>,
 }
 
@@ -158,8 +165,10 @@ impl Session {
             rooms: BTreeSet::new(),
             calls: BTreeSet::new(),
             call_room: None,
-            lookups: Bucket::new(now),
+            lookups: Bucket::new(now, limits::LOOKUP_EACH, limits::LOOKUP_BURST),
+            announced: Bucket::new(now, limits::ANNOUNCE_EACH, limits::ANNOUNCE_BURST),
             numbered: 0,
+            parcels: 0,
             over: None,
         }
     }
@@ -222,7 +231,7 @@ impl Session {
         {
             //= CHAN-004
             let letter = Letter::Receipted {
-                request: receipt.request,
+                receipt,
                 code: Code::DELIVERED,
             };
             outbox.send(self.me(), Owner::Session(receipt.session), letter);
@@ -287,7 +296,7 @@ impl Session {
         for (_, receipt) in self.receipts.drain(..) {
             //= CHAN-007
             let letter = Letter::Receipted {
-                request: receipt.request,
+                receipt,
                 code: Code::UNDETERMINED,
             };
             outbox.send(me, Owner::Session(receipt.session), letter);
@@ -396,6 +405,16 @@ impl Session {
         );
     }
 
+    /// What is known of a parcel that still waits for its result.
+    fn tally(&mut self, receipt: Receipt) -> Option<&mut Tally> {
+        match self.requests.get_mut(&receipt.request) {
+            Some(Pending::Receivers { serial, tally, .. }) if *serial == receipt.serial => {
+                Some(tally)
+            }
+            _ => None,
+        }
+    }
+
     /// A letter from another machine.
     pub(crate) fn receive(&mut self, from: Owner, letter: Letter, cx: &mut Context<'_>) {
         match letter {
@@ -408,25 +427,24 @@ impl Session {
             }
             Letter::Outcome { request, code } => self.outcome(request, code, cx),
             Letter::Expect {
-                request,
+                receipt,
                 count,
                 each,
             } => {
-                if let Some(Pending::Receivers(tally)) = self.requests.get_mut(&request) {
+                if let Some(tally) = self.tally(receipt) {
                     tally.expect(count, each);
                 }
             }
-            Letter::Receipted { request, code } => {
-                if let Some(Pending::Receivers(tally)) = self.requests.get_mut(&request)
-                    && let Some(code) = tally.count(code)
-                {
-                    self.outcome(request, code, cx);
+            Letter::Receipted { receipt, code } => {
+                let result = self.tally(receipt).and_then(|tally| tally.count(code));
+                if let Some(code) = result {
+                    self.outcome(receipt.request, code, cx);
                 }
             }
             Letter::Parcel { parcel, receipt } => {
                 self.numbered = self.numbered.saturating_add(1);
                 let letter = Letter::Expect {
-                    request: receipt.request,
+                    receipt,
                     count: 1,
                     each: false,
                 };
@@ -535,6 +553,16 @@ impl Session {
         Ok(true)
     }
 
+    /// Whether something that others are told of may be asked for now; where not, the client has been told.
+    fn may_announce(&mut self, request: RequestId, cx: &mut Context<'_>) -> bool {
+        //= SES-025
+        let allowed = self.announced.take(cx.now);
+        if !allowed {
+            self.outcome(request, Code::RATE_LIMITED, cx);
+        }
+        allowed
+    }
+
     fn session_frame(
         &mut self,
         message: SessionMessage<'_>,
@@ -568,7 +596,9 @@ impl Session {
     ) -> Result<(), Violation> {
         match message {
             room::Message::Join(join) => {
-                if !self.begin(join.request, Pending::Join, cx)? {
+                if !self.begin(join.request, Pending::Join, cx)?
+                    || !self.may_announce(join.request, cx)
+                {
                     return Ok(());
                 }
                 //= ROOM-006
@@ -601,7 +631,10 @@ impl Session {
                 };
                 cx.outbox.send(self.me(), to, Letter::Enter(entry));
             }
-            room::Message::Leave(leave) if self.begin(leave.request, Pending::Answer, cx)? => {
+            room::Message::Leave(leave)
+                if self.begin(leave.request, Pending::Answer, cx)?
+                    && self.may_announce(leave.request, cx) =>
+            {
                 let (session, request) = (self.id, Some(leave.request));
                 let letter = Letter::Leave {
                     session,
@@ -632,7 +665,24 @@ impl Session {
             ),
             _ => return Ok(()),
         };
-        if !self.begin(request, Pending::Receivers(Tally::open()), cx)? {
+        self.parcels = self.parcels.saturating_add(1);
+        let (serial, bytes, tally) = (self.parcels, frame.body.len(), Tally::open());
+        //= CHAN-011
+        let waiting = self.requests.values().map(|pending| match pending {
+            Pending::Receivers { bytes, .. } => *bytes,
+            Pending::Answer | Pending::Join => 0,
+        });
+        let too_much = waiting.sum::<usize>() > limits::MAX_PENDING_BYTES;
+        let pending = Pending::Receivers {
+            serial,
+            bytes,
+            tally,
+        };
+        if !self.begin(request, pending, cx)? {
+            return Ok(());
+        }
+        if too_much {
+            self.outcome(request, Code::TOO_MANY, cx);
             return Ok(());
         }
         let owner = match to {
@@ -656,6 +706,7 @@ impl Session {
         let receipt = Receipt {
             session: self.id,
             request,
+            serial,
         };
         cx.outbox
             .send(self.me(), owner, Letter::Parcel { parcel, receipt });
@@ -664,6 +715,17 @@ impl Session {
 
     fn call_frame(&mut self, message: call::Message<'_>, cx: &mut Context<'_>) {
         let (call, request) = CallRequest::of(message, self.id, self.user, &self.name);
+        let is_invite = matches!(
+            &request,
+            Some(CallRequest {
+                verb: Verb::Invite { .. },
+                ..
+            })
+        );
+        if is_invite && !self.announced.take(cx.now) {
+            self.send(refused(call, Code::RATE_LIMITED, CallId::NONE), cx);
+            return;
+        }
         if let Some(request) = request {
             cx.outbox
                 .send(self.me(), Owner::Call(call), Letter::Call(request));
@@ -756,7 +818,7 @@ impl Session {
             //= SES-002
             _ => return Err(Violation::UnexpectedFrame),
         };
-        if self.begin(request, Pending::Answer, cx)? {
+        if self.begin(request, Pending::Answer, cx)? && self.may_announce(request, cx) {
             cx.outbox.send(self.me(), Owner::Room(room), letter);
         }
         Ok(())
@@ -774,23 +836,27 @@ pub(crate) enum Onward {
     Dead,
 }
 
-/// A token bucket for LOOKUP.
+/// A token bucket: so many at once, then one each so often.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Bucket {
     /// The instant at which the bucket would be full again.
     full_at: Instant,
+    each: Duration,
+    burst: u32,
 }
 
 impl Bucket {
-    const EACH: Duration = Duration::from_millis(200);
-
-    const fn new(now: Instant) -> Self {
-        Self { full_at: now }
+    const fn new(now: Instant, each: Duration, burst: usize) -> Self {
+        Self {
+            full_at: now,
+            each,
+            burst: burst as u32,
+        }
     }
 
     fn take(&mut self, now: Instant) -> bool {
-        let full_at = self.full_at.max(now).after(Self::EACH);
-        let allowed = full_at.since(now) <= Self::EACH.saturating_mul(limits::LOOKUP_BURST as u32);
+        let full_at = self.full_at.max(now).after(self.each);
+        let allowed = full_at.since(now) <= self.each.saturating_mul(self.burst);
         if allowed {
             self.full_at = full_at;
         }

@@ -54,14 +54,13 @@ impl User {
             Letter::Detach { session } => self.sessions.retain(|other| *other != session),
             Letter::Parcel { parcel, receipt } => {
                 let at = Owner::Session(receipt.session);
-                let request = receipt.request;
                 //= CHAN-005
                 if self.sessions.is_empty() {
                     out.send(
                         me,
                         at,
                         Letter::Expect {
-                            request,
+                            receipt,
                             count: 1,
                             each: false,
                         },
@@ -70,7 +69,7 @@ impl User {
                         me,
                         at,
                         Letter::Receipted {
-                            request,
+                            receipt,
                             code: Code::UNREACHABLE,
                         },
                     );
@@ -81,7 +80,7 @@ impl User {
                     me,
                     at,
                     Letter::Expect {
-                        request,
+                        receipt,
                         count: self.sessions.len(),
                         each: false,
                     },

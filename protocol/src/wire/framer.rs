@@ -17,20 +17,23 @@ pub struct Frame {
 }
 
 /// Cuts a stream into frames. It holds at most one frame beyond what it was given, and checks a length before it
-/// waits for that many bytes.
+/// waits for that many bytes. A frame that came in one piece is a slice of it; what is left of an unfinished one is
+/// copied, so that a few bytes do not keep the whole buffer that they came in.
 #[derive(Debug)]
 pub struct Framer {
+    /// The beginning of an unfinished frame.
+    partial: BytesMut,
+    /// What came after it.
     chunks: VecDeque<Bytes>,
-    buffered: usize,
     limit: u32,
 }
 
 impl Framer {
     /// A framer that refuses bodies of more than `limit` bytes.
-    pub const fn new(limit: u32) -> Self {
+    pub fn new(limit: u32) -> Self {
         Self {
+            partial: BytesMut::new(),
             chunks: VecDeque::new(),
-            buffered: 0,
             limit,
         }
     }
@@ -38,38 +41,38 @@ impl Framer {
     /// Adds bytes in stream order.
     pub fn push(&mut self, bytes: Bytes) {
         if !bytes.is_empty() {
-            self.buffered = self.buffered.saturating_add(bytes.len());
             self.chunks.push_back(bytes);
         }
     }
 
     /// Whether bytes of an unfinished frame are held.
-    pub const fn is_mid_frame(&self) -> bool {
-        self.buffered > 0
+    pub fn is_mid_frame(&self) -> bool {
+        !self.partial.is_empty() || !self.chunks.is_empty()
     }
 
     /// The next whole frame, if there is one.
     pub fn next_frame(&mut self) -> Result<Option<Frame>, DecodeError> {
-        if self.buffered < HEADER_LEN {
+        let Some(header) = self.header()? else {
+            self.gather(usize::MAX);
             return Ok(None);
-        }
-        let mut head = [0; HEADER_LEN];
-        for (slot, byte) in head
-            .iter_mut()
-            .zip(self.chunks.iter().flat_map(|chunk| chunk.iter()))
-        {
-            *slot = *byte;
-        }
-        let (_, header) = FrameHeader::read(&head).map_err(|_| DecodeError::Truncated)?;
-        //= WIRE-003
-        if header.length > self.limit {
-            return Err(DecodeError::FrameTooLarge);
-        }
+        };
         let whole = HEADER_LEN.saturating_add(header.length as usize);
-        if self.buffered < whole {
-            return Ok(None);
-        }
-        let mut frame = self.take(whole);
+        let mut frame = match self.chunks.front_mut() {
+            Some(first) if self.partial.is_empty() && first.len() >= whole => {
+                let frame = first.split_to(whole);
+                if first.is_empty() {
+                    self.chunks.pop_front();
+                }
+                frame
+            }
+            _ => {
+                self.gather(whole);
+                if self.partial.len() < whole {
+                    return Ok(None);
+                }
+                self.partial.split_to(whole).freeze()
+            }
+        };
         frame.advance(HEADER_LEN.min(frame.len()));
         Ok(Some(Frame {
             header,
@@ -77,30 +80,48 @@ impl Framer {
         }))
     }
 
-    /// The next `count` buffered bytes: a slice where they came in one piece, a copy where a cut went through them.
-    fn take(&mut self, count: usize) -> Bytes {
-        self.buffered = self.buffered.saturating_sub(count);
-        if let Some(first) = self.chunks.front_mut() {
-            if first.len() > count {
-                return first.split_to(count);
-            }
-            if first.len() == count {
-                return self.chunks.pop_front().unwrap_or_default();
-            }
+    /// The next frame's header, once all of it is there.
+    fn header(&self) -> Result<Option<FrameHeader>, DecodeError> {
+        if !self.holds(HEADER_LEN) {
+            return Ok(None);
         }
-        let mut joined = BytesMut::with_capacity(count);
-        while joined.len() < count {
-            let missing = count.saturating_sub(joined.len());
-            let Some(first) = self.chunks.front_mut() else {
+        let mut head = [0; HEADER_LEN];
+        let held = self.partial.iter().chain(self.chunks.iter().flatten());
+        for (slot, byte) in head.iter_mut().zip(held) {
+            *slot = *byte;
+        }
+        let (_, header) = FrameHeader::read(&head).map_err(|_| DecodeError::Truncated)?;
+        //= WIRE-003
+        if header.length > self.limit {
+            return Err(DecodeError::FrameTooLarge);
+        }
+        Ok(Some(header))
+    }
+
+    /// Whether at least so many bytes are held.
+    fn holds(&self, count: usize) -> bool {
+        let mut held = self.partial.len();
+        for chunk in &self.chunks {
+            if held >= count {
                 break;
+            }
+            held = held.saturating_add(chunk.len());
+        }
+        held >= count
+    }
+
+    /// Copies chunks until so many bytes of the unfinished frame are together, or nothing is left; each byte once.
+    fn gather(&mut self, count: usize) {
+        while self.partial.len() < count {
+            let missing = count.saturating_sub(self.partial.len());
+            let Some(first) = self.chunks.front_mut() else {
+                return;
             };
-            if first.len() > missing {
-                joined.extend_from_slice(&first.split_to(missing));
-            } else {
-                joined.extend_from_slice(first);
+            let part = first.split_to(missing.min(first.len()));
+            self.partial.extend_from_slice(&part);
+            if first.is_empty() {
                 self.chunks.pop_front();
             }
         }
-        joined.freeze()
     }
 }

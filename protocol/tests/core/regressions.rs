@@ -1,17 +1,18 @@
 //! Bugs that were, each with its story: found by reading the core beside its specification.
 
 use crate::call::{accept, invite, streams, talk};
-use crate::support::{Net, lenient};
+use crate::support::{Net, account, lenient};
 use duet_protocol::client::Event;
 use duet_protocol::code::Code;
 use duet_protocol::error::UsageError;
 use duet_protocol::id::{RequestId, RoomId, StreamNumber};
 use duet_protocol::io::Purpose;
-use duet_protocol::message::media::Attach;
+use duet_protocol::message::channel::{DataTo, TextTo};
+use duet_protocol::message::media::{self, Attach, Subscribe, Unsubscribe};
 use duet_protocol::message::room::{Change, Join};
 use duet_protocol::message::{Media, Message, Wire, session};
 use duet_protocol::service::{Decision, Question};
-use duet_protocol::wire::{Opaque, Params, Text};
+use duet_protocol::wire::{Address, Opaque, Params, Text};
 use std::time::Duration;
 
 fn loggedouts(net: &Net, i: usize) -> Vec<String> {
@@ -273,4 +274,183 @@ fn media_010_many_skipped_frames_before_attach_are_skipped() {
     net.say(media, Attach { token, params }.encode());
     assert_eq!(net.raw_host(media).closed, Some(Code::BAD_TICKET));
     assert_eq!(net.server().core.census().sessions, 1);
+}
+
+/// A receipt named the request only: the late one of an earlier message confirmed a later one of the same number.
+#[test]
+fn chan_004_a_late_receipt_does_not_confirm_another_message() {
+    let mut net = Net::new(10, &["bob", "bob", "carol"]);
+    net.login();
+    let alice = net.raw_online("alice");
+    let (request, params) = (RequestId(1), Params::NONE);
+    let text = Text::cut("hello");
+    // The second of bob's devices does not get it yet.
+    net.set_down(1, true);
+    net.set_down(2, true);
+    let to = Address::User(account("bob").unwrap());
+    net.say(
+        alice,
+        TextTo {
+            to,
+            request,
+            text,
+            params,
+        }
+        .encode(),
+    );
+    let to = Address::User(account("carol").unwrap());
+    net.say(
+        alice,
+        TextTo {
+            to,
+            request,
+            text,
+            params,
+        }
+        .encode(),
+    );
+    let results = |net: &Net| {
+        let heard = net.raw_host(alice).heard.iter();
+        let results = heard.filter(|frame| {
+            let message = Message::decode(frame.header.kind, &frame.body);
+            matches!(
+                message,
+                Some(Ok(Message::Session(session::Message::Outcome(_))))
+            )
+        });
+        results.count()
+    };
+    assert_eq!(results(&net), 1, "the first device's");
+    net.set_down(1, false);
+    net.run_ms(500);
+    assert_eq!(results(&net), 1, "carol has nothing yet");
+    net.set_down(2, false);
+    net.run_ms(500);
+    assert_eq!(results(&net), 2);
+}
+
+/// SUBSCRIBE and UNSUBSCRIBE in one piece left a flow open for good, and the subscriber was told that it had it.
+#[test]
+fn media_007_a_subscription_given_up_at_once_leaves_nothing() {
+    let mut net = Net::new(11, &["alice"]);
+    net.login();
+    net.command(0, |core, now| core.join(now, "stage", b"").unwrap());
+    net.run_ms(300);
+    let room = net.client(0).core.rooms().next().unwrap();
+    net.command(0, |core, now| {
+        core.publish(now, room, streams(10).remove(0)).unwrap()
+    });
+    net.run_ms(300);
+    let raw = net.raw_online("bob");
+    let params = Params::NONE;
+    let (name, secret) = (Text::default(), Opaque::default());
+    net.say(
+        raw,
+        Join {
+            request: RequestId(1),
+            room,
+            name,
+            secret,
+            params,
+        }
+        .encode(),
+    );
+    let (session, stream) = (net.session(0).unwrap(), StreamNumber(1));
+    let mut both = Vec::new();
+    Subscribe {
+        request: RequestId(2),
+        room,
+        session,
+        stream,
+        params,
+    }
+    .encode_into(&mut both);
+    Unsubscribe {
+        request: RequestId(3),
+        room,
+        session,
+        stream,
+        params,
+    }
+    .encode_into(&mut both);
+    net.say(raw, both);
+    let subscribed = net.raw_host(raw).last(|message| match message {
+        Message::Media(media::Message::Subscribed(m)) => Some(m.request),
+        _ => None,
+    });
+    assert_eq!(subscribed, None);
+    let wanted = net
+        .events(0)
+        .into_iter()
+        .rev()
+        .find_map(|event| match event {
+            Event::Wanted { wanted, .. } => Some(*wanted),
+            _ => None,
+        });
+    assert_ne!(wanted, Some(true));
+}
+
+/// One session could fill another's queue, and end it, with what the other is told of.
+#[test]
+fn ses_025_what_others_are_told_of_is_limited_in_rate() {
+    let mut net = Net::new(12, &["bob"]);
+    net.login();
+    let alice = net.raw_online("alice");
+    let params = Params::NONE;
+    let mut flood = Vec::new();
+    for request in 1..=200 {
+        let (name, secret) = (Text::cut("lobby"), Opaque::default());
+        let (request, room) = (RequestId(request), RoomId::NONE);
+        Join {
+            request,
+            room,
+            name,
+            secret,
+            params,
+        }
+        .encode_into(&mut flood);
+    }
+    net.say(alice, flood);
+    let limited = net.raw_host(alice).heard.iter().filter(|frame| {
+        let message = Message::decode(frame.header.kind, &frame.body);
+        matches!(message, Some(Ok(Message::Session(session::Message::Outcome(outcome))))
+            if outcome.code == Code::RATE_LIMITED)
+    });
+    assert_eq!(limited.count(), 136);
+    assert_eq!(net.raw_host(alice).closed, None);
+}
+
+/// The same with messages: what waits for its results is bounded in bytes, long before a receiver's queue is full.
+#[test]
+fn chan_011_one_sender_cannot_fill_a_receivers_queue() {
+    let mut net = Net::new(13, &["bob"]);
+    net.login();
+    let alice = net.raw_online("alice");
+    net.set_down(0, true);
+    let (to, params) = (Address::User(account("bob").unwrap()), Params::NONE);
+    let payload = [7; 16_000];
+    for request in 1..=80 {
+        let data = Opaque::new(&payload).unwrap();
+        net.say(
+            alice,
+            DataTo {
+                to,
+                request: RequestId(request),
+                data,
+                params,
+            }
+            .encode(),
+        );
+    }
+    let refused = net.raw_host(alice).heard.iter().filter(|frame| {
+        let message = Message::decode(frame.header.kind, &frame.body);
+        matches!(message, Some(Ok(Message::Session(session::Message::Outcome(outcome))))
+            if outcome.code == Code::TOO_MANY)
+    });
+    assert_eq!(refused.count(), 63);
+    assert_eq!(
+        net.server().core.census().sessions,
+        2,
+        "the receiver was ended"
+    );
 }

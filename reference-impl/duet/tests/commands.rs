@@ -351,6 +351,17 @@ fn a_full_disk_is_said_to_be_one() {
     let output = output.expect("duet");
     assert_failure(&output, 1, "cannot write /dev/full");
     assert!(text(&output.stderr).contains("free some space"));
+    let full = std::fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .expect("the device");
+    let output = duet()
+        .args(["serve", "--dev"])
+        .args(listen)
+        .stdout(full)
+        .output()
+        .expect("duet");
+    assert_failure(&output, 1, "cannot write standard output");
 }
 
 #[cfg(unix)]

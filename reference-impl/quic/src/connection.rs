@@ -71,11 +71,17 @@ enum Phase {
     Gone,
 }
 
+/// Bytes of a stream that may wait for the peer's flow control: twice what a core keeps to be acknowledged.
+const MAX_QUEUED: usize = 2 << 20;
+
 /// The sending side of a stream.
 #[derive(Default)]
 struct Outgoing {
-    /// What flow control holds back; the core bounds it.
+    /// What flow control holds back.
     queue: VecDeque<Bytes>,
+    /// Its bytes. The core bounds what is to be acknowledged, but not answers such as PONG: past [`MAX_QUEUED`] the
+    /// peer is given up.
+    queued: usize,
     fin: bool,
     finished: bool,
 }
@@ -318,16 +324,22 @@ impl Conn {
         }
     }
 
-    pub(crate) fn write(&mut self, id: StreamId, bytes: Bytes, fin: bool) {
+    /// Writes; true where the peer has let too much pile up.
+    #[must_use]
+    pub(crate) fn write(&mut self, id: StreamId, bytes: Bytes, fin: bool) -> bool {
         let Some(stream) = self.streams.get_mut(&id) else {
             debug!(?id, "write to a stream that has ended");
-            return;
+            return false;
         };
         if !bytes.is_empty() {
+            stream.queued += bytes.len();
             stream.queue.push_back(bytes);
         }
         stream.fin |= fin;
         self.flush(id);
+        self.streams
+            .get(&id)
+            .is_some_and(|stream| stream.queued > MAX_QUEUED)
     }
 
     fn flush(&mut self, id: StreamId) {
@@ -342,6 +354,7 @@ impl Conn {
         while !stream.queue.is_empty() {
             match sender.write_chunks(stream.queue.make_contiguous()) {
                 Ok(written) => {
+                    stream.queued = stream.queued.saturating_sub(written.bytes);
                     stream.queue.drain(..written.chunks);
                     self.written = true;
                     self.unsent = true;

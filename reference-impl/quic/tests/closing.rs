@@ -235,3 +235,27 @@ fn a_core_that_closes_on_an_input_is_heard() {
         Some(&Cause::Peer(Code::BAD_TICKET))
     );
 }
+
+#[test]
+fn a_peer_that_lets_too_much_pile_up_is_given_up() {
+    let mut net = pair(12, link(0));
+    establish(&mut net, CLIENT, CONTROL, Purpose::Control);
+    let id = command(&mut net, CLIENT, |core| core.open(CONTROL));
+    // Nothing arrives any more, so no flow control is granted.
+    net.set_down(CLIENT, SERVER, true);
+    for megabyte in 1..=4 {
+        command(&mut net, CLIENT, |core| {
+            core.write(CONTROL, id, pattern(1 << 20), false)
+        });
+        settle(&mut net, Duration::from_millis(1_200));
+        let given_up = core(&net, CLIENT).cause(CONTROL);
+        assert_eq!(
+            given_up.is_some(),
+            megabyte >= 3,
+            "{megabyte} MiB: {given_up:?}"
+        );
+        if given_up.is_some() {
+            break;
+        }
+    }
+}

@@ -39,10 +39,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     accounts
         .save(&arguments.file)
         .map_err(|error| Failure::new(error.to_string()))?;
-    println!(
+    super::say(format!(
         "{} has user id {id} in {}",
         arguments.name,
         arguments.file.display()
-    );
-    Ok(())
+    ))
 }

@@ -13,7 +13,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::connect::{Connected, Connection, PATIENCE};
-use super::{Failure, print_json, runtime};
+use super::{Failure, plain, runtime, say};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -155,8 +155,7 @@ impl Chat<'_> {
                     }
                 };
                 self.asked = Some(asked.map_err(|error| Failure::new(error.to_string()))?);
-                self.say("logged_in", &name);
-                return Ok(());
+                return self.tell("logged_in", &name);
             }
             Event::LoggedOut {
                 reason,
@@ -169,35 +168,27 @@ impl Chat<'_> {
             }
             Event::Found { user, name, .. } => {
                 self.to = Some(Address::User(user));
-                self.say("found", &name);
-                return Ok(());
+                return self.tell("found", &name);
             }
             Event::Joined { room, members, .. } => {
                 self.to = Some(Address::Room(room));
                 let names: Vec<_> = members.into_iter().map(|member| member.name).collect();
-                self.say("joined", &names.join(", "));
-                return Ok(());
+                return self.tell("joined", &names.join(", "));
             }
             Event::Member { change, member, .. } => {
-                self.say("member", &format!("{} {change:?}", member.name));
-                return Ok(());
+                return self.tell("member", &format!("{} {change:?}", member.name));
             }
             Event::Text { user, text, .. } => {
-                match self.arguments.connection.json {
-                    true => print_json(
-                        &json!({ "event": "text", "from": user.to_string(), "text": text }),
-                    ),
-                    false => println!("<{user}> {text}"),
-                }
-                return Ok(());
+                return match self.arguments.connection.json {
+                    true => say(json!({ "event": "text", "from": user.to_string(), "text": text })),
+                    false => say(format!("<{user}> {}", plain(&text))),
+                };
             }
             Event::Suspended => {
-                self.say("suspended", "the link is lost; trying again");
-                return Ok(());
+                return self.tell("suspended", "the link is lost; trying again");
             }
             Event::Resumed => {
-                self.say("resumed", "");
-                return Ok(());
+                return self.tell("resumed", "");
             }
             Event::Answer { request, code } => (request, code),
             _ => return Ok(()),
@@ -210,15 +201,15 @@ impl Chat<'_> {
                 .help("a user must have an account or be logged in; a room must let you in"));
         }
         if let Some(text) = self.waiting.remove(&request) {
-            self.say(&code.to_string(), &text);
+            self.tell(&code.to_string(), &text)?;
         }
         Ok(())
     }
 
-    fn say(&self, event: &str, detail: &str) {
+    fn tell(&self, event: &str, detail: &str) -> Result<(), Failure> {
         match self.arguments.connection.json {
-            true => print_json(&json!({ "event": event, "detail": detail })),
-            false => println!("{event}: {detail}"),
+            true => say(json!({ "event": event, "detail": detail })),
+            false => say(format!("{event}: {}", plain(detail))),
         }
     }
 }

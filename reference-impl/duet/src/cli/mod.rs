@@ -130,7 +130,21 @@ fn seed() -> Result<[u8; 32], Failure> {
     Ok(seed)
 }
 
-/// Prints one JSON object on one line.
-fn print_json(value: &serde_json::Value) {
-    println!("{value}");
+/// What came from others, without the characters that move a terminal's cursor.
+fn plain(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
+}
+
+/// Prints a line. Whoever reads it may have gone: then there is nobody to tell, and the work goes on.
+fn say(line: impl std::fmt::Display) -> Result<(), Failure> {
+    use std::io::{ErrorKind, Write};
+    match writeln!(std::io::stdout(), "{line}") {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(cannot_write(
+            std::path::Path::new("standard output"),
+            &error,
+        )),
+        _ => Ok(()),
+    }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Failure, cannot_write};
+use super::{Failure, cannot_write, say};
 use crate::report::{Extras, Report, render};
 
 #[derive(Debug, Args)]
@@ -27,6 +27,5 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let out = arguments.folder.join("report.html");
     std::fs::write(&out, render(&report, &Extras::load(&arguments.folder)))
         .map_err(|error| cannot_write(&out, &error))?;
-    println!("{}", out.display());
-    Ok(())
+    say(out.display())
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use duet_protocol::code::Code;
 use duet_protocol::seed::Seed;
 use duet_protocol::server::{Config, Event, Server};
 use duet_protocol::service::{Decision, DecisionId, Proof, Question};
@@ -15,12 +16,14 @@ use duet_quic::{Driver, Identity, Loop, Pumped, ServerSettings, UdpSocket};
 use serde_json::json;
 use tokio::sync::{Semaphore, mpsc};
 
-use super::{Failure, print_json, runtime, seed};
+use super::{Failure, runtime, say, seed};
 use crate::accounts::Accounts;
 use crate::service::Service;
 
 /// Passwords that are hashed at once: each takes a core and 19 MiB for some tens of milliseconds.
 const HASHES_AT_ONCE: usize = 2;
+/// Passwords that may wait to be hashed; what comes beyond is refused at once.
+const MAX_WAITING_HASHES: usize = 64;
 /// How long a stopping server waits for its last frames to arrive.
 const STOP: Duration = Duration::from_secs(1);
 
@@ -127,7 +130,7 @@ async fn serve(
             Pumped::Interrupted(None) => return stop(net, arguments.json).await,
         }
         while let Some(decide) = net.driver_mut().poll_decide() {
-            let (id, question) = (decide.id, decide.question);
+            let (id, deadline, question) = (decide.id, decide.deadline, decide.question);
             if !matches!(
                 question,
                 Question::Login {
@@ -139,11 +142,22 @@ async fn serve(
                 net.driver_mut().decide(now, id, decision);
                 continue;
             }
+            if Arc::strong_count(&hashing) > MAX_WAITING_HASHES {
+                let now = net.now();
+                let decision = Decision::Deny(Code::SERVICE_UNAVAILABLE);
+                net.driver_mut().decide(now, id, decision);
+                continue;
+            }
             let (service, hashing, answers) = (service.clone(), hashing.clone(), answers.clone());
+            let epoch = net.driver().epoch();
             tokio::spawn(async move {
                 let Ok(_permit) = hashing.acquire().await else {
                     return;
                 };
+                // The core has answered for it by now.
+                if epoch.elapsed() >= Duration::from_micros(deadline.as_micros()) {
+                    return;
+                }
                 let decision = tokio::task::spawn_blocking(move || service.decide(&question)).await;
                 if let Ok(decision) = decision {
                     // The loop may have ended: then nobody waits for the answer.
@@ -201,10 +215,9 @@ async fn stop(mut net: Loop<Server, UdpSocket>, json: bool) -> Result<(), Failur
         }
     }
     match json {
-        true => print_json(&json!({ "event": "stopped" })),
-        false => println!("stopped"),
+        true => say(json!({ "event": "stopped" })),
+        false => say("stopped"),
     }
-    Ok(())
 }
 
 /// What was typed to start this program, to be typed again.
@@ -214,18 +227,25 @@ fn own_name() -> String {
 
 fn greet(arguments: &Arguments, address: SocketAddr, fingerprint: &str) -> Result<(), Failure> {
     if arguments.json {
-        print_json(&json!({
+        say(json!({
             "event": "serving", "address": address.to_string(), "fingerprint": fingerprint,
-        }));
+        }))?;
     } else {
-        println!("serving on {address}");
-        println!("certificate fingerprint (SHA-256): {fingerprint}");
+        say(format!("serving on {address}"))?;
+        say(format!("certificate fingerprint (SHA-256): {fingerprint}"))?;
         if arguments.dev {
             let duet = own_name();
-            let to = format!("--server {address} --fingerprint {fingerprint}");
-            println!("\nin a second terminal:\n  {duet} answer --as bob {to}");
-            println!("in a third:\n  {duet} call bob --as alice {to}");
-            println!("\nCtrl-C stops the server");
+            let media = if cfg!(feature = "media") {
+                ""
+            } else {
+                " --media synthetic"
+            };
+            let to = format!("--server {address} --fingerprint {fingerprint}{media}");
+            say(format!(
+                "\nin a second terminal:\n  {duet} answer --as bob {to}"
+            ))?;
+            say(format!("in a third:\n  {duet} call bob --as alice {to}"))?;
+            say("\nCtrl-C stops the server")?;
         }
     }
     std::io::stdout()
@@ -260,8 +280,9 @@ fn tell(event: &Event, json: bool) {
         Event::CallBegan { call } => ("call_began", format!("call {call}")),
         Event::CallEnded { call, code } => ("call_ended", format!("call {call}: {code}")),
     };
-    match json {
-        true => print_json(&json!({ "event": name, "detail": detail })),
-        false => println!("{name}: {detail}"),
-    }
+    // A server whose log cannot be written serves on.
+    let _ = match json {
+        true => say(json!({ "event": name, "detail": detail })),
+        false => say(format!("{name}: {detail}")),
+    };
 }

@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::talk::Media;
-use super::{Failure, cannot_write, print_json};
+use super::{Failure, cannot_write, say};
 use crate::report::{Extras, ON_TIME_MS, render};
 use crate::simulate::{Outcome, SimulateError, run as run_scenario};
 use crate::study;
@@ -99,7 +99,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if let Some(folder) = &arguments.report {
         write(folder, &outcome)?;
     }
-    tell(arguments, &outcome);
+    tell(arguments, &outcome)?;
     match outcome
         .report
         .sides
@@ -136,7 +136,7 @@ fn write(folder: &Path, outcome: &Outcome) -> Result<(), Failure> {
         .try_for_each(|(name, trace)| put(name, trace))
 }
 
-fn tell(arguments: &Arguments, outcome: &Outcome) {
+fn tell(arguments: &Arguments, outcome: &Outcome) -> Result<(), Failure> {
     let report = &outcome.report;
     if arguments.json {
         let sides = report.sides.iter().map(|side| {
@@ -148,17 +148,17 @@ fn tell(arguments: &Arguments, outcome: &Outcome) {
             })
         });
         let sides: Vec<_> = sides.collect();
-        return print_json(&json!({
+        return say(json!({
             "scenario": report.scenario, "seed": report.seed, "media": report.media,
             "log_hash": report.log_hash, "sides": sides, "study": report.study,
         }));
     }
-    println!(
+    say(format!(
         "{} (seed {}, {} media): {}",
         report.scenario, report.seed, report.media, report.description
-    );
+    ))?;
     for side in &report.sides {
-        println!(
+        say(format!(
             "  {} saw {:.1} % of {}'s {} pictures whole within {} ms of capture; {} packets repaired; ended: {}",
             side.name,
             100.0 * side.on_time(ON_TIME_MS),
@@ -167,18 +167,22 @@ fn tell(arguments: &Arguments, outcome: &Outcome) {
             ON_TIME_MS,
             side.hop.repaired,
             side.reason.as_deref().unwrap_or("not yet"),
-        );
+        ))?;
     }
     for row in &report.study {
-        println!(
+        say(format!(
             "  seed {}: {:.1} % whole in time with repair, {:.1} % without",
             row.seed,
             100.0 * row.with,
             100.0 * row.without
-        );
+        ))?;
     }
-    println!("  event log {}", report.log_hash);
+    say(format!("  event log {}", report.log_hash))?;
     if let Some(folder) = &arguments.report {
-        println!("  report in {}", folder.join("report.html").display());
+        say(format!(
+            "  report in {}",
+            folder.join("report.html").display()
+        ))?;
     }
+    Ok(())
 }

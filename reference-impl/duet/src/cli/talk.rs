@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use super::connect::{Connected, Connection, PATIENCE};
-use super::{Failure, print_json, runtime};
+use super::{Failure, plain, runtime, say};
 use crate::party::{Notice, Party, Record, Role};
 use crate::simulate::MediaMode;
 use crate::studio::synthetic::SyntheticStudio;
@@ -280,14 +280,11 @@ impl Talk<'_> {
             Notice::Ended(reason) => ("ended", reason.code.to_string()),
             Notice::MediaFailed(text) => ("media_failed", text.clone()),
         };
-        if self.connection.json {
-            print_json(&json!({ "event": event, "detail": detail }));
-        } else if detail.is_empty() {
-            println!("{event}");
-        } else {
-            println!("{event}: {detail}");
+        match (self.connection.json, detail.is_empty()) {
+            (true, _) => say(json!({ "event": event, "detail": detail })),
+            (false, true) => say(event),
+            (false, false) => say(format!("{event}: {}", plain(&detail))),
         }
-        Ok(())
     }
 
     /// Whether the call was one.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use duet_protocol::code::Code;
 use duet_protocol::io::{Cause, ConnId, Core, Input, Output, Timer};
 use duet_protocol::service::{Decide, Decision, DecisionId};
 use duet_protocol::time::Instant;
@@ -411,7 +412,14 @@ impl<C: Core> Driver<C> {
                 id,
                 bytes,
                 fin,
-            } => self.with(conn, |conn| conn.write(id, bytes, fin)),
+            } => {
+                let mut overfull = false;
+                self.with(conn, |conn| overfull = conn.write(id, bytes, fin));
+                if let Some(&handle) = self.handles.get(&conn).filter(|_| overfull) {
+                    self.with(conn, |conn| conn.close(now, Code::BACKLOG));
+                    self.attend(now, now, handle);
+                }
+            }
             Output::Close { conn, code } => {
                 if let Some(&handle) = self.handles.get(&conn) {
                     self.with(conn, |conn| conn.close(now, code));
