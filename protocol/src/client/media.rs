@@ -133,6 +133,12 @@ impl MediaSide {
         self.published.insert(description.stream, flow);
     }
 
+    pub(crate) fn unpublish(&mut self, stream: StreamNumber) {
+        if let Some(flow) = self.published.remove(&stream) {
+            self.hop.close_out(flow);
+        }
+    }
+
     pub(crate) fn flow_of(&self, stream: StreamNumber) -> Option<FlowId> {
         self.published.get(&stream).copied()
     }

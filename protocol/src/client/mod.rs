@@ -26,7 +26,7 @@ use crate::media::{HopConfig, HopStats};
 use crate::message::call::{Accept, Cancel, End, Invite, Reject};
 use crate::message::channel::{DataTo, TextTo};
 use crate::message::directory::Lookup;
-use crate::message::media::{Attach, Publish, Subscribe, TicketRequest};
+use crate::message::media::{Attach, Publish, Subscribe, TicketRequest, Unpublish, Unsubscribe};
 use crate::message::room::{Join, Leave};
 use crate::message::session::{Ack, Goodbye, Hello, Ping, Retry};
 use crate::message::{Media, Wire};
@@ -427,6 +427,57 @@ impl Client {
         };
         self.ready(now, 128)?;
         let request = self.ask_to_subscribe(room, session, description);
+        self.settle();
+        Ok(request)
+    }
+
+    /// Takes a published stream back.
+    pub fn unpublish(
+        &mut self,
+        now: Instant,
+        room: RoomId,
+        stream: StreamNumber,
+    ) -> Result<RequestId, UsageError> {
+        if self.media.flow_of(stream).is_none() {
+            return Err(UsageError::NoSuchStream);
+        }
+        let request = self.request(now, Asked::Plain, 64)?;
+        self.media.unpublish(stream);
+        let params = Params::NONE;
+        self.send(
+            Unpublish {
+                request,
+                room,
+                stream,
+                params,
+            }
+            .encode(),
+        );
+        self.settle();
+        Ok(request)
+    }
+
+    /// Stops receiving a stream.
+    pub fn unsubscribe(
+        &mut self,
+        now: Instant,
+        room: RoomId,
+        session: SessionId,
+        stream: StreamNumber,
+    ) -> Result<RequestId, UsageError> {
+        let request = self.request(now, Asked::Plain, 96)?;
+        self.media.unsubscribe(session, stream);
+        let params = Params::NONE;
+        self.send(
+            Unsubscribe {
+                request,
+                room,
+                session,
+                stream,
+                params,
+            }
+            .encode(),
+        );
         self.settle();
         Ok(request)
     }

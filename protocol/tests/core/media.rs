@@ -385,3 +385,43 @@ fn media_018_a_media_connection_that_does_not_attach_is_closed_after_3_s() {
     net.run_ms(400);
     assert_eq!(net.raw_host(media).closed, Some(Code::ATTACH_TIMEOUT));
 }
+
+#[test]
+fn media_003_a_client_takes_its_stream_back_and_its_subscriber_stops() {
+    let mut net = Net::new(14, &["alice", "bob"]);
+    net.login();
+    for index in [0, 1] {
+        net.command(index, |core, now| core.join(now, "stage", b"").unwrap());
+        net.run_ms(300);
+    }
+    let room = net.client(0).core.rooms().next().unwrap();
+    let (session, stream) = (net.session(0).unwrap(), StreamNumber(1));
+    net.command(0, |core, now| {
+        core.publish(now, room, streams(10).remove(0)).unwrap()
+    });
+    net.run_ms(300);
+    net.command(1, |core, now| {
+        core.subscribe(now, room, session, stream).unwrap()
+    });
+    net.run_ms(500);
+    assert_eq!(send_video(&mut net, 10), 40);
+    net.command(1, |core, now| {
+        core.unsubscribe(now, room, session, stream).unwrap()
+    });
+    net.run_ms(300);
+    let wanted = |net: &Net| {
+        let mut events = net.events(0).into_iter().rev();
+        events.find_map(|event| match event {
+            Event::Wanted { wanted, .. } => Some(*wanted),
+            _ => None,
+        })
+    };
+    assert_eq!(wanted(&net), Some(false));
+    net.command(0, |core, now| core.unpublish(now, room, stream).unwrap());
+    net.run_ms(300);
+    let closed = |event: &Event| matches!(event, Event::StreamClosed { .. });
+    assert!(net.when(1, closed).is_some());
+    assert!(!net.client(0).core.is_published(stream));
+    let again = net.command(0, |core, now| core.unpublish(now, room, stream));
+    assert_eq!(again, Err(UsageError::NoSuchStream));
+}

@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::talk::Media;
-use super::{Failure, cannot_write, say};
+use super::{Failure, cannot_write, runtime, say};
 use crate::report::{Extras, ON_TIME_MS, render};
 use crate::simulate::{Outcome, SimulateError, run as run_scenario};
 use crate::study;
@@ -62,6 +62,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         .report
         .as_ref()
         .map(|folder| folder.join("callee.mp4"));
+    clean_up_on_ctrl_c(recording.clone());
     let bar = ProgressBar::new(scenario.duration.as_millis() as u64);
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {msg} {elapsed}") {
         bar.set_style(style);
@@ -109,6 +110,21 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         Some(failure) => Err(Failure::new(failure.clone())),
         None => Ok(()),
     }
+}
+
+/// Ctrl-C leaves no half of a recording behind. A run has no other loop that would hear of it.
+fn clean_up_on_ctrl_c(recording: Option<PathBuf>) {
+    std::thread::spawn(move || {
+        let Ok(runtime) = runtime() else { return };
+        if runtime.block_on(tokio::signal::ctrl_c()).is_ok() {
+            if let Some(path) = recording {
+                // There may be none yet.
+                let _ = std::fs::remove_file(path);
+            }
+            eprintln!("stopped");
+            std::process::exit(130);
+        }
+    });
 }
 
 /// The error shows the place itself; it begins as every error of this program does.
