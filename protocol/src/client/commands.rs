@@ -1,0 +1,403 @@
+//! What an application tells a client to do. An error means that nothing has changed.
+
+use alloc::string::ToString;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use bytes::Bytes;
+
+use crate::call::client::{Call, Happening, Phase, verdict};
+use crate::code::Code;
+use crate::error::{EndReason, Initiator, UsageError};
+use crate::id::{CallId, RequestId, RoomId, SessionId, StreamNumber, UserId};
+use crate::limits;
+use crate::media::HopStats;
+use crate::message::call::{Accept, Cancel, End, Invite, Reject};
+use crate::message::channel::{DataTo, TextTo};
+use crate::message::directory::Lookup;
+use crate::message::media::{Unpublish, Unsubscribe};
+use crate::message::room::{Join, Leave};
+use crate::message::{Media, Wire};
+use crate::room::client::Wish;
+use crate::session::client::Link;
+use crate::table::Verdict;
+use crate::time::Instant;
+use crate::wire::{Address, Opaque, Params, Text, Within};
+
+use super::{Asked, Client, Credentials, GIVEN_UP, StreamDescription};
+
+impl Client {
+    /// States the intent to be logged in; the core connects, and reconnects, until [`Client::logout`].
+    pub fn login(&mut self, now: Instant, credentials: Credentials) -> Result<(), UsageError> {
+        let (name, secret) = match &credentials {
+            Credentials::Guest(name) => (name.len(), 0),
+            Credentials::Password { name, password } => (name.len(), password.len()),
+        };
+        if name > 64 || secret > 1_024 {
+            return Err(UsageError::TooLarge);
+        }
+        self.begin(now);
+        self.credentials = Some(credentials);
+        if let Link::Idle = self.link {
+            self.connect();
+        }
+        self.settle();
+        Ok(())
+    }
+
+    /// Ends the session, and the intent to be logged in.
+    pub fn logout(&mut self, now: Instant) {
+        self.begin(now);
+        self.credentials = None;
+        let by_us = EndReason::new(Code::LOGOUT, Initiator::Local);
+        if let Link::Up(up) = &self.link {
+            let conn = up.conn;
+            self.say_goodbye(conn, Code::LOGOUT);
+        }
+        self.link = Link::Idle;
+        self.lose_session(by_us, false);
+        self.settle();
+    }
+
+    /// Asks who is called `name`; the answer is [`Event::Found`] or [`Event::Answer`].
+    pub fn lookup(&mut self, now: Instant, name: &str) -> Result<RequestId, UsageError> {
+        let name = Text::new(name).ok_or(UsageError::TooLarge)?;
+        let request = self.request(now, Asked::Plain, 64)?;
+        self.send(
+            Lookup {
+                request,
+                name,
+                params: Params::NONE,
+            }
+            .encode(),
+        );
+        self.settle();
+        Ok(request)
+    }
+
+    /// Enters a room by name; the answer is [`Event::Joined`] or [`Event::Answer`].
+    pub fn join(
+        &mut self,
+        now: Instant,
+        name: &str,
+        secret: &[u8],
+    ) -> Result<RequestId, UsageError> {
+        let wish = Wish {
+            name: name.to_string(),
+            secret: secret.to_vec(),
+            for_call: false,
+        };
+        let (name, secret) = (Text::new(name), Opaque::new(secret));
+        let (Some(name), Some(secret)) = (name, secret) else {
+            return Err(UsageError::TooLarge);
+        };
+        if self.rooms.len() >= limits::MAX_ROOMS {
+            return Err(UsageError::TooMany);
+        }
+        let request = self.request(now, Asked::Join(wish), 256)?;
+        self.send(
+            Join {
+                request,
+                room: RoomId::NONE,
+                name,
+                secret,
+                params: Params::NONE,
+            }
+            .encode(),
+        );
+        self.settle();
+        Ok(request)
+    }
+
+    /// Leaves a room.
+    pub fn leave(&mut self, now: Instant, room: RoomId) -> Result<RequestId, UsageError> {
+        if !self.rooms.contains_key(&room) {
+            return Err(UsageError::NotInRoom);
+        }
+        let request = self.request(now, Asked::Plain, 64)?;
+        self.rooms.remove(&room);
+        self.send(
+            Leave {
+                request,
+                room,
+                params: Params::NONE,
+            }
+            .encode(),
+        );
+        self.settle();
+        Ok(request)
+    }
+
+    /// Sends text of at most 8,000 bytes; [`Event::Answer`] says what became of it.
+    pub fn text(&mut self, now: Instant, to: Address, text: &str) -> Result<RequestId, UsageError> {
+        let text = Text::new(text).ok_or(UsageError::TooLarge)?;
+        let request = self.request(now, Asked::Plain, text.as_str().len().saturating_add(64))?;
+        self.send(
+            TextTo {
+                to,
+                request,
+                text,
+                params: Params::NONE,
+            }
+            .encode(),
+        );
+        self.settle();
+        Ok(request)
+    }
+
+    /// Sends data of at most 16,000 bytes; [`Event::Answer`] says what became of it.
+    pub fn data(
+        &mut self,
+        now: Instant,
+        to: Address,
+        data: &[u8],
+    ) -> Result<RequestId, UsageError> {
+        let data = Opaque::new(data).ok_or(UsageError::TooLarge)?;
+        let request = self.request(now, Asked::Plain, data.as_bytes().len().saturating_add(64))?;
+        self.send(
+            DataTo {
+                to,
+                request,
+                data,
+                params: Params::NONE,
+            }
+            .encode(),
+        );
+        self.settle();
+        Ok(request)
+    }
+
+    /// Calls a user. `streams` is what this side would publish; of it, what the callee consents to is published by
+    /// itself once the call has started.
+    pub fn invite(
+        &mut self,
+        now: Instant,
+        callee: UserId,
+        media: Media,
+        ring_for: Duration,
+        streams: Vec<StreamDescription>,
+    ) -> Result<CallId, UsageError> {
+        if !self.calls.is_empty() {
+            return Err(UsageError::CallInProgress);
+        }
+        self.ready(now, 1_200)?;
+        let call = CallId(self.random.id());
+        let invite = Invite {
+            call,
+            peer: callee,
+            media,
+            ring_for_ms: Within::clamp(ring_for.as_millis().min(u128::from(u32::MAX)) as u32),
+            name: Text::default(),
+            end_to_end: Opaque::default(),
+            params: Params::NONE,
+        };
+        self.send(invite.encode());
+        self.calls.insert(
+            call,
+            Call::new(call, Phase::Calling, callee, true, media, streams),
+        );
+        self.settle();
+        Ok(call)
+    }
+
+    /// Accepts a call, with this media and no other. This is the consent that devices wait for.
+    pub fn accept(
+        &mut self,
+        now: Instant,
+        call: CallId,
+        media: Media,
+        streams: Vec<StreamDescription>,
+    ) -> Result<(), UsageError> {
+        let current = self.calls.get(&call).ok_or(UsageError::NoSuchCall)?;
+        let phase = match verdict(current.phase, Happening::LocalAccept).0 {
+            Verdict::Go(phase) => phase,
+            Verdict::Misuse(error) => return Err(error),
+            _ => return Err(UsageError::WrongState),
+        };
+        if media.and(current.media) != media {
+            return Err(UsageError::WiderMedia);
+        }
+        self.ready(now, 1_200)?;
+        if let Some(current) = self.calls.get_mut(&call) {
+            current.phase = phase;
+            current.media = media;
+            current.streams = streams;
+        }
+        let accept = Accept {
+            call,
+            media,
+            end_to_end: Opaque::default(),
+            params: Params::NONE,
+        };
+        self.send(accept.encode());
+        self.settle();
+        Ok(())
+    }
+
+    /// Declines, cancels or hangs up, whichever the call's state makes it.
+    pub fn hang_up(&mut self, now: Instant, call: CallId) -> Result<(), UsageError> {
+        let phase = self.calls.get(&call).ok_or(UsageError::NoSuchCall)?.phase;
+        if let Verdict::Misuse(error) = verdict(phase, Happening::LocalEnd).0 {
+            return Err(error);
+        }
+        self.ready(now, 64)?;
+        let params = Params::NONE;
+        let (frame, code) = match phase {
+            Phase::Incoming => (Reject { call, params }.encode(), Code::REJECTED),
+            Phase::Calling => (Cancel { call, params }.encode(), Code::CANCELLED),
+            _ => (
+                End {
+                    call,
+                    code: Code::HANGUP,
+                    params,
+                }
+                .encode(),
+                Code::HANGUP,
+            ),
+        };
+        self.send(frame);
+        self.end_call(call, EndReason::new(code, Initiator::Local), None);
+        if self.given_up.len() >= GIVEN_UP {
+            self.given_up.pop_front();
+        }
+        self.given_up.push_back(call);
+        self.settle();
+        Ok(())
+    }
+
+    /// Publishes a stream in a room that is not a call's; [`Event::Answer`] says whether it was granted.
+    pub fn publish(
+        &mut self,
+        now: Instant,
+        room: RoomId,
+        description: StreamDescription,
+    ) -> Result<RequestId, UsageError> {
+        if !self.rooms.contains_key(&room) {
+            return Err(UsageError::NotInRoom);
+        }
+        if self.media.flow_of(description.stream).is_some() {
+            return Err(UsageError::StreamInUse);
+        }
+        self.ready(now, 512)?;
+        let request = self.ask_to_publish(room, description);
+        self.settle();
+        Ok(request)
+    }
+
+    /// Subscribes to a stream in a room that is not a call's.
+    pub fn subscribe(
+        &mut self,
+        now: Instant,
+        room: RoomId,
+        session: SessionId,
+        stream: StreamNumber,
+    ) -> Result<RequestId, UsageError> {
+        let Some(description) = self.streams.get(&(session, stream)).cloned() else {
+            return Err(UsageError::NoSuchStream);
+        };
+        self.ready(now, 128)?;
+        let request = self.ask_to_subscribe(room, session, description);
+        self.settle();
+        Ok(request)
+    }
+
+    /// Takes a published stream back.
+    pub fn unpublish(
+        &mut self,
+        now: Instant,
+        room: RoomId,
+        stream: StreamNumber,
+    ) -> Result<RequestId, UsageError> {
+        if self.media.flow_of(stream).is_none() {
+            return Err(UsageError::NoSuchStream);
+        }
+        let request = self.request(now, Asked::Plain, 64)?;
+        self.media.unpublish(stream);
+        let params = Params::NONE;
+        self.send(
+            Unpublish {
+                request,
+                room,
+                stream,
+                params,
+            }
+            .encode(),
+        );
+        self.settle();
+        Ok(request)
+    }
+
+    /// Stops receiving a stream.
+    pub fn unsubscribe(
+        &mut self,
+        now: Instant,
+        room: RoomId,
+        session: SessionId,
+        stream: StreamNumber,
+    ) -> Result<RequestId, UsageError> {
+        let request = self.request(now, Asked::Plain, 96)?;
+        self.media.unsubscribe(session, stream);
+        let params = Params::NONE;
+        self.send(
+            Unsubscribe {
+                request,
+                room,
+                session,
+                stream,
+                params,
+            }
+            .encode(),
+        );
+        self.settle();
+        Ok(request)
+    }
+
+    /// Sends an RTP packet of at most 1,040 bytes on a published stream. False where nobody receives the stream, or
+    /// there is no media connection: then it was not sent.
+    pub fn send_media(
+        &mut self,
+        now: Instant,
+        stream: StreamNumber,
+        rtp: Bytes,
+    ) -> Result<bool, UsageError> {
+        //= MEDIA-022
+        if rtp.len() > limits::MAX_RTP {
+            return Err(UsageError::TooLarge);
+        }
+        let flow = self.media.flow_of(stream).ok_or(UsageError::NoSuchStream)?;
+        self.begin(now);
+        if !self.media.is_up() {
+            return Ok(false);
+        }
+        let sent = self.media.hop.send(self.now, flow, rtp);
+        self.settle();
+        Ok(sent)
+    }
+
+    /// Asks the publisher of a stream for a keyframe; not more often than is of use.
+    pub fn request_keyframe(&mut self, now: Instant, session: SessionId, stream: StreamNumber) {
+        self.begin(now);
+        self.media.request_keyframe(self.now, session, stream);
+        self.settle();
+    }
+
+    /// Whether a stream of this client was granted.
+    pub fn is_published(&self, stream: StreamNumber) -> bool {
+        self.media.flow_of(stream).is_some()
+    }
+
+    /// The rooms that this client is in.
+    pub fn rooms(&self) -> impl Iterator<Item = RoomId> {
+        self.rooms.keys().copied()
+    }
+
+    /// The call that this client is in, and its phase; two while they cross.
+    pub fn calls(&self) -> impl Iterator<Item = (CallId, Phase)> {
+        self.calls.values().map(|call| (call.id, call.phase))
+    }
+
+    /// What the media connection has sent, repaired and received.
+    pub fn media_stats(&self) -> HopStats {
+        self.media.hop.stats()
+    }
+}
