@@ -59,7 +59,7 @@ impl Client {
         self.settle();
     }
 
-    /// Asks who is called `name`; the answer is [`Event::Found`] or [`Event::Answer`].
+    /// Asks who is called `name`; the answer is [`Event::Found`](super::Event::Found) or [`Event::Answer`](super::Event::Answer).
     pub fn lookup(&mut self, now: Instant, name: &str) -> Result<RequestId, UsageError> {
         let name = Text::new(name).ok_or(UsageError::TooLarge)?;
         let request = self.request(now, Asked::Plain, 64)?;
@@ -75,7 +75,7 @@ impl Client {
         Ok(request)
     }
 
-    /// Enters a room by name; the answer is [`Event::Joined`] or [`Event::Answer`].
+    /// Enters a room by name; the answer is [`Event::Joined`](super::Event::Joined) or [`Event::Answer`](super::Event::Answer).
     pub fn join(
         &mut self,
         now: Instant,
@@ -128,7 +128,7 @@ impl Client {
         Ok(request)
     }
 
-    /// Sends text of at most 8,000 bytes; [`Event::Answer`] says what became of it.
+    /// Sends text of at most 8,000 bytes; [`Event::Answer`](super::Event::Answer) says what became of it.
     pub fn text(&mut self, now: Instant, to: Address, text: &str) -> Result<RequestId, UsageError> {
         let text = Text::new(text).ok_or(UsageError::TooLarge)?;
         let request = self.request(now, Asked::Plain, text.as_str().len().saturating_add(64))?;
@@ -145,7 +145,7 @@ impl Client {
         Ok(request)
     }
 
-    /// Sends data of at most 16,000 bytes; [`Event::Answer`] says what became of it.
+    /// Sends data of at most 16,000 bytes; [`Event::Answer`](super::Event::Answer) says what became of it.
     pub fn data(
         &mut self,
         now: Instant,
@@ -265,7 +265,7 @@ impl Client {
         Ok(())
     }
 
-    /// Publishes a stream in a room that is not a call's; [`Event::Answer`] says whether it was granted.
+    /// Publishes a stream in a room that is not a call's; [`Event::Answer`](super::Event::Answer) says whether it was granted.
     pub fn publish(
         &mut self,
         now: Instant,
