@@ -5,6 +5,7 @@ pub mod server;
 
 pub(crate) mod door;
 mod heartbeat;
+mod rate;
 mod sequence;
 pub(crate) mod user;
 

@@ -1,0 +1,41 @@
+//! What an operator may set.
+
+use alloc::string::String;
+use core::time::Duration;
+
+use crate::limits;
+use crate::media::HopConfig;
+
+/// What an operator may set.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Name and version, for the peers' logs; at most 64 bytes.
+    pub agent: String,
+    /// The longest interval of heartbeats, in milliseconds.
+    pub heartbeat_ms: u32,
+    /// How long a session waits for its link to come back.
+    pub resume_window: Duration,
+    /// Whether a JOIN by a name that no room has creates one.
+    pub create_rooms: bool,
+    /// Whether frames of reserved kinds are sent at random.
+    pub reserved_frames: bool,
+    /// How media is forwarded.
+    pub media: HopConfig,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            agent: String::from(concat!("duet ", env!("CARGO_PKG_VERSION"))),
+            heartbeat_ms: limits::HEARTBEAT.as_millis() as u32,
+            resume_window: limits::RESUME_WINDOW,
+            create_rooms: true,
+            reserved_frames: true,
+            media: HopConfig {
+                demand_needed: false,
+                max_queue: Some(limits::RELAY_QUEUE),
+                ..HopConfig::default()
+            },
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Sessions at the server: what runs on one, and what follows from it.
+
+use core::time::Duration;
+
+use bytes::Bytes;
+
+use crate::code::Code;
+use crate::error::Violation;
+use crate::id::SessionId;
+use crate::io::ConnId;
+use crate::message::session::Retry;
+use crate::session::server::{Context, Onward, Session};
+
+use super::envelope::Owner;
+use super::{Event, Server, timers};
+
+impl Server {
+    pub(super) fn session_stream(&mut self, id: SessionId, conn: ConnId, bytes: Bytes) {
+        if self.sessions.get(&id).and_then(Session::conn) == Some(conn) {
+            self.with_session(id, |session, cx| session.stream(bytes, cx));
+        }
+    }
+
+    /// Runs something on a session, and follows what it leads to.
+    pub(super) fn with_session(
+        &mut self,
+        id: SessionId,
+        run: impl FnOnce(&mut Session, &mut Context<'_>) -> Result<Onward, Violation>,
+    ) {
+        let Some(session) = self.sessions.get_mut(&id) else {
+            return;
+        };
+        let mut cx = Context {
+            now: self.now,
+            unix_micros: self.unix_epoch.saturating_add(self.now.as_micros()),
+            outbox: &mut self.outbox,
+            writes: &mut self.writes,
+        };
+        let onward = run(session, &mut cx);
+        let (conn, over) = (session.conn(), session.over());
+        let deadline = session.deadline();
+        self.timers.set(
+            timers::Key::Owner(Owner::Session(id)),
+            deadline.map(|d| d.at),
+        );
+        match (onward, over, conn) {
+            (Err(violation), _, Some(conn)) => self.breach(conn, violation),
+            (Ok(Onward::Goodbye), ..) => {
+                //= SES-015
+                self.end_session(id, Code::LOGOUT, Retry::Never, Duration::ZERO);
+            }
+            (Ok(Onward::Dead), _, Some(conn)) => {
+                self.close(conn, Code::DEAD_LINK);
+                self.lose_link(id);
+            }
+            (_, Some(code), _) => self.end_session(id, code, Retry::Now, Duration::ZERO),
+            _ => {}
+        }
+    }
+
+    pub(super) fn lose_link(&mut self, id: SessionId) {
+        let Some(session) = self.sessions.get_mut(&id) else {
+            return;
+        };
+        session.suspend(self.now, self.config.resume_window, &mut self.outbox);
+        let deadline = session.deadline();
+        self.timers.set(
+            timers::Key::Owner(Owner::Session(id)),
+            deadline.map(|d| d.at),
+        );
+        self.event(Event::Suspended { session: id });
+    }
+
+    /// A session is over: its link is told, everyone who knows it is told, its media side is gone.
+    pub(super) fn end_session(&mut self, id: SessionId, code: Code, retry: Retry, after: Duration) {
+        let Some(mut session) = self.sessions.remove(&id) else {
+            return;
+        };
+        self.timers
+            .set(timers::Key::Owner(Owner::Session(id)), None);
+        self.flush_writes();
+        match session.conn() {
+            Some(conn) if code == Code::LOGOUT => self.close(conn, code),
+            Some(conn) => self.dismiss(conn, code, retry, after),
+            None => {}
+        }
+        session.end(code, &mut self.outbox);
+        self.event(Event::SessionEnded { session: id, code });
+    }
+}

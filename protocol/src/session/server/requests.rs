@@ -1,0 +1,353 @@
+//! What a client's frames ask of its session: each becomes an envelope to the machine that owns the matter.
+
+use alloc::string::ToString;
+
+use crate::call::server::{Request as CallRequest, Verb, refused};
+use crate::channel::{Parcel, Payload, Receipt, Tally, payload_of_data, payload_of_text};
+use crate::code::Code;
+use crate::error::Violation;
+use crate::id::{CallId, RequestId};
+use crate::limits;
+use crate::message::session::{Message as SessionMessage, Pong};
+use crate::message::{Message, Wire, admit, call, channel, directory, is_sequenced, media, room};
+use crate::room::server::{Entry, Publication};
+use crate::server::envelope::{Letter, Owner, Scope};
+use crate::table::Verdict;
+use crate::wire::{Address, Frame, Params, Sender};
+
+use super::{Context, Happening, Onward, Pending, Phase, Session, verdict};
+
+impl Session {
+    pub(super) fn frame(
+        &mut self,
+        frame: &Frame,
+        cx: &mut Context<'_>,
+    ) -> Result<Onward, Violation> {
+        self.previous_hash = None;
+        //= SES-011
+        if is_sequenced(&frame.header) {
+            self.sequence.receive();
+        }
+        let Some(message) = admit(frame, Sender::Client)? else {
+            return Ok(Onward::Stay);
+        };
+        if let (Verdict::Breach(violation), _) = verdict(Phase::Online, Happening::of(&message)) {
+            return Err(violation);
+        }
+        match message {
+            Message::Session(message) => return self.session_frame(message, cx),
+            Message::Directory(directory::Message::Lookup(lookup)) => {
+                if self.begin(lookup.request, Pending::Answer, cx)? {
+                    //= DIR-003
+                    if self.lookups.take(cx.now) {
+                        let name = lookup.name.as_str().to_string();
+                        let find = Letter::Find {
+                            request: lookup.request,
+                            user: self.user,
+                            name,
+                        };
+                        cx.outbox.send(self.me(), Owner::Directory, find);
+                    } else {
+                        self.outcome(lookup.request, Code::RATE_LIMITED, cx);
+                    }
+                }
+            }
+            Message::Room(message) => self.room_frame(message, cx)?,
+            Message::Channel(message) => self.channel_frame(frame, message, cx)?,
+            Message::Call(message) => self.call_frame(message, cx),
+            Message::Media(message) => self.media_frame(message, cx)?,
+            Message::Directory(_) => return Err(Violation::UnexpectedFrame),
+        }
+        Ok(Onward::Stay)
+    }
+
+    /// Notes a request; false where there are too many, and the client has been told.
+    pub(super) fn begin(
+        &mut self,
+        request: RequestId,
+        pending: Pending,
+        cx: &mut Context<'_>,
+    ) -> Result<bool, Violation> {
+        //= SES-017
+        if self.requests.contains_key(&request) {
+            return Err(Violation::RequestInUse);
+        }
+        if self.requests.len() >= limits::MAX_REQUESTS {
+            self.outcome(request, Code::TOO_MANY, cx);
+            return Ok(false);
+        }
+        self.requests.insert(request, pending);
+        Ok(true)
+    }
+
+    /// Whether something that others are told of may be asked for now; where not, the client has been told.
+    pub(super) fn may_announce(&mut self, request: RequestId, cx: &mut Context<'_>) -> bool {
+        //= SES-025
+        let allowed = self.announced.take(cx.now);
+        if !allowed {
+            self.outcome(request, Code::RATE_LIMITED, cx);
+        }
+        allowed
+    }
+
+    pub(super) fn session_frame(
+        &mut self,
+        message: SessionMessage<'_>,
+        cx: &mut Context<'_>,
+    ) -> Result<Onward, Violation> {
+        match message {
+            SessionMessage::Ack(ack) => self.acknowledge(ack.received, cx.outbox)?,
+            SessionMessage::Ping(ping) => {
+                if let Some(conn) = self.conn() {
+                    self.write(
+                        conn,
+                        Pong {
+                            token: ping.token,
+                            params: Params::NONE,
+                        }
+                        .encode(),
+                        cx,
+                    );
+                }
+            }
+            SessionMessage::Goodbye(_) => return Ok(Onward::Goodbye),
+            _ => {}
+        }
+        Ok(Onward::Stay)
+    }
+
+    pub(super) fn room_frame(
+        &mut self,
+        message: room::Message<'_>,
+        cx: &mut Context<'_>,
+    ) -> Result<(), Violation> {
+        match message {
+            room::Message::Join(join) => {
+                if !self.begin(join.request, Pending::Join, cx)?
+                    || !self.may_announce(join.request, cx)
+                {
+                    return Ok(());
+                }
+                //= ROOM-006
+                let joining = self
+                    .requests
+                    .values()
+                    .filter(|pending| **pending == Pending::Join);
+                let own = self
+                    .rooms
+                    .iter()
+                    .filter(|room| Some(**room) != self.call_room);
+                let for_call = self.call_room == Some(join.room);
+                let rooms = own.count().saturating_add(joining.count());
+                if !for_call && rooms > limits::MAX_ROOMS {
+                    self.outcome(join.request, Code::TOO_MANY, cx);
+                    return Ok(());
+                }
+                let entry = Entry {
+                    session: self.id,
+                    user: self.user,
+                    name: self.name.clone(),
+                    request: join.request,
+                    room_name: join.name.as_str().to_string(),
+                    secret: join.secret.as_bytes().to_vec(),
+                };
+                let to = if join.room.is_some() {
+                    Owner::Room(join.room)
+                } else {
+                    Owner::Directory
+                };
+                cx.outbox.send(self.me(), to, Letter::Enter(entry));
+            }
+            room::Message::Leave(leave)
+                if self.begin(leave.request, Pending::Answer, cx)?
+                    && self.may_announce(leave.request, cx) =>
+            {
+                let (session, request) = (self.id, Some(leave.request));
+                let letter = Letter::Leave {
+                    session,
+                    request,
+                    code: Code::LEFT,
+                };
+                cx.outbox.send(self.me(), Owner::Room(leave.room), letter);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    pub(super) fn channel_frame(
+        &mut self,
+        frame: &Frame,
+        message: channel::Message<'_>,
+        cx: &mut Context<'_>,
+    ) -> Result<(), Violation> {
+        let (to, request, payload): (Address, RequestId, Payload) = match message {
+            channel::Message::TextTo(text) => {
+                (text.to, text.request, payload_of_text(text.text.as_str()))
+            }
+            channel::Message::DataTo(data) => (
+                data.to,
+                data.request,
+                payload_of_data(&frame.body, data.data.as_bytes()),
+            ),
+            _ => return Ok(()),
+        };
+        self.parcels = self.parcels.saturating_add(1);
+        let (serial, bytes, tally) = (self.parcels, frame.body.len(), Tally::open());
+        //= CHAN-011
+        let waiting = self.requests.values().map(|pending| match pending {
+            Pending::Receivers { bytes, .. } => *bytes,
+            Pending::Answer | Pending::Join => 0,
+        });
+        let too_much = waiting.sum::<usize>() > limits::MAX_PENDING_BYTES;
+        let pending = Pending::Receivers {
+            serial,
+            bytes,
+            tally,
+        };
+        if !self.begin(request, pending, cx)? {
+            return Ok(());
+        }
+        if too_much {
+            self.outcome(request, Code::TOO_MANY, cx);
+            return Ok(());
+        }
+        let owner = match to {
+            Address::User(user) => Owner::User(user),
+            Address::Session(session) => Owner::Session(session),
+            Address::Room(room) => Owner::Room(room),
+            Address::Service => {
+                // No external service is linked in this revision, and the embedded one takes no data.
+                self.outcome(request, Code::UNREACHABLE, cx);
+                return Ok(());
+            }
+        };
+        let (user, session, time) = (self.user, self.id, cx.unix_micros);
+        let parcel = Parcel {
+            to,
+            user,
+            session,
+            time,
+            payload,
+        };
+        let receipt = Receipt {
+            session: self.id,
+            request,
+            serial,
+        };
+        cx.outbox
+            .send(self.me(), owner, Letter::Parcel { parcel, receipt });
+        Ok(())
+    }
+
+    pub(super) fn call_frame(&mut self, message: call::Message<'_>, cx: &mut Context<'_>) {
+        let (call, request) = CallRequest::of(message, self.id, self.user, &self.name);
+        let is_invite = matches!(
+            &request,
+            Some(CallRequest {
+                verb: Verb::Invite { .. },
+                ..
+            })
+        );
+        if is_invite && !self.announced.take(cx.now) {
+            self.send(refused(call, Code::RATE_LIMITED, CallId::NONE), cx);
+            return;
+        }
+        if let Some(request) = request {
+            cx.outbox
+                .send(self.me(), Owner::Call(call), Letter::Call(request));
+        }
+    }
+
+    pub(super) fn media_frame(
+        &mut self,
+        message: media::Message<'_>,
+        cx: &mut Context<'_>,
+    ) -> Result<(), Violation> {
+        let session = self.id;
+        let (request, room, letter) = match message {
+            media::Message::Publish(publish) => {
+                let (request, publication) =
+                    (publish.request, Publication::of(&publish.description));
+                (
+                    request,
+                    publish.room,
+                    Letter::Publish {
+                        session,
+                        request,
+                        publication,
+                    },
+                )
+            }
+            media::Message::Unpublish(stop) => {
+                let (request, stream) = (stop.request, stop.stream);
+                (
+                    request,
+                    stop.room,
+                    Letter::Unpublish {
+                        session,
+                        request,
+                        stream,
+                    },
+                )
+            }
+            media::Message::Subscribe(ask) => {
+                let (request, publisher, stream) = (ask.request, ask.session, ask.stream);
+                (
+                    request,
+                    ask.room,
+                    Letter::Subscribe {
+                        session,
+                        request,
+                        publisher,
+                        stream,
+                    },
+                )
+            }
+            media::Message::Unsubscribe(stop) => {
+                let (request, publisher, stream) = (stop.request, stop.session, stop.stream);
+                (
+                    request,
+                    stop.room,
+                    Letter::Unsubscribe {
+                        session,
+                        request,
+                        publisher,
+                        stream,
+                    },
+                )
+            }
+            media::Message::TicketRequest(ask) => {
+                if !self.begin(ask.request, Pending::Answer, cx)? {
+                    return Ok(());
+                }
+                let scope = match (
+                    self.calls.contains(&ask.call),
+                    self.rooms.contains(&ask.room),
+                ) {
+                    (true, _) => Scope::Call(ask.call),
+                    (_, true) => Scope::Room(ask.room),
+                    (false, false) => {
+                        self.outcome(ask.request, Code::NOT_IN_ROOM, cx);
+                        return Ok(());
+                    }
+                };
+                cx.outbox.send(
+                    self.me(),
+                    Owner::Relay(self.id),
+                    Letter::Ticket {
+                        scope,
+                        request: Some(ask.request),
+                    },
+                );
+                return Ok(());
+            }
+            //= SES-002
+            _ => return Err(Violation::UnexpectedFrame),
+        };
+        if self.begin(request, Pending::Answer, cx)? && self.may_announce(request, cx) {
+            cx.outbox.send(self.me(), Owner::Room(room), letter);
+        }
+        Ok(())
+    }
+}
