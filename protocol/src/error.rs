@@ -1,44 +1,58 @@
 //! Four kinds of error, never mixed: bytes that cannot be read, a peer that broke a rule, a caller's mistake, and why
 //! something ended. Bugs are none of them.
 
-use core::fmt;
+use core::fmt::{self, Write as _};
 
 use crate::code::Code;
 
-/// Why bytes cannot be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum DecodeError {
-    /// Fewer bytes than the layout needs.
-    Truncated,
-    /// More bytes than the layout has.
-    Trailing,
-    /// A length or a count over its limit.
-    TooLong,
-    /// Text that is not UTF-8.
-    NotUtf8,
-    /// A number that the field does not allow.
-    BadValue,
-    /// An address whose tag is unknown or whose padding is not zero.
-    BadAddress,
-    /// Parameters that do not ascend by id.
-    BadParams,
-    /// A frame whose length is over the limit.
-    FrameTooLarge,
+macro_rules! decode_errors {
+    ($($(#[doc = $meaning:literal])+ $name:ident [$requirement:literal];)+) => {
+        /// Why bytes cannot be read.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum DecodeError {
+            $($(#[doc = $meaning])+ $name,)+
+        }
+
+        impl DecodeError {
+            /// Every one: itself, what it means, the requirement.
+            pub const ALL: &'static [(Self, &'static str, &'static str)] =
+                &[$((Self::$name, concat!($($meaning),+), $requirement),)+];
+
+            /// The requirement of the specification.
+            pub const fn requirement(self) -> &'static str {
+                match self { $(Self::$name => $requirement,)+ }
+            }
+        }
+
+        impl fmt::Display for DecodeError {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let meaning = match self { $(Self::$name => concat!($($meaning),+).trim(),)+ };
+                // As part of a sentence.
+                let mut rest = meaning.chars();
+                rest.next().map_or(Ok(()), |first| f.write_char(first.to_ascii_lowercase()))?;
+                f.write_str(rest.as_str())
+            }
+        }
+    };
 }
 
-impl fmt::Display for DecodeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Truncated => "fewer bytes than the layout needs",
-            Self::Trailing => "bytes after the end of the layout",
-            Self::TooLong => "a length or a count over its limit",
-            Self::NotUtf8 => "text that is not UTF-8",
-            Self::BadValue => "a number that the field does not allow",
-            Self::BadAddress => "an address with an unknown tag or padding that is not zero",
-            Self::BadParams => "parameters that do not ascend by id",
-            Self::FrameTooLarge => "a frame over the limit",
-        })
-    }
+decode_errors! {
+    /// Fewer bytes than the layout needs
+    Truncated ["WIRE-004"];
+    /// Bytes after the end of the layout
+    Trailing ["WIRE-004"];
+    /// A length or a count over its limit
+    TooLong ["WIRE-004"];
+    /// Text that is not UTF-8
+    NotUtf8 ["WIRE-004"];
+    /// A number that the field does not allow
+    BadValue ["WIRE-004"];
+    /// An address with an unknown tag or padding that is not zero
+    BadAddress ["WIRE-007"];
+    /// Parameters that do not ascend by id
+    BadParams ["WIRE-010"];
+    /// A frame over the limit
+    FrameTooLarge ["WIRE-003"];
 }
 
 impl core::error::Error for DecodeError {}

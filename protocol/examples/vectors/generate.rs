@@ -17,19 +17,11 @@ the stream. Written by `cargo run -p duet-protocol --example vectors`.";
 
 /// Where the vectors are, and what is in them: one file per area, and one for frames.
 pub(crate) fn vectors() -> Vec<(String, String)> {
-    let areas = [
-        ("session", message::session::SCHEMAS),
-        ("directory", message::directory::SCHEMAS),
-        ("room", message::room::SCHEMAS),
-        ("channel", message::channel::SCHEMAS),
-        ("call", message::call::SCHEMAS),
-        ("media", message::media::SCHEMAS),
-    ];
-    let mut files: Vec<_> = areas
+    let mut files: Vec<_> = message::AREAS
         .iter()
-        .map(|(area, schemas)| {
-            let vectors: Vec<Json> = schemas.iter().flat_map(of_message).collect();
-            (format!("{area}.json"), file(ABOUT, vectors))
+        .map(|area| {
+            let vectors: Vec<Json> = area.schemas.iter().flat_map(of_message).collect();
+            (format!("{}.json", area.name), file(ABOUT, vectors))
         })
         .collect();
     files.push(("frames.json".to_owned(), file(ABOUT_FRAMES, of_frames())));

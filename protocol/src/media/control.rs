@@ -27,10 +27,10 @@ use crate::error::DecodeError;
 use crate::id::FlowId;
 use crate::wire::Parsed;
 
-const FEEDBACK: u8 = 1;
-const DEMAND: u8 = 2;
-const KEYFRAME_REQUEST: u8 = 3;
-const SYNC: u8 = 4;
+pub(super) const FEEDBACK: u8 = 1;
+pub(super) const DEMAND: u8 = 2;
+pub(super) const KEYFRAME_REQUEST: u8 = 3;
+pub(super) const SYNC: u8 = 4;
 
 /// One packet's row in FEEDBACK: `R 1 bit · ECN 2 bits · ATO 13 bits`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `rtp` | the RTP header, borrowed (RFC 3550) |
 //! | `datagram`, `control` | the bytes of a media datagram, and of media control on flow 0 |
+//! | `control_schema` | media control as data |
 //! | `feedback` | what arrived, as the receiver of a flow reports it (RFC 8888) |
 //! | `hop_sender` | what was sent, and what of it is sent again |
 //! | `bucket`, `pacer` | when the next packet may leave, and which |
@@ -22,6 +23,7 @@
 mod breaker;
 mod bucket;
 mod control;
+mod control_schema;
 mod controller;
 mod datagram;
 mod feedback;
@@ -36,6 +38,7 @@ mod rtp;
 pub use breaker::{Breaker, Tripped};
 pub use bucket::Bucket;
 pub use control::{Block, Control, Demand, Demands, Feedback, Report};
+pub use control_schema::{CONTROLS, ControlSchema, decode_dynamic as decode_control_dynamic};
 pub use controller::{Controller, ControllerFactory, FixedRate, PacketReport};
 pub use datagram::{
     CONTROL_FLOW, Datagram, MAX_HEADER, MAX_VARINT, read_varint, write_header, write_varint,

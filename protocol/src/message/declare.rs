@@ -43,6 +43,16 @@ macro_rules! messages {
                     $($crate::wire::Field::write(&self.$field, out);)*
                     self.params.write(out);
                 }
+
+                fn values(&self) -> $crate::wire::Values {
+                    #[allow(unused_mut, reason = "a message without fields adds none")]
+                    let mut values = alloc::vec![$((
+                        alloc::string::String::from(stringify!($field)),
+                        $crate::wire::Field::value(&self.$field),
+                    ),)*];
+                    values.extend(self.params.value());
+                    values
+                }
             }
         )+
 
@@ -63,6 +73,20 @@ macro_rules! messages {
                     $($kind => Some($crate::wire::complete(body, <$name<'a> as $crate::message::Wire<'a>>::read)
                         .map(Self::$name)),)+
                     _ => None,
+                }
+            }
+
+            /// Appends the body.
+            pub(super) fn write(&self, out: &mut alloc::vec::Vec<u8>) {
+                match self {
+                    $(Self::$name(message) => $crate::message::Wire::write(message, out),)+
+                }
+            }
+
+            /// The fields as data, then the parameters, if there are any.
+            pub(super) fn values(&self) -> $crate::wire::Values {
+                match self {
+                    $(Self::$name(message) => $crate::message::Wire::values(message),)+
                 }
             }
         }
@@ -99,6 +123,13 @@ macro_rules! record {
             fn write(&self, out: &mut alloc::vec::Vec<u8>) {
                 $($crate::wire::Field::write(&self.$field, out);)+
             }
+
+            fn value(&self) -> $crate::wire::Value {
+                $crate::wire::Value::Record(alloc::vec![$((
+                    alloc::string::String::from(stringify!($field)),
+                    $crate::wire::Field::value(&self.$field),
+                ),)+])
+            }
         }
     };
 }
@@ -126,6 +157,10 @@ macro_rules! choice {
 
             fn write(&self, out: &mut alloc::vec::Vec<u8>) {
                 out.push(*self as u8);
+            }
+
+            fn value(&self) -> $crate::wire::Value {
+                $crate::wire::Value::Number((*self as u8).into())
             }
         }
     };
@@ -183,6 +218,10 @@ macro_rules! bits {
 
             fn write(&self, out: &mut alloc::vec::Vec<u8>) {
                 out.push(self.0);
+            }
+
+            fn value(&self) -> $crate::wire::Value {
+                $crate::wire::Value::Number(self.0.into())
             }
         }
     };

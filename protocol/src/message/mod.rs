@@ -18,7 +18,7 @@ pub use call::Media;
 
 use crate::error::{DecodeError, Violation};
 use crate::wire::{
-    Flags, Frame, FrameHeader, HEADER_LEN, MessageSchema, Parsed, Sender, is_ignorable,
+    Flags, Frame, FrameHeader, HEADER_LEN, MessageSchema, Parsed, Sender, Values, is_ignorable,
 };
 
 /// What every message can do.
@@ -31,6 +31,9 @@ pub trait Wire<'a>: Sized {
 
     /// Appends the body.
     fn write(&self, out: &mut Vec<u8>);
+
+    /// The fields as data, then the parameters, if there are any, under the name `params`.
+    fn values(&self) -> Values;
 
     /// Appends the whole frame.
     fn encode_into(&self, out: &mut Vec<u8>) {
@@ -61,51 +64,72 @@ pub trait Wire<'a>: Sized {
     }
 }
 
-/// A message, by area.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Message<'a> {
-    /// Kinds 0x01xx.
-    Session(session::Message<'a>),
-    /// Kinds 0x02xx.
-    Directory(directory::Message<'a>),
-    /// Kinds 0x03xx.
-    Room(room::Message<'a>),
-    /// Kinds 0x04xx.
-    Channel(channel::Message<'a>),
-    /// Kinds 0x06xx.
-    Call(call::Message<'a>),
-    /// Kinds 0x07xx.
-    Media(media::Message<'a>),
+/// An area of messages: those whose kinds share the high byte.
+#[derive(Clone, Copy, Debug)]
+pub struct Area {
+    /// Its name, the same in files, traces and tables.
+    pub name: &'static str,
+    /// The high byte of its kinds.
+    pub high: u8,
+    /// Its messages, in order of number.
+    pub schemas: &'static [MessageSchema],
 }
 
-impl<'a> Message<'a> {
-    /// Reads a body of this kind; `None` where the kind is unknown.
-    #[inline]
-    pub fn decode(kind: u16, body: &'a [u8]) -> Option<Result<Self, DecodeError>> {
-        match kind >> 8 {
-            0x01 => session::Message::decode(kind, body).map(|read| read.map(Self::Session)),
-            0x02 => directory::Message::decode(kind, body).map(|read| read.map(Self::Directory)),
-            0x03 => room::Message::decode(kind, body).map(|read| read.map(Self::Room)),
-            0x04 => channel::Message::decode(kind, body).map(|read| read.map(Self::Channel)),
-            0x06 => call::Message::decode(kind, body).map(|read| read.map(Self::Call)),
-            0x07 => media::Message::decode(kind, body).map(|read| read.map(Self::Media)),
-            _ => None,
+/// Declares the areas: the `Message` over all of them, and `AREAS`.
+macro_rules! areas {
+    ($($high:literal $module:ident $name:ident;)+) => {
+        /// A message, by area.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum Message<'a> {
+            $(#[doc = concat!("Kinds ", stringify!($high), "xx.")] $name($module::Message<'a>),)+
         }
-    }
+
+        impl<'a> Message<'a> {
+            /// Reads a body of this kind; `None` where the kind is unknown.
+            #[inline]
+            pub fn decode(kind: u16, body: &'a [u8]) -> Option<Result<Self, DecodeError>> {
+                match kind >> 8 {
+                    $($high => $module::Message::decode(kind, body).map(|read| read.map(Self::$name)),)+
+                    _ => None,
+                }
+            }
+
+            /// Appends the body.
+            pub fn write(&self, out: &mut Vec<u8>) {
+                match self {
+                    $(Self::$name(message) => message.write(out),)+
+                }
+            }
+
+            /// The fields as data, then the parameters, if there are any, under the name `params`.
+            pub fn values(&self) -> Values {
+                match self {
+                    $(Self::$name(message) => message.values(),)+
+                }
+            }
+        }
+
+        /// Every area, in order of number.
+        pub const AREAS: &[Area] = &[$(Area {
+            name: stringify!($module),
+            high: $high,
+            schemas: $module::SCHEMAS,
+        },)+];
+    };
+}
+
+areas! {
+    0x01 session Session;
+    0x02 directory Directory;
+    0x03 room Room;
+    0x04 channel Channel;
+    0x06 call Call;
+    0x07 media Media;
 }
 
 /// Every message's schema, in order of number.
 pub fn schemas() -> impl Iterator<Item = &'static MessageSchema> {
-    [
-        session::SCHEMAS,
-        directory::SCHEMAS,
-        room::SCHEMAS,
-        channel::SCHEMAS,
-        call::SCHEMAS,
-        media::SCHEMAS,
-    ]
-    .into_iter()
-    .flatten()
+    AREAS.iter().flat_map(|area| area.schemas)
 }
 
 /// The schema of a kind.
@@ -115,7 +139,7 @@ pub fn schema(kind: u16) -> Option<&'static MessageSchema> {
 
 /// Reads a frame and holds it against the rules that need no state: known or ignorable, sent by the right side, with
 /// the right flags, well-formed. `None` is a frame to skip.
-pub(crate) fn admit(frame: &Frame, from: Sender) -> Result<Option<Message<'_>>, Violation> {
+pub fn admit(frame: &Frame, from: Sender) -> Result<Option<Message<'_>>, Violation> {
     let header = frame.header;
     let Some(schema) = schema(header.kind) else {
         //= WIRE-006

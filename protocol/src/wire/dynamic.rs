@@ -30,18 +30,15 @@ pub enum Value {
     Params(Vec<(u16, Vec<u8>)>),
 }
 
+/// Named values, in order.
+pub type Values = Vec<(String, Value)>;
+
 /// Reads a body by its schema: its fields, then, if there are any, its parameters under the name `params`.
-pub fn decode(fields: &[FieldSchema], body: &[u8]) -> Result<Vec<(String, Value)>, DecodeError> {
+pub fn decode(fields: &[FieldSchema], body: &[u8]) -> Result<Values, DecodeError> {
     complete(body, |input| {
         let (rest, mut values) = read_record(fields, input)?;
         let (rest, params) = Params::read(rest)?;
-        let params: Vec<_> = params
-            .iter()
-            .map(|param| (param.id, param.value.to_vec()))
-            .collect();
-        if !params.is_empty() {
-            values.push((String::from("params"), Value::Params(params)));
-        }
+        values.extend(params.value());
         Ok((rest, values))
     })
 }
@@ -68,10 +65,7 @@ pub fn encode(
     Ok(())
 }
 
-fn read_record<'a>(
-    fields: &[FieldSchema],
-    mut input: &'a [u8],
-) -> Parsed<'a, Vec<(String, Value)>> {
+pub(crate) fn read_record<'a>(fields: &[FieldSchema], mut input: &'a [u8]) -> Parsed<'a, Values> {
     let mut values = Vec::with_capacity(fields.len());
     for field in fields {
         let (rest, value) = read_value(&field.shape, input)?;

@@ -7,6 +7,7 @@ use nom::Parser;
 use nom::bytes::complete::take;
 use nom::number::complete::{be_u8, be_u16, be_u32, be_u64};
 
+use super::dynamic::Value;
 use super::schema::Shape;
 use crate::error::DecodeError;
 use crate::id::{CallId, FlowId, RequestId, RoomId, SessionId, StreamNumber, UserId};
@@ -24,6 +25,9 @@ pub trait Field<'a>: Sized {
 
     /// Appends it.
     fn write(&self, out: &mut Vec<u8>);
+
+    /// The same as data, as the reader that knows only the shape would give it.
+    fn value(&self) -> Value;
 }
 
 pub(crate) fn fail<T>(error: DecodeError) -> Result<T, nom::Err<DecodeError>> {
@@ -61,6 +65,9 @@ macro_rules! numbers {
             fn write(&self, out: &mut Vec<u8>) {
                 out.$put(*self);
             }
+            fn value(&self) -> Value {
+                Value::Number((*self).into())
+            }
         }
     )+};
 }
@@ -82,6 +89,9 @@ macro_rules! newtypes {
             }
             fn write(&self, out: &mut Vec<u8>) {
                 self.0.write(out);
+            }
+            fn value(&self) -> Value {
+                self.0.value()
             }
         }
     )+};
@@ -108,6 +118,10 @@ impl<const N: usize> Field<'_> for [u8; N] {
 
     fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(self);
+    }
+
+    fn value(&self) -> Value {
+        Value::Bytes(self.to_vec())
     }
 }
 
@@ -165,6 +179,10 @@ impl<'a, const MAX: usize> Field<'a> for Text<'a, MAX> {
     fn write(&self, out: &mut Vec<u8>) {
         write_bounded(self.0.as_bytes(), MAX, out);
     }
+
+    fn value(&self) -> Value {
+        Value::Text(self.0.into())
+    }
 }
 
 /// Bytes that this layer does not look into, at most `MAX` of them, after a length of two bytes.
@@ -193,6 +211,10 @@ impl<'a, const MAX: usize> Field<'a> for Opaque<'a, MAX> {
 
     fn write(&self, out: &mut Vec<u8>) {
         write_bounded(self.0, MAX, out);
+    }
+
+    fn value(&self) -> Value {
+        Value::Bytes(self.0.to_vec())
     }
 }
 
@@ -230,6 +252,10 @@ impl<const MIN: u32, const MAX: u32> Field<'_> for Within<MIN, MAX> {
 
     fn write(&self, out: &mut Vec<u8>) {
         out.put_u32(self.0);
+    }
+
+    fn value(&self) -> Value {
+        Value::Number(self.0.into())
     }
 }
 
@@ -304,6 +330,10 @@ impl<'a, T: Field<'a> + Clone, const MAX: usize> Field<'a> for List<'a, T, MAX> 
     fn write(&self, out: &mut Vec<u8>) {
         out.put_u16(self.len().min(MAX) as u16);
         self.iter().take(MAX).for_each(|entry| entry.write(out));
+    }
+
+    fn value(&self) -> Value {
+        Value::List(self.iter().map(|entry| entry.value()).collect())
     }
 }
 
@@ -387,5 +417,9 @@ impl Field<'_> for Address {
                 out.put_bytes(0, 16);
             }
         }
+    }
+
+    fn value(&self) -> Value {
+        Value::Address(*self)
     }
 }

@@ -8,7 +8,7 @@ mod params;
 mod reserved;
 mod schema;
 
-pub use dynamic::{Value, decode as decode_dynamic, encode as encode_dynamic};
+pub use dynamic::{Value, Values, decode as decode_dynamic, encode as encode_dynamic};
 pub use field::{Address, Field, List, Opaque, Parsed, Text, Within};
 pub use framer::{Frame, Framer};
 pub use header::{Flags, FrameHeader, HEADER_LEN};
@@ -16,5 +16,6 @@ pub use params::{Param, Params};
 pub use reserved::{is_ignorable, is_reserved_kind, is_reserved_param};
 pub use schema::{FieldSchema, MessageSchema, Sender, Shape};
 
+pub(crate) use dynamic::read_record;
 pub(crate) use field::complete;
 pub(crate) use reserved::{reserved_frame, reserved_param};

@@ -1,5 +1,6 @@
 //! Optional parameters at the end of a body: `id u16 · length u16 · value`, ascending by id, unknown ones skipped.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use bytes::BufMut;
@@ -7,6 +8,7 @@ use nom::Parser;
 use nom::bytes::complete::take;
 use nom::number::complete::be_u16;
 
+use super::dynamic::Value;
 use super::field::{Parsed, fail};
 use crate::error::DecodeError;
 
@@ -67,6 +69,15 @@ impl<'a> Params<'a> {
             rest = after;
             Some(param)
         })
+    }
+
+    /// All of them as data, under their name in a message; none where there is none.
+    pub(crate) fn value(&self) -> Option<(String, Value)> {
+        let params: Vec<_> = self
+            .iter()
+            .map(|param| (param.id, param.value.to_vec()))
+            .collect();
+        (!params.is_empty()).then(|| (String::from("params"), Value::Params(params)))
     }
 
     /// The value of one parameter.

@@ -1,26 +1,16 @@
 //! Messages: the overview of kinds, and one section per message.
 
-use duet_protocol::message::schemas;
+use duet_protocol::message::{AREAS, schemas};
 use duet_protocol::wire::{FieldSchema, Flags, MessageSchema, Sender, Shape};
 
 use super::{grouped, markdown};
-
-/// The areas, and the high byte of their kinds.
-pub(super) const AREAS: [(&str, u8); 6] = [
-    ("session", 0x01),
-    ("directory", 0x02),
-    ("room", 0x03),
-    ("channel", 0x04),
-    ("call", 0x06),
-    ("media", 0x07),
-];
 
 /// The area of a kind.
 pub(super) fn area_of(kind: u16) -> &'static str {
     AREAS
         .iter()
-        .find(|(_, high)| u16::from(*high) == kind >> 8)
-        .map_or("", |(name, _)| name)
+        .find(|area| u16::from(area.high) == kind >> 8)
+        .map_or("", |area| area.name)
 }
 
 /// Who sends it, in words.
@@ -42,10 +32,8 @@ pub(super) fn flags(flags: Flags) -> Vec<&'static str> {
 
 /// One section per message of an area; `None` where there is no such area.
 pub(super) fn area(name: &str) -> Option<String> {
-    let (_, high) = AREAS.into_iter().find(|(area, _)| *area == name)?;
-    let sections = schemas()
-        .filter(|schema| schema.kind >> 8 == u16::from(high))
-        .map(section);
+    let area = AREAS.iter().find(|area| area.name == name)?;
+    let sections = area.schemas.iter().map(section);
     Some(sections.collect::<Vec<_>>().join("\n"))
 }
 

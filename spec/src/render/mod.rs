@@ -7,6 +7,8 @@ mod tables;
 
 use std::path::Path;
 
+use duet_protocol::message::AREAS;
+
 use crate::chapters::{self, Chapter, Chapters};
 use crate::error::{Failure, SpecError};
 use crate::tree;
@@ -127,7 +129,7 @@ fn block(what: &str) -> Result<String, (String, String)> {
     };
     match (kind, name) {
         ("messages", area) => {
-            messages::area(area).ok_or_else(|| none_named(messages::AREAS.iter().map(|(name, _)| *name).collect()))
+            messages::area(area).ok_or_else(|| none_named(AREAS.iter().map(|area| area.name).collect()))
         }
         ("table", name) => machines::find(name).map(machines::table).ok_or_else(|| none_named(machines::names())),
         ("diagram", name) => machines::find(name).map(machines::diagram).ok_or_else(|| none_named(machines::names())),
@@ -182,23 +184,17 @@ mod tests {
     }
 
     #[test]
-    fn every_message_is_in_an_area_that_renders() {
-        for schema in duet_protocol::message::schemas() {
-            assert!(
-                messages::AREAS
-                    .iter()
-                    .any(|(_, high)| u16::from(*high) == schema.kind >> 8),
-                "{}",
-                schema.name
-            );
+    fn every_message_is_in_its_area() {
+        for area in AREAS {
+            for schema in area.schemas {
+                assert_eq!(schema.kind >> 8, u16::from(area.high), "{}", schema.name);
+            }
         }
     }
 
     #[test]
     fn every_block_renders() {
-        let named = messages::AREAS
-            .iter()
-            .map(|(name, _)| format!("messages {name}"));
+        let named = AREAS.iter().map(|area| format!("messages {}", area.name));
         let machines = machines::names()
             .into_iter()
             .flat_map(|n| [format!("table {n}"), format!("diagram {n}")]);
