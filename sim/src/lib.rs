@@ -10,6 +10,7 @@
 //! - [`EventLog`] has one line per packet, counts, and a hash that stands for the run.
 //! - [`Scenario`] reads a network from a TOML file and explains what is wrong with it.
 //! - [`trace`] writes and reads qlog.
+//! - [`explore`] searches all states of a model, where a run shows one path.
 //!
 //! Two nodes; one greets, the other answers:
 //!
@@ -76,6 +77,7 @@
 //! );
 //! ```
 
+pub mod explore;
 mod link;
 mod log;
 mod node;
