@@ -28,7 +28,7 @@ use crate::report::{self, Outcome};
 const COUNT: usize = 256;
 
 /// Bytes of one frame.
-const FRAME: usize = 166;
+const FRAME: usize = 174;
 
 /// What ratios are of.
 const BASELINE: &str = "prost decode";
@@ -61,7 +61,9 @@ struct ProstTextFrom {
     number: u64,
     #[prost(uint64, tag = "5")]
     time: u64,
-    #[prost(string, tag = "6")]
+    #[prost(fixed64, tag = "6")]
+    mention: u64,
+    #[prost(string, tag = "7")]
     text: String,
 }
 
@@ -72,6 +74,7 @@ struct Values {
     session: [u8; 16],
     number: u64,
     time: u64,
+    mention: u64,
     text: String,
 }
 
@@ -174,7 +177,7 @@ impl Values {
         };
         let user = mix(number + 1);
         let text = format!("{user:x} {number} ").repeat(8);
-        let len = FRAME - 8 - Address::LEN - 8 - 16 - 8 - 8 - 2;
+        let len = FRAME - 8 - Address::LEN - 8 - 16 - 8 - 8 - 8 - 2;
         Self {
             to: match number % 3 {
                 0 => Address::User(UserId(user)),
@@ -185,6 +188,7 @@ impl Values {
             session: id(3),
             number: number * 1_000,
             time: 1_790_000_000_000_000 + number * 977,
+            mention: mix(number + 2),
             text: text[..len].to_owned(),
         }
     }
@@ -196,6 +200,7 @@ impl Values {
             session: SessionId(self.session),
             number: self.number,
             time: self.time,
+            mention: UserId(self.mention),
             text: Text::cut(&self.text),
             params: Params::NONE,
         }
@@ -209,6 +214,7 @@ impl Values {
             session: Bytes::copy_from_slice(&self.session),
             number: self.number,
             time: self.time,
+            mention: self.mention,
             text: self.text.clone(),
         }
     }
@@ -242,6 +248,7 @@ fn see_fields(message: &TextFrom<'_>) {
     see_id(message.session.0);
     black_box(message.number);
     black_box(message.time);
+    black_box(message.mention.0);
     see_bytes(message.text.as_str().as_bytes());
 }
 
@@ -311,6 +318,7 @@ fn see_prost(message: &ProstTextFrom) {
     see_bytes(&message.session);
     black_box(message.number);
     black_box(message.time);
+    black_box(message.mention);
     see_bytes(message.text.as_bytes());
 }
 
@@ -394,7 +402,7 @@ pub(crate) fn bench(options: &Options) -> ExitCode {
     if json {
         report::print_json("codec", &figures, &goals);
     } else {
-        let title = format!("codec: a message of six fields, {FRAME} bytes; {COUNT} in turn");
+        let title = format!("codec: a message of seven fields, {FRAME} bytes; {COUNT} in turn");
         report::print_table(&title, BASELINE, &figures, &goals);
     }
     if check && !goals.iter().all(Outcome::is_reached) {

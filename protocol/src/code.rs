@@ -4,7 +4,7 @@
 use core::fmt;
 
 /// A code on the wire: 16 bits, open, so that an unknown one survives.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Code(pub u16);
 
 /// One row of the table of codes.
@@ -128,6 +128,8 @@ codes! {
     0x0210 LEFT;
     /// The member's session ended
     0x0211 SESSION_ENDED;
+    /// The room has as many streams as it admits
+    0x0212 STREAMS_FULL;
 
     /// A side hung up
     0x0300 HANGUP;

@@ -63,6 +63,8 @@ limits! {
     MAX_SESSIONS = 8;
     /// Streams that a session may publish in one room
     MAX_STREAMS = 8;
+    /// Streams that may be published in one room at once; announced in JOINED
+    MAX_ROOM_STREAMS = 64;
     /// Streams that a session may subscribe to in one room
     MAX_SUBSCRIPTIONS = 32;
     /// Bytes of a session's text and data that wait for their RESULT, before the last one

@@ -17,7 +17,8 @@ use crate::wire::{Address, Opaque, Params, Text};
 /// What is carried.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Payload {
-    Text(Bytes),
+    /// Text, and the user whom it mentions; 0 for nobody.
+    Text(Bytes, UserId),
     Data(Bytes),
 }
 
@@ -43,7 +44,9 @@ impl Parcel {
             ref payload,
         } = *self;
         match payload {
-            Payload::Text(text) => {
+            //= CHAN-012
+            Payload::Text(text, mention) => {
+                let (mention, text) = (*mention, text);
                 let text = core::str::from_utf8(text).unwrap_or_default();
                 let text = Text::cut(text);
                 TextFrom {
@@ -52,6 +55,7 @@ impl Parcel {
                     session,
                     number,
                     time,
+                    mention,
                     text,
                     params: Params::NONE,
                 }
@@ -84,54 +88,74 @@ pub(crate) struct Receipt {
 }
 
 /// How the outcomes of a parcel's receivers become one result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+///
+/// What the owner expects, and what the receivers say, come from different owners and so in any order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Tally {
-    waiting: usize,
+    expected: Option<Expected>,
+    heard: usize,
     delivered: usize,
+    last: Code,
+}
+
+/// What the owner of an address says of a parcel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Expected {
+    /// How many receivers there are.
+    pub(crate) count: usize,
     /// Whether every receiver counts (a room), or the first (a user).
-    each: bool,
+    pub(crate) each: bool,
+    /// How the owner numbered the parcel; 0 where it did not.
+    pub(crate) number: u64,
+}
+
+impl Expected {
+    /// Nobody gets it: one outcome is to come, and it is the result.
+    pub(crate) const NOBODY: Self = Self {
+        count: 1,
+        each: false,
+        number: 0,
+    };
 }
 
 impl Tally {
-    /// Until the owner has said how many receivers there are.
-    pub(crate) const fn open() -> Self {
-        Self {
-            waiting: usize::MAX,
-            delivered: 0,
-            each: false,
-        }
+    /// The owner has numbered the parcel and passed it on; the result, if it is known by now.
+    pub(crate) fn expect(&mut self, expected: Expected) -> Option<(Code, u64)> {
+        self.expected = Some(expected);
+        self.result()
     }
 
-    pub(crate) const fn expect(&mut self, count: usize, each: bool) {
-        self.waiting = count;
-        self.each = each;
-    }
-
-    /// Takes one receiver's outcome; the result, once there is one.
-    pub(crate) fn count(&mut self, code: Code) -> Option<Code> {
-        self.waiting = self.waiting.saturating_sub(1);
+    /// Takes one receiver's outcome; the result and the parcel's number, once there is one.
+    pub(crate) fn count(&mut self, code: Code) -> Option<(Code, u64)> {
+        self.heard = self.heard.saturating_add(1);
         if code == Code::DELIVERED {
             self.delivered = self.delivered.saturating_add(1);
-            //= CHAN-006
-            if !self.each {
-                return Some(Code::DELIVERED);
-            }
         }
-        if self.waiting > 0 {
+        self.last = code;
+        self.result()
+    }
+
+    fn result(&self) -> Option<(Code, u64)> {
+        let expected = self.expected?;
+        //= CHAN-006
+        if self.delivered > 0 && !expected.each {
+            return Some((Code::DELIVERED, expected.number));
+        }
+        if self.heard < expected.count {
             return None;
         }
         //= CHAN-008
         Some(if self.delivered > 0 {
-            Code::DELIVERED
+            (Code::DELIVERED, expected.number)
         } else {
-            code
+            (self.last, expected.number)
         })
     }
 }
 
 /// A copy of what a message carries, for those who keep it.
-pub(crate) fn payload_of_text(text: &str) -> Payload {
-    Payload::Text(Bytes::from(text.to_string().into_bytes()))
+pub(crate) fn payload_of_text(text: &str, mention: UserId) -> Payload {
+    Payload::Text(Bytes::from(text.to_string().into_bytes()), mention)
 }
 
 /// The same for data: a slice of the frame where it can be one.

@@ -130,12 +130,24 @@ impl Client {
 
     /// Sends text of at most 8,000 bytes; [`Event::Answer`](super::Event::Answer) says what became of it.
     pub fn text(&mut self, now: Instant, to: Address, text: &str) -> Result<RequestId, UsageError> {
+        self.mention(now, to, text, UserId(0))
+    }
+
+    /// The same, and mentions a user, whom its client may tell so; user 0 is nobody.
+    pub fn mention(
+        &mut self,
+        now: Instant,
+        to: Address,
+        text: &str,
+        mention: UserId,
+    ) -> Result<RequestId, UsageError> {
         let text = Text::new(text).ok_or(UsageError::TooLarge)?;
         let request = self.request(now, Asked::Plain, text.as_str().len().saturating_add(64))?;
         self.send(
             TextTo {
                 to,
                 request,
+                mention,
                 text,
                 params: Params::NONE,
             }

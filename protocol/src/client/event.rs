@@ -11,7 +11,7 @@ use crate::id::{CallId, RequestId, RoomId, SessionId, StreamNumber, UserId};
 use crate::message::Media;
 use crate::message::media::{Codec, Description, Kind};
 use crate::message::room::Change;
-use crate::room::client::MemberInfo;
+use crate::room::client::{MemberInfo, RoomSettings};
 use crate::wire::{Address, Opaque};
 
 /// A stream and how to receive it; see [`Description`] for the units.
@@ -98,6 +98,8 @@ pub enum Event {
         request: RequestId,
         /// [`Code::DELIVERED`] where it was done; otherwise why not.
         code: Code,
+        /// Text or data that was numbered: its number among what its receiver was sent; otherwise 0.
+        number: u64,
     },
     /// LOOKUP found someone.
     Found {
@@ -114,6 +116,10 @@ pub enum Event {
         request: RequestId,
         /// The room.
         room: RoomId,
+        /// Its name; empty for one without.
+        name: String,
+        /// How it is run.
+        settings: RoomSettings,
         /// Everyone in it, oneself included.
         members: Vec<MemberInfo>,
     },
@@ -147,6 +153,8 @@ pub enum Event {
         number: u64,
         /// When the server took it: microseconds since 1970-01-01 UTC.
         time: u64,
+        /// The user whom it mentions.
+        mention: Option<UserId>,
         /// The text.
         text: String,
     },

@@ -13,13 +13,13 @@ use crate::call::client::{
 };
 use crate::code::Code;
 use crate::error::{EndReason, Initiator, Violation};
-use crate::id::{RequestId, RoomId, StreamNumber};
+use crate::id::{RequestId, RoomId, StreamNumber, UserId};
 use crate::io::{ConnId, Output, Purpose, StreamId};
 use crate::limits;
 use crate::message::media::State;
 use crate::message::session::{Authenticate, Method, Resume, Retry};
 use crate::message::{Message, Wire, admit, call, channel, is_sequenced, media, room, session};
-use crate::room::client::{MemberInfo, View, Wish};
+use crate::room::client::{MemberInfo, RoomSettings, View, Wish};
 use crate::session::Heartbeat;
 use crate::session::Sequence;
 use crate::session::client::{Happening, Link, Phase, Session, verdict};
@@ -213,7 +213,9 @@ impl Client {
             }
             session::Message::Pong(_) => {}
             session::Message::Goodbye(goodbye) => self.dismissed(conn, &goodbye),
-            session::Message::Outcome(outcome) => self.outcome(outcome.request, outcome.code),
+            session::Message::Outcome(outcome) => {
+                self.outcome(outcome.request, outcome.code, outcome.number);
+            }
             session::Message::Hello(_)
             | session::Message::Authenticate(_)
             | session::Message::Resume(_) => return Err(Violation::UnexpectedFrame),
@@ -309,7 +311,7 @@ impl Client {
         self.lose_link(wait);
     }
 
-    fn outcome(&mut self, request: RequestId, code: Code) {
+    fn outcome(&mut self, request: RequestId, code: Code, number: u64) {
         match self.requests.remove(&request) {
             Some(Asked::Join(Wish { for_call: true, .. })) => {
                 let joining = self
@@ -321,7 +323,11 @@ impl Client {
                 }
             }
             Some(Asked::Ticket) | None => {}
-            Some(_) => self.events.push_back(Event::Answer { request, code }),
+            Some(_) => self.events.push_back(Event::Answer {
+                request,
+                code,
+                number,
+            }),
         }
     }
 
@@ -342,6 +348,8 @@ impl Client {
                     self.events.push_back(Event::Joined {
                         request,
                         room,
+                        name: joined.name.as_str().to_string(),
+                        settings: RoomSettings::from(joined),
                         members,
                     });
                 }
@@ -410,6 +418,7 @@ impl Client {
                 session: m.session,
                 number: m.number,
                 time: m.time,
+                mention: (m.mention != UserId(0)).then_some(m.mention),
                 text: m.text.as_str().to_string(),
             },
             channel::Message::DataFrom(m) => Event::Data {
@@ -419,9 +428,8 @@ impl Client {
                 number: m.number,
                 time: m.time,
                 data: match crate::channel::payload_of_data(&frame.body, m.data.as_bytes()) {
-                    crate::channel::Payload::Text(bytes) | crate::channel::Payload::Data(bytes) => {
-                        bytes
-                    }
+                    crate::channel::Payload::Text(bytes, _)
+                    | crate::channel::Payload::Data(bytes) => bytes,
                 },
             },
             channel::Message::TextTo(_) | channel::Message::DataTo(_) => return,
@@ -562,6 +570,7 @@ impl Client {
                     self.events.push_back(Event::Answer {
                         request,
                         code: Code::DELIVERED,
+                        number: 0,
                     });
                 }
             }
@@ -575,6 +584,7 @@ impl Client {
                     self.events.push_back(Event::Answer {
                         request,
                         code: Code::DELIVERED,
+                        number: 0,
                     });
                 }
             }

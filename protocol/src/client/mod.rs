@@ -14,7 +14,7 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-pub use crate::room::client::MemberInfo;
+pub use crate::room::client::{MemberInfo, RoomSettings};
 pub use event::{Event, StreamDescription};
 
 use crate::call::client::Call;
@@ -283,6 +283,7 @@ impl Client {
                 self.events.push_back(Event::Answer {
                     request,
                     code: Code::UNDETERMINED,
+                    number: 0,
                 });
             }
         }

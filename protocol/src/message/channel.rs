@@ -10,6 +10,8 @@ messages! {
         to: Address,
         /// The request
         request: RequestId,
+        /// The user whom it mentions; 0 for nobody
+        mention: UserId,
         /// The text
         text: Text<'a, 8000>,
     }
@@ -34,6 +36,8 @@ messages! {
         number: u64,
         /// When the server took it: microseconds since 1970-01-01 UTC
         time: u64,
+        /// The user whom it mentions, as the sender gave it; 0 for nobody
+        mention: UserId,
         /// The text
         text: Text<'a, 8000>,
     }

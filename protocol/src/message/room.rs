@@ -2,7 +2,7 @@
 
 use crate::code::Code;
 use crate::id::{RequestId, RoomId, SessionId, UserId};
-use crate::wire::{List, Opaque, Text};
+use crate::wire::{List, Opaque, Text, Within};
 
 choice! {
     /// What happened to a member
@@ -30,6 +30,26 @@ choice! {
     }
 }
 
+choice! {
+    /// What a member may do
+    Role {
+        /// What every member may
+        Member = 1,
+        /// Whatever this chapter keeps for moderators
+        Moderator = 2,
+    }
+}
+
+bits! {
+    /// How a room is run
+    Options {
+        /// Whoever is neither moderator nor bears a ticket knocks, and a moderator lets it in
+        LOBBY = 0x01,
+        /// Only moderators and who bears a ticket may enter
+        LOCKED = 0x02,
+    }
+}
+
 record! {
     /// A member of a room
     Member {
@@ -39,6 +59,8 @@ record! {
         user: UserId,
         /// What its link is like
         presence: Presence,
+        /// What it may do
+        role: Role,
         /// The name others see
         name: Text<'a, 64>,
     }
@@ -66,6 +88,14 @@ messages! {
         epoch: u64,
         /// The number that the next delta follows
         number: u64,
+        /// The room's name; empty for one without
+        name: Text<'a, 64>,
+        /// Most members that the room admits
+        capacity: Within<2, 100>,
+        /// How it is run
+        options: Options,
+        /// Most streams that may be published in it at once
+        max_streams: u16,
         /// Everyone in the room, the one who enters included
         members: List<'a, Member<'a>, 100>,
     }

@@ -129,5 +129,7 @@ messages! {
         request: RequestId,
         /// What became of it
         code: Code,
+        /// For a message that has been numbered: its number, as in TEXT_FROM and DATA_FROM; otherwise 0
+        number: u64,
     }
 }

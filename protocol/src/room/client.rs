@@ -5,7 +5,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use crate::id::{SessionId, UserId};
-use crate::message::room::{Change, Delta, Joined, Member, Presence};
+use crate::message::room::{Change, Delta, Joined, Member, Options, Presence, Role};
 
 /// A member, as the application sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub struct MemberInfo {
     pub user: UserId,
     /// What its link is like.
     pub presence: Presence,
+    /// What it may do.
+    pub role: Role,
     /// The name it is shown by.
     pub name: String,
 }
@@ -27,7 +29,29 @@ impl From<&Member<'_>> for MemberInfo {
             session,
             user,
             presence,
+            role: member.role,
             name: member.name.as_str().to_string(),
+        }
+    }
+}
+
+/// How a room is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RoomSettings {
+    /// Most members that it admits.
+    pub capacity: u8,
+    /// How it is entered.
+    pub options: Options,
+    /// Most streams that may be published in it at once.
+    pub max_streams: u16,
+}
+
+impl From<&Joined<'_>> for RoomSettings {
+    fn from(joined: &Joined<'_>) -> Self {
+        Self {
+            capacity: joined.capacity.value().min(u8::MAX.into()) as u8,
+            options: joined.options,
+            max_streams: joined.max_streams,
         }
     }
 }

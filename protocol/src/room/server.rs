@@ -6,16 +6,16 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use crate::channel::{Parcel, Receipt};
+use crate::channel::{Expected, Parcel, Receipt};
 use crate::code::Code;
 use crate::id::{CallId, RequestId, RoomId, SessionId, StreamNumber, UserId};
 use crate::limits;
 use crate::message::Wire;
 use crate::message::media::{Codec, Description, Kind, State, Stream};
-use crate::message::room::{Change, Delta, Joined, Member, Presence};
+use crate::message::room::{Change, Delta, Joined, Member, Options, Presence, Role};
 use crate::server::envelope::{Admission, Letter, Outbox, Owner, Scope, StreamKey};
 use crate::service::{Decision, DecisionId, Question};
-use crate::wire::{List, Opaque, Params, Text};
+use crate::wire::{List, Opaque, Params, Text, Within};
 
 /// A session that wants to enter.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -84,16 +84,19 @@ impl Publication {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Inside {
     user: UserId,
+    /// The number of the change by which it entered: the lower, the longer it has been here.
+    since: u64,
     name: String,
     presence: Presence,
 }
 
 impl Inside {
-    fn member(&self, session: SessionId) -> Member<'_> {
+    fn member(&self, session: SessionId, role: Role) -> Member<'_> {
         Member {
             session,
             user: self.user,
             presence: self.presence,
+            role,
             name: Text::cut(&self.name),
         }
     }
@@ -111,6 +114,9 @@ pub(crate) struct Room {
     capacity: usize,
     /// The call that the room was reserved for, and whom it admits.
     call: Option<(CallId, Vec<Admission>)>,
+    options: Options,
+    /// The users who are moderators, inside or not.
+    moderators: BTreeSet<UserId>,
     members: BTreeMap<SessionId, Inside>,
     streams: BTreeMap<(SessionId, StreamNumber), Publication>,
     /// Subscriber, publisher, stream.
@@ -131,6 +137,8 @@ impl Room {
             secret,
             capacity: limits::MAX_MEMBERS,
             call: None,
+            options: Options::NONE,
+            moderators: BTreeSet::new(),
             members: BTreeMap::new(),
             streams: BTreeMap::new(),
             subscriptions: BTreeSet::new(),
@@ -299,10 +307,15 @@ impl Room {
         if self.members.len() >= self.capacity {
             return out.outcome(self.me(), session, request, Code::ROOM_FULL);
         }
+        //= ROOM-012
+        if self.members.is_empty() && self.call.is_none() {
+            self.moderators.insert(user);
+        }
         self.members.insert(
             session,
             Inside {
                 user,
+                since: self.number.saturating_add(1),
                 name,
                 presence: Presence::Here,
             },
@@ -316,7 +329,7 @@ impl Room {
         let members: Vec<Member<'_>> = self
             .members
             .iter()
-            .map(|(session, inside)| inside.member(*session))
+            .map(|(session, inside)| inside.member(*session, self.role(inside.user)))
             .collect();
         //= ROOM-002
         if let Some(members) = List::new(&members) {
@@ -326,6 +339,11 @@ impl Room {
                 room,
                 epoch,
                 number,
+                name: Text::cut(&self.name),
+                capacity: Within::clamp(self.capacity as u32),
+                options: self.options,
+                //= MEDIA-037
+                max_streams: limits::MAX_ROOM_STREAMS as u16,
                 members,
                 params: Params::NONE,
             };
@@ -364,7 +382,7 @@ impl Room {
             return;
         };
         let (room, epoch, number) = (self.id, self.epoch, self.number);
-        let member = inside.member(session);
+        let member = inside.member(session, self.role(inside.user));
         let frame = Delta {
             room,
             epoch,
@@ -378,6 +396,39 @@ impl Room {
         self.tell_others(session, &frame, out);
         if matches!(change, Change::Suspend | Change::Resume | Change::Update) {
             out.frame(self.me(), session, frame);
+        }
+    }
+
+    fn role(&self, user: UserId) -> Role {
+        match self.moderators.contains(&user) {
+            true => Role::Moderator,
+            false => Role::Member,
+        }
+    }
+
+    /// Where a moderator's last session has left, and no other moderator is here, the longest-standing member follows.
+    fn succeed(&mut self, left: UserId, out: &mut Outbox) {
+        let anyone = self
+            .members
+            .values()
+            .any(|one| self.moderators.contains(&one.user));
+        if anyone || !self.moderators.contains(&left) {
+            return;
+        }
+        let members = self.members.values();
+        let heir = members.min_by_key(|one| (one.presence == Presence::Suspended, one.since));
+        if let Some(user) = heir.map(|one| one.user) {
+            //= ROOM-013
+            self.moderators.insert(user);
+            self.update(user, out);
+        }
+    }
+
+    /// Tells everyone that something about a user's members has changed.
+    fn update(&mut self, user: UserId, out: &mut Outbox) {
+        let own = self.members.iter().filter(|(_, one)| one.user == user);
+        for session in own.map(|(session, _)| *session).collect::<Vec<_>>() {
+            self.delta(session, Change::Update, Code::NONE, out);
         }
     }
 
@@ -408,12 +459,12 @@ impl Room {
         code: Code,
         out: &mut Outbox,
     ) {
-        if !self.members.contains_key(&session) {
+        let Some(user) = self.members.get(&session).map(|inside| inside.user) else {
             if let Some(request) = request {
                 out.outcome(self.me(), session, request, Code::NOT_IN_ROOM);
             }
             return;
-        }
+        };
         self.withdraw(session, out);
         self.delta(session, Change::Leave, code, out);
         self.members.remove(&session);
@@ -425,6 +476,7 @@ impl Room {
         if let Some(request) = request {
             out.outcome(self.me(), session, request, Code::DELIVERED);
         }
+        self.succeed(user, out);
         if let Some((call, _)) = &self.call {
             //= CALL-019
             out.send(
@@ -497,28 +549,16 @@ impl Room {
             None
         };
         if let Some(code) = refusal {
-            out.send(
-                me,
-                sender,
-                Letter::Expect {
-                    receipt,
-                    count: 1,
-                    each: true,
-                },
-            );
-            return out.send(me, sender, Letter::Receipted { receipt, code });
+            return out.undeliverable(me, receipt, code);
         }
         self.posts = self.posts.saturating_add(1);
         let frame = parcel.frame(self.posts);
-        out.send(
-            me,
-            sender,
-            Letter::Expect {
-                receipt,
-                count: others.len(),
-                each: true,
-            },
-        );
+        let expected = Expected {
+            count: others.len(),
+            each: true,
+            number: self.posts,
+        };
+        out.send(me, sender, Letter::Expect { receipt, expected });
         for session in others {
             let letter = Letter::ParcelFrame {
                 frame: frame.clone(),
@@ -551,6 +591,10 @@ impl Room {
         }
         if self.streams.keys().filter(|(by, _)| *by == session).count() >= limits::MAX_STREAMS {
             return Err(Code::TOO_MANY);
+        }
+        //= MEDIA-037
+        if self.streams.len() >= limits::MAX_ROOM_STREAMS {
+            return Err(Code::STREAMS_FULL);
         }
         let letter = Letter::OpenIn {
             request,

@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use crate::call::server::Request as CallRequest;
-use crate::channel::{Parcel, Receipt};
+use crate::channel::{Expected, Parcel, Receipt};
 use crate::code::Code;
 use crate::id::{CallId, FlowId, RequestId, RoomId, SessionId, StreamNumber, UserId};
 use crate::message::Media;
@@ -106,10 +106,10 @@ pub(crate) enum Letter {
         room: RoomId,
         code: Code,
     },
+    /// From the owner of an address: how many will say what became of the parcel.
     Expect {
         receipt: Receipt,
-        count: usize,
-        each: bool,
+        expected: Expected,
     },
     Receipted {
         receipt: Receipt,
@@ -327,6 +327,13 @@ impl Outbox {
     /// A sequenced frame for a session.
     pub(crate) fn frame(&mut self, from: Owner, to: SessionId, frame: Bytes) {
         self.send(from, Owner::Session(to), Letter::Send { frame });
+    }
+
+    /// A parcel reaches nobody.
+    pub(crate) fn undeliverable(&mut self, from: Owner, receipt: Receipt, code: Code) {
+        let (to, expected) = (Owner::Session(receipt.session), Expected::NOBODY);
+        self.send(from, to, Letter::Expect { receipt, expected });
+        self.send(from, to, Letter::Receipted { receipt, code });
     }
 
     /// The answer to a session's request.

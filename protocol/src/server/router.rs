@@ -65,21 +65,11 @@ impl Server {
         let out = &mut self.outbox;
         match letter {
             Letter::Parcel { receipt, .. } => {
-                let sender = Owner::Session(receipt.session);
                 let code = match to {
                     Owner::Room(_) => Code::NOT_IN_ROOM,
                     _ => Code::UNREACHABLE,
                 };
-                out.send(
-                    to,
-                    sender,
-                    Letter::Expect {
-                        receipt,
-                        count: 1,
-                        each: false,
-                    },
-                );
-                out.send(to, sender, Letter::Receipted { receipt, code });
+                out.undeliverable(to, receipt, code);
             }
             Letter::ParcelFrame { receipt, .. } => {
                 let letter = Letter::Receipted {

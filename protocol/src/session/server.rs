@@ -11,7 +11,7 @@ use bytes::Bytes;
 use super::heartbeat::{Beat, Heartbeat};
 use super::rate::Rate;
 use super::sequence::Sequence;
-use crate::channel::{Receipt, Tally};
+use crate::channel::{Expected, Receipt, Tally};
 use crate::code::Code;
 use crate::error::Violation;
 use crate::id::{CallId, RequestId, RoomId, SessionId, UserId};
@@ -394,16 +394,35 @@ impl Session {
     }
 
     fn outcome(&mut self, request: RequestId, code: Code, cx: &mut Context<'_>) {
+        self.numbered_outcome(request, code, 0, cx);
+    }
+
+    fn numbered_outcome(
+        &mut self,
+        request: RequestId,
+        code: Code,
+        number: u64,
+        cx: &mut Context<'_>,
+    ) {
         self.requests.remove(&request);
         self.send(
             Outcome {
                 request,
                 code,
+                number,
                 params: Params::NONE,
             }
             .encode(),
             cx,
         );
+    }
+
+    /// Tells the sender what became of its message, once that is known.
+    fn settled(&mut self, of: Receipt, result: Option<(Code, u64)>, cx: &mut Context<'_>) {
+        if let Some((code, number)) = result {
+            //= CHAN-013
+            self.numbered_outcome(of.request, code, number, cx);
+        }
     }
 
     /// What is known of a parcel that still waits for its result.
@@ -427,28 +446,22 @@ impl Session {
                 self.send(frame, cx);
             }
             Letter::Outcome { request, code } => self.outcome(request, code, cx),
-            Letter::Expect {
-                receipt,
-                count,
-                each,
-            } => {
-                if let Some(tally) = self.tally(receipt) {
-                    tally.expect(count, each);
-                }
+            Letter::Expect { receipt, expected } => {
+                let result = self.tally(receipt).and_then(|tally| tally.expect(expected));
+                self.settled(receipt, result, cx);
             }
             Letter::Receipted { receipt, code } => {
                 let result = self.tally(receipt).and_then(|tally| tally.count(code));
-                if let Some(code) = result {
-                    self.outcome(receipt.request, code, cx);
-                }
+                self.settled(receipt, result, cx);
             }
             Letter::Parcel { parcel, receipt } => {
                 self.numbered = self.numbered.saturating_add(1);
-                let letter = Letter::Expect {
-                    receipt,
+                let expected = Expected {
                     count: 1,
                     each: false,
+                    number: self.numbered,
                 };
+                let letter = Letter::Expect { receipt, expected };
                 cx.outbox
                     .send(self.me(), Owner::Session(receipt.session), letter);
                 let frame = parcel.frame(self.numbered);

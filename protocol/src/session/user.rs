@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use crate::channel::Expected;
 use crate::code::Code;
 use crate::id::{CallId, SessionId, UserId};
 use crate::server::envelope::{Letter, Outbox, Owner};
@@ -56,35 +57,15 @@ impl User {
                 let at = Owner::Session(receipt.session);
                 //= CHAN-005
                 if self.sessions.is_empty() {
-                    out.send(
-                        me,
-                        at,
-                        Letter::Expect {
-                            receipt,
-                            count: 1,
-                            each: false,
-                        },
-                    );
-                    out.send(
-                        me,
-                        at,
-                        Letter::Receipted {
-                            receipt,
-                            code: Code::UNREACHABLE,
-                        },
-                    );
-                    return;
+                    return out.undeliverable(me, receipt, Code::UNREACHABLE);
                 }
                 self.delivered = self.delivered.saturating_add(1);
-                out.send(
-                    me,
-                    at,
-                    Letter::Expect {
-                        receipt,
-                        count: self.sessions.len(),
-                        each: false,
-                    },
-                );
+                let expected = Expected {
+                    count: self.sessions.len(),
+                    each: false,
+                    number: self.delivered,
+                };
+                out.send(me, at, Letter::Expect { receipt, expected });
                 let frame = parcel.frame(self.delivered);
                 for session in &self.sessions {
                     let parcel = Letter::ParcelFrame {

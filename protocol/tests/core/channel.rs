@@ -38,6 +38,82 @@ fn chan_003_text_and_data_arrive_with_their_sender() {
 }
 
 #[test]
+fn chan_012_a_mention_arrives_as_it_was_given() {
+    let mut net = Net::new(20, &["alice", "bob"]);
+    net.login();
+    let bob = Address::User(account("bob").unwrap());
+    net.command(0, |core, now| core.text(now, bob, "hello").unwrap());
+    net.command(0, |core, now| {
+        core.mention(now, bob, "@carol", UserId(3)).unwrap()
+    });
+    net.run_ms(200);
+    let mentions: Vec<_> = net
+        .events(1)
+        .into_iter()
+        .filter_map(|event| match event {
+            Event::Text { mention, .. } => Some(*mention),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(mentions, [None, Some(UserId(3))]);
+}
+
+#[test]
+fn chan_013_the_sender_learns_the_number_that_the_receivers_see() {
+    let mut net = Net::new(21, &["alice", "bob", "carol"]);
+    net.login();
+    for index in 0..3 {
+        net.command(index, |core, now| core.join(now, "lobby", b"").unwrap());
+        net.run_ms(100);
+    }
+    let room = net.client(0).core.rooms().next().unwrap();
+    let bob = Address::User(account("bob").unwrap());
+    let session = Address::Session(net.session(1).unwrap());
+    net.forget_events();
+    // What carol sends to the room and to bob is numbered among what alice sends there.
+    for (to, by) in [
+        (Address::Room(room), 2),
+        (Address::Room(room), 0),
+        (bob, 2),
+        (bob, 2),
+        (bob, 0),
+        (session, 0),
+        (Address::User(UserId(99)), 0),
+    ] {
+        net.command(by, |core, now| core.text(now, to, "hello").unwrap());
+        net.run_ms(200);
+    }
+    let told: Vec<_> = net
+        .events(0)
+        .into_iter()
+        .filter_map(|event| match event {
+            Event::Answer { code, number, .. } => Some((*code, *number)),
+            _ => None,
+        })
+        .collect();
+    let delivered = Code::DELIVERED;
+    assert_eq!(
+        told,
+        [
+            (delivered, 2),
+            (delivered, 3),
+            (delivered, 1),
+            (Code::UNREACHABLE, 0)
+        ]
+    );
+    let alice = account("alice").unwrap();
+    let seen: Vec<_> = net
+        .events(1)
+        .into_iter()
+        .filter_map(|event| match event {
+            Event::Text { user, number, .. } if *user == alice => Some(*number),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(seen, [2, 3, 1]);
+}
+
+#[test]
 //= SES-010
 fn chan_004_delivered_means_that_the_receiver_acknowledged() {
     let mut net = Net::new(2, &["alice", "bob"]);

@@ -425,3 +425,46 @@ fn media_003_a_client_takes_its_stream_back_and_its_subscriber_stops() {
     let again = net.command(0, |core, now| core.unpublish(now, room, stream));
     assert_eq!(again, Err(UsageError::NoSuchStream));
 }
+
+#[test]
+fn media_037_a_room_admits_only_so_many_streams() {
+    let names: Vec<String> = (0..9).map(|n| format!("guest {n}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut net = Net::new(60, &names);
+    net.login();
+    for index in 0..names.len() {
+        net.command(index, |core, now| core.join(now, "studio", b"").unwrap());
+        net.run_ms(100);
+    }
+    let room = net.client(0).core.rooms().next().unwrap();
+    let announced = net.events(0).into_iter().find_map(|event| match event {
+        Event::Joined { settings, .. } => Some(settings.max_streams),
+        _ => None,
+    });
+    assert_eq!(announced, Some(64));
+    let publish = |net: &mut Net, index: usize, number: u8| {
+        let mut stream = streams(10).remove(0);
+        stream.stream = StreamNumber(number);
+        let request = net.command(index, |core, now| core.publish(now, room, stream).unwrap());
+        net.run_ms(100);
+        let answers = net.events(index).into_iter();
+        let mut answers = answers.filter_map(|event| match event {
+            Event::Answer {
+                request: r, code, ..
+            } if *r == request => Some(*code),
+            _ => None,
+        });
+        answers.next().expect("an answer")
+    };
+    for index in 0..8 {
+        for number in 1..=8 {
+            assert_eq!(publish(&mut net, index, number), Code::DELIVERED);
+        }
+    }
+    assert_eq!(publish(&mut net, 8, 1), Code::STREAMS_FULL);
+    net.command(0, |core, now| {
+        core.unpublish(now, room, StreamNumber(1)).unwrap()
+    });
+    net.run_ms(100);
+    assert_eq!(publish(&mut net, 8, 1), Code::DELIVERED);
+}

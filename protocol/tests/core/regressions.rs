@@ -291,6 +291,7 @@ fn chan_004_a_late_receipt_does_not_confirm_another_message() {
     net.say(
         alice,
         TextTo {
+            mention: duet_protocol::id::UserId(0),
             to,
             request,
             text,
@@ -302,6 +303,7 @@ fn chan_004_a_late_receipt_does_not_confirm_another_message() {
     net.say(
         alice,
         TextTo {
+            mention: duet_protocol::id::UserId(0),
             to,
             request,
             text,

@@ -7,7 +7,7 @@ use duet_protocol::client::{Client, Config, Credentials, Event};
 use duet_protocol::code::Code;
 use duet_protocol::id::{RequestId, RoomId, SessionId, UserId};
 use duet_protocol::io::{Capabilities, ConnId, Core, Input, Output, StreamId};
-use duet_protocol::message::room::{Change, Delta, Join, Joined, Member, Presence};
+use duet_protocol::message::room::{Change, Delta, Join, Joined, Member, Options, Presence, Role};
 use duet_protocol::message::{Message, Wire, session};
 use duet_protocol::seed::Seed;
 use duet_protocol::service::{Decision, Question};
@@ -24,7 +24,9 @@ fn join(net: &mut Net, index: usize, name: &str, secret: &[u8]) -> Result<RoomId
         Event::Joined {
             request: r, room, ..
         } if *r == request => Some(Ok(*room)),
-        Event::Answer { request: r, code } if *r == request => Some(Err(*code)),
+        Event::Answer {
+            request: r, code, ..
+        } if *r == request => Some(Err(*code)),
         _ => None,
     });
     answer.expect("an answer within 150 ms")
@@ -96,6 +98,7 @@ fn room_007_the_service_decides_and_silence_is_a_refusal() {
     let request = net.command(0, |core, now| core.join(now, "void", b"").unwrap());
     net.run(Duration::from_secs(6));
     let refused = Event::Answer {
+        number: 0,
         request,
         code: Code::SERVICE_UNAVAILABLE,
     };
@@ -165,6 +168,7 @@ fn chan_009_text_to_a_room_reaches_the_others_and_only_members_may_send() {
     };
     assert_eq!((texts(0), texts(1), texts(2)), (0, 1, 0));
     let refused = Event::Answer {
+        number: 0,
         request: stranger,
         code: Code::NOT_IN_ROOM,
     };
@@ -219,6 +223,64 @@ fn room_010_where_none_may_be_created_an_unknown_room_is_refused() {
         _ => None,
     });
     assert_eq!(code, Some(Code::NO_SUCH_ROOM));
+}
+
+/// What a client last knew of the members' roles, by name; moderators only.
+fn moderators(net: &Net, index: usize) -> Vec<String> {
+    let mut roles = std::collections::BTreeMap::new();
+    for event in net.events(index) {
+        match event {
+            Event::Joined { members, .. } => {
+                roles.extend(members.iter().map(|m| (m.name.clone(), m.role)));
+            }
+            Event::Member {
+                change: Change::Leave,
+                member,
+                ..
+            } => {
+                roles.remove(&member.name);
+            }
+            Event::Member { member, .. } => {
+                roles.insert(member.name.clone(), member.role);
+            }
+            _ => {}
+        }
+    }
+    roles.retain(|_, role| *role == Role::Moderator);
+    roles.into_keys().collect()
+}
+
+#[test]
+//= ROOM-012
+fn room_013_the_first_inside_is_moderator_and_the_longest_standing_member_follows() {
+    let mut net = Net::new(9, &["alice", "bob", "carol"]);
+    net.login();
+    let room = join(&mut net, 0, "lobby", b"").unwrap();
+    // Ids are drawn: that carol enters before bob shows that time decides, not the order of ids or of names.
+    join(&mut net, 2, "lobby", b"").unwrap();
+    join(&mut net, 1, "lobby", b"").unwrap();
+    assert_eq!(moderators(&net, 1), ["alice"]);
+    net.command(0, |core, now| core.leave(now, room).unwrap());
+    net.run_ms(100);
+    assert_eq!(moderators(&net, 1), ["carol"]);
+    // The role is the user's while the room lives: alice has it still, and nobody loses it by that.
+    join(&mut net, 0, "lobby", b"").unwrap();
+    assert_eq!(moderators(&net, 1), ["alice", "carol"]);
+    assert_eq!(moderators(&net, 0), ["alice", "carol"]);
+}
+
+#[test]
+fn room_013_a_suspended_member_does_not_follow_before_one_that_is_there() {
+    let mut net = Net::new(10, &["alice", "bob", "carol"]);
+    net.login();
+    let room = join(&mut net, 0, "lobby", b"").unwrap();
+    join(&mut net, 1, "lobby", b"").unwrap();
+    join(&mut net, 2, "lobby", b"").unwrap();
+    net.set_down(1, true);
+    net.run(Duration::from_secs(21));
+    net.command(0, |core, now| core.leave(now, room).unwrap());
+    net.run_ms(100);
+    assert_eq!(moderators(&net, 2), ["carol"]);
 }
 
 /// A client, and what its server, played by the test, says to it.
@@ -301,6 +363,7 @@ fn room_011_a_gap_in_the_deltas_ends_the_session() {
         let request = scripted.core.join(Instant::EPOCH, "lobby", b"").unwrap();
         let (room, epoch, params) = (RoomId([3; 16]), 7, Params::NONE);
         let member = Member {
+            role: Role::Member,
             session: SessionId([1; 16]),
             user: UserId(1),
             presence: Presence::Here,
@@ -309,6 +372,10 @@ fn room_011_a_gap_in_the_deltas_ends_the_session() {
         let members = [member.clone()];
         let members = List::new(&members).unwrap();
         scripted.say(&Joined {
+            name: Text::default(),
+            capacity: Within::clamp(100),
+            options: Options::NONE,
+            max_streams: 64,
             request,
             room,
             epoch,

@@ -171,7 +171,9 @@ fn ses_009_a_session_that_does_not_come_back_ends_with_the_window() {
     assert_eq!(net.server().core.census().sessions, 2, "it ended too early");
     net.run(Duration::from_secs(3));
     assert_eq!(net.server().core.census().sessions, 1);
+    // It was numbered, though nobody knows whether it arrived.
     let answer = Event::Answer {
+        number: 1,
         request,
         code: Code::UNDETERMINED,
     };
@@ -195,6 +197,7 @@ fn ses_020_a_session_that_cannot_resume_leaves_its_sends_undetermined_and_logs_i
     net.set_down(1, false);
     net.run(Duration::from_secs(8));
     let answer = Event::Answer {
+        number: 0,
         request,
         code: Code::UNDETERMINED,
     };

@@ -387,6 +387,7 @@ fn acknowledged(net: &Net, peer: NodeId) -> Option<u64> {
 
 fn text_to<'a>(to: Address, text: &'a str, params: Params<'a>) -> TextTo<'a> {
     TextTo {
+        mention: duet_protocol::id::UserId(7),
         to,
         request: RequestId(7),
         text: Text::cut(text),
@@ -400,9 +401,10 @@ fn wire_001_the_example_of_the_chapter() {
     let frame = text_to(Address::User(UserId(42)), "hi", params).encode();
     #[rustfmt::skip]
     let written = [
-        0x04, 0x01, 0x03, 0x00, 0x00, 0x00, 0x00, 0x1e,
+        0x04, 0x01, 0x03, 0x00, 0x00, 0x00, 0x00, 0x26,
         0x01, 0, 0, 0, 0, 0, 0, 0, 0x2a, 0, 0, 0, 0, 0, 0, 0, 0,
         0, 0, 0, 0x07,
+        0, 0, 0, 0, 0, 0, 0, 0x07,
         0, 0x02, 0x68, 0x69,
         0x12, 0xaa, 0, 0x01, 0xff,
     ];

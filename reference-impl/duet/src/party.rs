@@ -332,7 +332,7 @@ impl Party {
                     self.notices.push_back(Notice::Calling(name));
                 }
             }
-            Event::Answer { request, code } if self.lookup == Some(request) => {
+            Event::Answer { request, code, .. } if self.lookup == Some(request) => {
                 if code == Code::NOT_FOUND
                     && let Role::Caller { callee, .. } = &self.role
                 {

@@ -183,7 +183,8 @@ impl Session {
     ) -> Result<(), Violation> {
         let (to, request, payload): (Address, RequestId, Payload) = match message {
             channel::Message::TextTo(text) => {
-                (text.to, text.request, payload_of_text(text.text.as_str()))
+                let payload = payload_of_text(text.text.as_str(), text.mention);
+                (text.to, text.request, payload)
             }
             channel::Message::DataTo(data) => (
                 data.to,
@@ -193,7 +194,7 @@ impl Session {
             _ => return Ok(()),
         };
         self.parcels = self.parcels.saturating_add(1);
-        let (serial, bytes, tally) = (self.parcels, frame.body.len(), Tally::open());
+        let (serial, bytes, tally) = (self.parcels, frame.body.len(), Tally::default());
         //= CHAN-011
         let waiting = self.requests.values().map(|pending| match pending {
             Pending::Receivers { bytes, .. } => *bytes,

@@ -190,7 +190,7 @@ impl Chat<'_> {
             Event::Resumed => {
                 return self.tell("resumed", "");
             }
-            Event::Answer { request, code } => (request, code),
+            Event::Answer { request, code, .. } => (request, code),
             _ => return Ok(()),
         };
         let (request, code) = answer;
