@@ -8,6 +8,7 @@
 //! | chapter → blocks → sentences → requirements | `markdown`, `sentence`, `chapters` |
 //! | ids in Rust and in conformance cases | `rust`, `citations` |
 //! | the rules | `check`, `lock` |
+//! | what is generated | `render`, `vectors` |
 
 mod chapters;
 mod check;
@@ -22,6 +23,7 @@ mod requirement;
 mod rust;
 mod sentence;
 mod tree;
+mod vectors;
 
 pub use check::{check, inspect};
 pub use citations::{Citation, Use};

@@ -213,7 +213,7 @@ pub fn lock(root: &Path) -> Result<Locked, SpecError> {
         let retired = if entry.retired { " retired" } else { "" };
         format!("{id} {} {}{retired}\n", entry.level, entry.digest)
     };
-    tree::write(root, LOCK, &new.iter().map(line).collect::<String>())?;
-    tree::write(root, JSON, &to_json(&chapters.requirements))?;
+    tree::write(root, LOCK, new.iter().map(line).collect::<String>())?;
+    tree::write(root, JSON, to_json(&chapters.requirements))?;
     Ok(locked)
 }

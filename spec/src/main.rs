@@ -15,7 +15,7 @@ use duet_spec::{Failure, SpecError, Survey};
     after_help = "Examples:\n  \
         duet-spec check                 hold chapters, code and tests against each other\n  \
         duet-spec lock                  acknowledge new or changed wording\n  \
-        duet-spec render                rewrite the generated tables and diagrams\n  \
+        duet-spec render                rewrite everything that is generated: tables, diagrams, registry, vectors\n  \
         duet-spec coverage --json       what covers each requirement, for machines\n  \
         duet-spec explain CALL-012      a requirement's text and its places\n\n\
         Exit codes: 0 all is well, 1 the check failed, 2 the tool could not do its work."
@@ -38,11 +38,11 @@ enum Command {
         after_help = "Ids that no chapter has any more are marked retired and stay, so that none is reused.\n\nExample:\n  duet-spec lock && git diff spec/requirements.lock"
     )]
     Lock,
-    /// Rewrite the generated blocks of the chapters, and spec/registry.json
+    /// Rewrite what comes from the declarations: the generated blocks of the chapters, and the generated files
     #[command(
         after_help = "A block stands between `<!-- generated: WHAT -->` and `<!-- /generated -->`; WHAT is one of\n  \
-        messages AREA (session, directory, room, channel, call, media), kinds, codes, limits, timers, violations,\n  \
-        table NAME, diagram NAME\n\nExamples:\n  duet-spec render\n  duet-spec render --check"
+        messages AREA, kinds, controls, codes, errors, violations, limits, timers, table NAME, diagram NAME\n\n\
+        The files are spec/registry.json, spec/vectors/*.json and the fuzzer's first corpus.\n\nExamples:\n  duet-spec render\n  duet-spec render --check"
     )]
     Render {
         /// Change nothing; fail where something is out of date

@@ -58,12 +58,26 @@ pub(crate) fn read_if_there(root: &Path, file: &str) -> Result<Option<String>, S
     }
 }
 
-/// Writes a file where that changes it; returns whether it did.
-pub(crate) fn write(root: &Path, file: &str, text: &str) -> Result<bool, SpecError> {
-    if read_if_there(root, file)?.as_deref() == Some(text) {
+/// A file's bytes; `None` where there is no such file.
+pub(crate) fn bytes_if_there(root: &Path, file: &str) -> Result<Option<Vec<u8>>, SpecError> {
+    let path = root.join(file);
+    if path.exists() {
+        fs::read(&path).map(Some).map_err(SpecError::io(&path))
+    } else {
+        Ok(None)
+    }
+}
+
+/// Writes a file where that changes it, and the directories around it; returns whether it did.
+pub(crate) fn write(root: &Path, file: &str, bytes: impl AsRef<[u8]>) -> Result<bool, SpecError> {
+    let bytes = bytes.as_ref();
+    if bytes_if_there(root, file)?.as_deref() == Some(bytes) {
         return Ok(false);
     }
     let path = root.join(file);
-    fs::write(&path, text).map_err(SpecError::io(&path))?;
+    if let Some(directory) = path.parent() {
+        fs::create_dir_all(directory).map_err(SpecError::io(directory))?;
+    }
+    fs::write(&path, bytes).map_err(SpecError::io(&path))?;
     Ok(true)
 }

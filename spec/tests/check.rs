@@ -413,3 +413,28 @@ fn nothing_to_check_is_a_failure() {
         "{failures:#?}"
     );
 }
+
+#[test]
+fn a_generated_file_that_is_stale_missing_or_left_over() {
+    const VECTORS: &str = "spec/vectors/session.json";
+    let stale = ["out of date with the code", "run `duet-spec render`"];
+    breaking(
+        |tree| {
+            let text = tree.read(VECTORS);
+            tree.write(VECTORS, &text.replacen("typical", "usual", 1));
+        },
+        &[&[&[VECTORS, ":1:"].concat(), stale[0], stale[1]]],
+    );
+    breaking(
+        |tree| std::fs::remove_file(tree.root.join("fuzz/corpus/frames/ping")).expect("removes"),
+        &[&["fuzz/corpus/frames/ping:1:", stale[0], stale[1]]],
+    );
+    breaking(
+        |tree| tree.write("spec/vectors/gone.json", "{}"),
+        &[&[
+            "spec/vectors/gone.json:1:",
+            "nothing generates this file",
+            "delete it",
+        ]],
+    );
+}

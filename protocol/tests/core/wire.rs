@@ -32,7 +32,7 @@ use crate::support::{Net, account, authenticate, hello};
     reason = "it is a crate of its own where it is fuzzed"
 )]
 mod frames;
-#[path = "../../examples/vectors/samples.rs"]
+#[path = "../../../spec/src/vectors/samples.rs"]
 #[allow(dead_code, reason = "each user needs its own part of this")]
 pub(crate) mod samples;
 
@@ -285,11 +285,15 @@ proptest! {
 fn wire_004_every_limit_holds_to_the_byte() {
     let mut limits = 0;
     for schema in schemas() {
-        for size in [samples::Size::Least, samples::Size::Most] {
-            let body = samples::good(schema.fields, size);
+        let least = samples::values(schema.fields, samples::Size::Least);
+        for (label, values) in [("least".to_owned(), least)]
+            .into_iter()
+            .chain(samples::most(schema.fields))
+        {
+            let body = samples::body(schema.fields, &values);
             assert!(body.len() <= LIMIT as usize, "{} does not fit", schema.name);
             let read = Message::decode(schema.kind, &body).unwrap();
-            assert!(read.is_ok(), "{}: {size:?}: {read:?}", schema.name);
+            assert!(read.is_ok(), "{}: {label}: {read:?}", schema.name);
             frames::body(schema.kind, &body);
         }
         for broken in samples::broken(schema) {

@@ -1,5 +1,6 @@
 //! Messages: the overview of kinds, and one section per message.
 
+use duet_protocol::media::CONTROLS;
 use duet_protocol::message::{AREAS, schemas};
 use duet_protocol::wire::{FieldSchema, Flags, MessageSchema, Sender, Shape};
 
@@ -160,4 +161,28 @@ pub(super) fn kinds() -> String {
         ],
         schemas().map(row),
     )
+}
+
+/// Every type of media control in one table, then a section for each.
+pub(super) fn controls() -> String {
+    let rows = CONTROLS.iter().map(|schema| {
+        vec![
+            schema.kind.to_string(),
+            schema.name.to_owned(),
+            schema.sender.to_owned(),
+            schema.requirement.to_owned(),
+            schema.doc.to_owned(),
+        ]
+    });
+    let mut out = markdown(&["Type", "Name", "Sent by", "Requirement", "Purpose"], rows);
+    for schema in CONTROLS {
+        let mut rows = Vec::new();
+        if let Some((name, of)) = schema.entries {
+            flatten(&format!("{name}[]."), of, &mut rows);
+        }
+        flatten("", schema.fields, &mut rows);
+        let fields = markdown(&["Field", "Type", "Limits", "Meaning"], rows);
+        out += &format!("\nFields of {}:\n\n{fields}", schema.name);
+    }
+    out
 }

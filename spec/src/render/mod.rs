@@ -1,4 +1,4 @@
-//! What is rendered from the code: the generated blocks of the chapters, and `spec/registry.json`.
+//! What is rendered from the code: the generated blocks of the chapters, and the generated files.
 
 mod machines;
 mod messages;
@@ -6,20 +6,21 @@ mod registry;
 mod tables;
 
 use std::path::Path;
+use std::sync::OnceLock;
 
 use duet_protocol::message::AREAS;
 
 use crate::chapters::{self, Chapter, Chapters};
 use crate::error::{Failure, SpecError};
-use crate::tree;
+use crate::{tree, vectors};
 
-/// The registries of the core as data.
-const REGISTRY: &str = "spec/registry.json";
+/// Where the vectors are; nothing else is there.
+const VECTORS: &str = "spec/vectors";
 
 /// What to do about something stale.
 const RENDER: &str = "run `duet-spec render`";
 
-/// Rewrites every generated block, and `spec/registry.json`; returns the files that changed.
+/// Rewrites every generated block and file; returns the files that changed.
 pub fn render(root: &Path) -> Result<Vec<String>, SpecError> {
     let chapters = chapters::read(root)?;
     let (mut failures, mut changed) = (Vec::new(), Vec::new());
@@ -39,14 +40,29 @@ pub fn render(root: &Path) -> Result<Vec<String>, SpecError> {
         return Err(SpecError::Failed(failures));
     }
     for (file, text) in rendered {
-        if tree::write(root, file, &text)? {
+        if tree::write(root, file, text)? {
             changed.push(file.clone());
         }
     }
-    if tree::write(root, REGISTRY, &registry::to_json())? {
-        changed.push(REGISTRY.to_owned());
+    for (file, bytes) in files() {
+        if tree::write(root, file, bytes)? {
+            changed.push(file.clone());
+        }
     }
     Ok(changed)
+}
+
+/// Every generated file, relative to the root, and what must be in it. It depends on nothing but the code.
+fn files() -> &'static [(String, Vec<u8>)] {
+    static FILES: OnceLock<Vec<(String, Vec<u8>)>> = OnceLock::new();
+    FILES.get_or_init(|| {
+        let mut files = vec![(
+            "spec/registry.json".to_owned(),
+            registry::to_json().into_bytes(),
+        )];
+        files.extend(vectors::files());
+        files
+    })
 }
 
 /// What `render` would change, and what it cannot render.
@@ -71,13 +87,21 @@ pub(crate) fn stale(root: &Path, chapters: &Chapters) -> Result<Vec<Failure>, Sp
             }
         }
     }
-    if tree::read_if_there(root, REGISTRY)?.as_deref() != Some(&registry::to_json()) {
-        failures.push(Failure::new(
-            REGISTRY,
-            1,
-            "out of date with the code",
-            RENDER,
-        ));
+    for (file, bytes) in files() {
+        if tree::bytes_if_there(root, file)?.as_ref() != Some(bytes) {
+            failures.push(Failure::new(file, 1, "out of date with the code", RENDER));
+        }
+    }
+    for file in tree::files(root, VECTORS, ".json")? {
+        if files().iter().all(|(known, _)| *known != file) {
+            let remedy = "delete it, or declare what it is about";
+            failures.push(Failure::new(
+                &file,
+                1,
+                "nothing generates this file",
+                remedy,
+            ));
+        }
     }
     Ok(failures)
 }
@@ -138,9 +162,11 @@ fn block(what: &str) -> Result<String, (String, String)> {
         ("limits", "") => Ok(tables::limits()),
         ("timers", "") => Ok(tables::timers()),
         ("violations", "") => Ok(tables::violations()),
+        ("errors", "") => Ok(tables::errors()),
+        ("controls", "") => Ok(messages::controls()),
         _ => Err((
             format!("nothing generates `{what}`"),
-            "write messages AREA, kinds, codes, limits, timers, violations, table NAME or diagram NAME".to_owned(),
+            "write messages AREA, kinds, controls, codes, errors, violations, limits, timers, table NAME or diagram NAME".to_owned(),
         )),
     }
 }
@@ -198,7 +224,16 @@ mod tests {
         let machines = machines::names()
             .into_iter()
             .flat_map(|n| [format!("table {n}"), format!("diagram {n}")]);
-        let plain = ["kinds", "codes", "limits", "timers", "violations"].map(str::to_owned);
+        let plain = [
+            "kinds",
+            "controls",
+            "codes",
+            "errors",
+            "violations",
+            "limits",
+            "timers",
+        ]
+        .map(str::to_owned);
         for what in named.chain(machines).chain(plain) {
             assert!(block(&what).is_ok_and(|text| text.contains('\n')), "{what}");
         }

@@ -1,11 +1,12 @@
 //! The registries of the core as JSON, for generators in other languages.
 
 use duet_protocol::code::Code;
-use duet_protocol::error::Violation;
+use duet_protocol::error::{DecodeError, Violation};
 use duet_protocol::limits::{LIMITS, TIMERS};
+use duet_protocol::media::{CONTROL_FLOW, CONTROLS, ControlSchema};
 use duet_protocol::message::schemas;
 use duet_protocol::table::TABLES;
-use duet_protocol::wire::{FieldSchema, Shape};
+use duet_protocol::wire::{Address, FieldSchema, Flags, Shape};
 use serde_json::{Map, Value, json};
 
 use super::messages::{area_of, flags, sender};
@@ -60,11 +61,64 @@ pub(super) fn to_json() -> String {
             json!({ "name": table.name, "doc": table.doc.trim(), "begin": table.begin, "rows": rows })
         })
         .collect();
+    let errors: Vec<Value> = DecodeError::ALL
+        .iter()
+        .map(|(error, meaning, requirement)| {
+            let code = Violation::from(*error).code();
+            json!({
+                "name": format!("{error:?}"), "meaning": meaning.trim(), "requirement": requirement, "code": code.0,
+            })
+        })
+        .collect();
     let registry = json!({
-        "messages": messages, "codes": codes, "violations": violations,
-        "limits": limits, "timers": timers, "tables": tables,
+        "layout": layout(), "messages": messages, "controls": controls(), "codes": codes, "errors": errors,
+        "violations": violations, "limits": limits, "timers": timers, "tables": tables,
     });
     format!("{registry:#}\n")
+}
+
+/// What every frame, address, parameter list and datagram looks like, in the shapes that fields have.
+fn layout() -> Value {
+    let parts = |parts: &[(&str, &str)]| {
+        let part = |(name, kind): &(&str, &str)| json!({ "name": name, "shape": { "type": kind } });
+        parts.iter().map(part).collect::<Vec<_>>()
+    };
+    json!({
+        "header": parts(&[("kind", "u16"), ("flags", "u8"), ("reserved", "u8"), ("length", "u32")]),
+        "flags": { "SEQUENCED": Flags::SEQUENCED.0, "ROUTED": Flags::ROUTED.0 },
+        "ignorable_from": 0x8000,
+        "reserved_low_byte": 0xaa,
+        "address": [
+            { "tag": 1, "name": "user", "len": 8 },
+            { "tag": 2, "name": "session", "len": 16 },
+            { "tag": 3, "name": "room", "len": 16 },
+            { "tag": 4, "name": "service", "len": 0 },
+        ],
+        "address_len": Address::LEN,
+        "length_prefix": "u16",
+        "count_prefix": "u16",
+        "params": parts(&[("id", "u16"), ("value", "opaque")]),
+        "datagram": {
+            "flow": "varint (RFC 9000 section 16)",
+            "max_flow": u32::MAX,
+            "control_flow": CONTROL_FLOW.0,
+            "media": parts(&[("hop_seq", "u16")]),
+            "control": parts(&[("type", "u8")]),
+        },
+    })
+}
+
+fn controls() -> Vec<Value> {
+    let control = |schema: &ControlSchema| {
+        let entries = schema
+            .entries
+            .map(|(name, of)| json!({ "name": name, "fields": fields(of), "align": schema.align }));
+        json!({
+            "type": schema.kind, "name": schema.name, "sender": schema.sender, "requirement": schema.requirement,
+            "doc": schema.doc, "entries": entries, "fields": fields(schema.fields),
+        })
+    };
+    CONTROLS.iter().map(control).collect()
 }
 
 fn fields(schemas: &[FieldSchema]) -> Vec<Value> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use duet_protocol::code::Code;
-use duet_protocol::error::Violation;
+use duet_protocol::error::{DecodeError, Violation};
 use duet_protocol::limits::{LIMITS, TIMERS};
 
 use super::{grouped, markdown};
@@ -62,4 +62,20 @@ pub(super) fn violations() -> String {
         ]
     });
     markdown(&["Violation", "Code", "Requirement"], rows)
+}
+
+/// Why bytes cannot be read.
+pub(super) fn errors() -> String {
+    let rows = DecodeError::ALL
+        .iter()
+        .map(|(error, meaning, requirement)| {
+            let code = Violation::from(*error).code();
+            vec![
+                format!("{error:?}"),
+                format!("0x{:04x} `{code}`", code.0),
+                (*requirement).to_owned(),
+                (*meaning).to_owned(),
+            ]
+        });
+    markdown(&["Error", "Code", "Requirement", "Meaning"], rows)
 }

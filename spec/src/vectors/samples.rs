@@ -1,8 +1,12 @@
 //! Values and bodies made from the schema alone: good ones of three sizes, and ones that break one rule each.
 
+use duet_protocol::code::Code;
 use duet_protocol::error::DecodeError;
 use duet_protocol::id::{RoomId, SessionId, UserId};
 use duet_protocol::wire::{Address, FieldSchema, MessageSchema, Shape, Value, encode_dynamic};
+
+/// The longest body of a frame.
+pub(crate) const LIMIT: usize = 16_384;
 
 /// How large a good value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +43,41 @@ pub(crate) fn values(fields: &'static [FieldSchema], size: Size) -> Vec<(String,
         .collect()
 }
 
+/// Good bodies that together reach every limit, each with what it reaches: one where that fits into a frame; otherwise
+/// one for each field, the others least, and for a list that does not fit by itself one of least entries and one of
+/// as many of the largest as fit.
+pub(crate) fn most(fields: &'static [FieldSchema]) -> Vec<(String, Vec<(String, Value)>)> {
+    let fits = |values: &[(String, Value)]| body(fields, values).len() <= LIMIT;
+    let all = values(fields, Size::Most);
+    if fits(&all) {
+        return vec![("most".to_owned(), all)];
+    }
+    let mut parts = Vec::new();
+    for (at, field) in fields.iter().enumerate() {
+        let with = |value: Value| {
+            let mut values = values(fields, Size::Least);
+            values[at].1 = value;
+            values
+        };
+        let whole = with(all[at].1.clone());
+        if fits(&whole) {
+            parts.push((format!("most in {}", field.name), whole));
+            continue;
+        }
+        let Shape::List { of, max } = field.shape else {
+            unreachable!("{} alone is larger than a frame", field.name);
+        };
+        let entries = |size, count| with(Value::List(vec![value(of, field.name, size, 0); count]));
+        for (size, label) in [(Size::Least, "least"), (Size::Most, "largest")] {
+            let count = (1..=max).rev().find(|count| fits(&entries(size, *count)));
+            let count = count.expect("one entry fits");
+            let label = format!("{}: {count} of the {label} entries", field.name);
+            parts.push((label, entries(size, count)));
+        }
+    }
+    parts
+}
+
 /// The values in bytes.
 pub(crate) fn body(fields: &'static [FieldSchema], values: &[(String, Value)]) -> Vec<u8> {
     let mut out = Vec::new();
@@ -58,6 +97,103 @@ pub(crate) fn frame(schema: &MessageSchema, body: &[u8]) -> Vec<u8> {
     out.extend((body.len() as u32).to_be_bytes());
     out.extend(body);
     out
+}
+
+/// A stream of numbers that a test does not draw: the same for the same seed, on every machine (SplitMix64).
+pub(crate) struct Draw(pub(crate) u64);
+
+impl Draw {
+    /// The next number.
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A number from 0 on, less than `bound`.
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound
+    }
+
+    fn bytes(&mut self, len: usize) -> Vec<u8> {
+        (0..len).map(|_| self.next() as u8).collect()
+    }
+}
+
+/// Good values, drawn: short, so that they can be reviewed.
+pub(crate) fn drawn(fields: &'static [FieldSchema], draw: &mut Draw) -> Vec<(String, Value)> {
+    fields
+        .iter()
+        .map(|field| (field.name.to_owned(), drawn_value(&field.shape, draw)))
+        .collect()
+}
+
+fn drawn_value(shape: &'static Shape, draw: &mut Draw) -> Value {
+    match *shape {
+        Shape::U8 => Value::Number(draw.below(1 << 8)),
+        Shape::U16 => Value::Number(draw.below(1 << 16)),
+        Shape::U32 => Value::Number(draw.below(1 << 32)),
+        Shape::U64 | Shape::User => Value::Number(draw.next()),
+        Shape::Code => {
+            let known = Code::ALL[draw.below(Code::ALL.len() as u64) as usize];
+            let any = draw.below(1 << 16);
+            Value::Number(if draw.below(2) == 0 {
+                known.code.0.into()
+            } else {
+                any
+            })
+        }
+        Shape::Fixed { len } => Value::Bytes(draw.bytes(len)),
+        Shape::Text { max } => {
+            // One, two, three and four bytes, and ones that a terminal or a file name minds.
+            let palette = [
+                'a', 'Z', '7', ' ', '\n', '"', '\\', '/', '\0', 'ß', 'я', '中', '€', '\t', '🎧',
+            ];
+            let (wanted, mut text) = (draw.below(20) as usize, String::new());
+            while text.chars().count() < wanted {
+                let next = palette[draw.below(palette.len() as u64) as usize];
+                if text.len() + next.len_utf8() > max {
+                    break;
+                }
+                text.push(next);
+            }
+            Value::Text(text)
+        }
+        Shape::Opaque { max } => {
+            let len = draw.below(max.min(32) as u64 + 1) as usize;
+            Value::Bytes(draw.bytes(len))
+        }
+        Shape::Within { min, max } => {
+            Value::Number(u64::from(min) + draw.below(u64::from(max - min) + 1))
+        }
+        Shape::Choice(choices) => {
+            Value::Number(choices[draw.below(choices.len() as u64) as usize].1.into())
+        }
+        Shape::Bits(bits) => {
+            let all = bits.iter().fold(0, |all, (_, bit)| all | bit);
+            Value::Number(draw.next() & u64::from(all))
+        }
+        Shape::Address => Value::Address(match draw.below(4) {
+            0 => Address::User(UserId(draw.next())),
+            1 => Address::Session(SessionId(drawn_id(draw))),
+            2 => Address::Room(RoomId(drawn_id(draw))),
+            _ => Address::Service,
+        }),
+        Shape::List { of, max } => {
+            let count = draw.below(max.min(3) as u64 + 1);
+            Value::List((0..count).map(|_| drawn_value(of, draw)).collect())
+        }
+        Shape::Record(fields) => Value::Record(drawn(fields, draw)),
+        Shape::Params => unreachable!("parameters are no field"),
+    }
+}
+
+fn drawn_id(draw: &mut Draw) -> [u8; 16] {
+    let mut id = [0; 16];
+    id.copy_from_slice(&draw.bytes(16));
+    id
 }
 
 /// `salt` keeps fields of the same shape apart, so that two that are swapped are seen.
@@ -205,7 +341,7 @@ pub(crate) fn broken(schema: &MessageSchema) -> Vec<Broken> {
 }
 
 /// Every field broken in turn, the others good.
-fn broken_fields(fields: &'static [FieldSchema]) -> Vec<Broken> {
+pub(crate) fn broken_fields(fields: &'static [FieldSchema]) -> Vec<Broken> {
     let good: Vec<Vec<u8>> = (0..fields.len())
         .map(|at| {
             let one = &fields[at..=at];
@@ -221,8 +357,10 @@ fn broken_fields(fields: &'static [FieldSchema]) -> Vec<Broken> {
     let mut all = Vec::new();
     for (at, field) in fields.iter().enumerate() {
         let mut broken = broken_shape(&field.shape);
-        if let Shape::List { of, max } = field.shape {
-            let entries = vec![value(of, field.name, Size::Typical, 0); max + 1];
+        if let Shape::List { of, max } = field.shape
+            && max < usize::from(u16::MAX)
+        {
+            let entries = vec![value(of, field.name, Size::Least, 0); max + 1];
             let entries = [(field.name.to_owned(), Value::List(entries))];
             broken.push(Broken {
                 label: format!(": {} entries", max + 1),
@@ -238,6 +376,8 @@ fn broken_fields(fields: &'static [FieldSchema]) -> Vec<Broken> {
             });
         }
     }
+    // A frame that is too long is refused before its body is read.
+    all.retain(|broken| broken.body.len() <= LIMIT);
     all
 }
 
@@ -248,6 +388,12 @@ fn broken_shape(shape: &'static Shape) -> Vec<Broken> {
         body,
         error,
     };
+    let announced = |max: usize| {
+        let label = format!(": a length of {}, and no byte", max + 1);
+        let body = ((max + 1) as u16).to_be_bytes().to_vec();
+        let error = DecodeError::TooLong;
+        Broken { label, body, error }
+    };
     match *shape {
         Shape::Text { max } => vec![
             broken(
@@ -255,6 +401,7 @@ fn broken_shape(shape: &'static Shape) -> Vec<Broken> {
                 prefixed(text(max + 1).as_bytes()),
                 DecodeError::TooLong,
             ),
+            announced(max),
             broken("no UTF-8", prefixed(&[0xc3, 0x28]), DecodeError::NotUtf8),
             broken(
                 "half a character",
@@ -267,11 +414,14 @@ fn broken_shape(shape: &'static Shape) -> Vec<Broken> {
                 DecodeError::NotUtf8,
             ),
         ],
-        Shape::Opaque { max } => vec![broken(
-            &format!("{} bytes", max + 1),
-            prefixed(&vec![7; max + 1]),
-            DecodeError::TooLong,
-        )],
+        Shape::Opaque { max } => vec![
+            broken(
+                &format!("{} bytes", max + 1),
+                prefixed(&vec![7; max + 1]),
+                DecodeError::TooLong,
+            ),
+            announced(max),
+        ],
         Shape::Within { min, max } => {
             let number = |n: u32| {
                 broken(
@@ -320,12 +470,14 @@ fn broken_shape(shape: &'static Shape) -> Vec<Broken> {
             ]
         }
         Shape::List { of, max } => {
-            let announced = ((max + 1) as u16).to_be_bytes().to_vec();
-            let mut all = vec![broken(
-                &format!("{} entries announced, none there", max + 1),
-                announced,
-                DecodeError::TooLong,
-            )];
+            let mut all = Vec::new();
+            if let Ok(over) = u16::try_from(max + 1) {
+                all.push(broken(
+                    &format!("{over} entries announced, none there"),
+                    over.to_be_bytes().to_vec(),
+                    DecodeError::TooLong,
+                ));
+            }
             for inner in broken_shape(of) {
                 let (label, error) = (format!("[0]{}", inner.label), inner.error);
                 let body = [&[0, 1][..], &inner.body].concat();
