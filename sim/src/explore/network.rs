@@ -244,10 +244,8 @@ impl<T: Clone + Eq + Hash> Network<T> {
                 if !repeats && fits && faults.allows(Fault::Duplicate) {
                     each(Transit::Duplicate(flight));
                 }
-                let ahead = &link.messages[..index];
-                let overtakes = ahead.iter().any(|other| other != message);
                 if self.order == Order::Fifo
-                    && overtakes
+                    && index > 0
                     && !repeats
                     && faults.allows(Fault::Reorder)
                 {

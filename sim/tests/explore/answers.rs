@@ -190,6 +190,10 @@ fn the_broken_variant_lets_both_in_after_six_steps() {
     let report = Explorer::new(&broken(Variant::Asserting)).breadth_first();
     assert_eq!(report.counterexamples[0].property, "no panic");
     assert_eq!(report.counterexamples[0].reason, "both are inside");
+    // Told to go on, it still gives one counterexample to a rule.
+    let model = broken(Variant::Asserting);
+    let on = Explorer::new(&model).keep_going().breadth_first();
+    assert_eq!(on.counterexamples, report.counterexamples);
     assert_eq!(report.counterexamples[0].path.actions.len(), 6);
 }
 

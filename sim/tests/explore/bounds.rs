@@ -94,6 +94,15 @@ fn a_goal_beyond_the_bound_counts_as_possible() {
     assert!(report.counterexamples.is_empty(), "{report}");
     let report = Explorer::new(&line).states(6).breadth_first();
     assert!(report.counterexamples.is_empty(), "{report}");
+    // A state that still waits when the search stops may lead anywhere, too: here the second of three leads to the goal.
+    let fork = Graph {
+        edges: vec![vec![1, 2], vec![3], vec![4], vec![0], vec![0]],
+        goals: vec![4],
+        ..Graph::default()
+    };
+    let report = Explorer::new(&fork).states(3).breadth_first();
+    assert_eq!((report.stopped, report.open), (Stopped::States, 2));
+    assert!(report.counterexamples.is_empty(), "{report}");
     // With all of it known, the node after the goal is the first from which there is no way back.
     let report = Explorer::new(&line)
         .bounds(Bounds::default())
