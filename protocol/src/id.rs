@@ -1,11 +1,14 @@
 //! Ids are binary and fixed in size, so that a server routes by peeking; names are text, looked up at the edge.
 
+use core::cmp::Ordering;
 use core::fmt;
 
 macro_rules! wide_ids {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        // Aligned, so that it is copied and compared as two registers, not as sixteen bytes.
+        #[repr(align(8))]
+        #[derive(Clone, Copy, PartialEq, Eq, Hash)]
         pub struct $name(pub [u8; 16]);
 
         impl $name {
@@ -15,6 +18,20 @@ macro_rules! wide_ids {
             /// Whether this names something.
             pub fn is_some(&self) -> bool {
                 self.0 != [0; 16]
+            }
+        }
+
+        impl Ord for $name {
+            #[inline]
+            fn cmp(&self, other: &Self) -> Ordering {
+                u128::from_be_bytes(self.0).cmp(&u128::from_be_bytes(other.0))
+            }
+        }
+
+        impl PartialOrd for $name {
+            #[inline]
+            fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+                Some(self.cmp(other))
             }
         }
 

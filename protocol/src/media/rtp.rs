@@ -2,22 +2,20 @@
 
 use core::ops::Range;
 
-use nom::Parser;
-use nom::bytes::complete::take;
-use nom::number::complete::{be_u8, be_u16, be_u32};
-
 use crate::error::DecodeError;
-use crate::wire::Parsed;
 
-/// An RTP packet whose header, CSRC list, extension and padding have been checked against its length.
+/// Bytes of the fixed header.
+const FIXED: usize = 12;
+
+/// Version 2, and nothing of what is optional: no padding, no extension, no contributing source.
+const PLAIN: u8 = 0x80;
+
+/// An RTP packet whose header, CSRC list, extension and padding have been checked against its length. Its fields are
+/// read where they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RtpHeader<'a> {
     packet: &'a [u8],
-    marker: bool,
-    payload_type: u8,
-    sequence: u16,
-    timestamp: u32,
-    ssrc: u32,
+    fixed: &'a [u8; FIXED],
     start: usize,
     end: usize,
 }
@@ -25,77 +23,92 @@ pub struct RtpHeader<'a> {
 impl<'a> RtpHeader<'a> {
     /// Reads the header of `packet`. `BadValue`: another version than 2, or padding longer than the payload;
     /// `Truncated`: a CSRC list or an extension that does not fit.
+    #[inline]
     pub fn parse(packet: &'a [u8]) -> Result<Self, DecodeError> {
-        match Self::read(packet) {
-            Ok((_, header)) => Ok(header),
-            Err(nom::Err::Error(error) | nom::Err::Failure(error)) => Err(error),
-            Err(nom::Err::Incomplete(_)) => Err(DecodeError::Truncated),
-        }
-    }
-
-    fn read(packet: &'a [u8]) -> Parsed<'a, Self> {
-        let (rest, (first, second, sequence, timestamp, ssrc)) =
-            (be_u8, be_u8, be_u16, be_u32, be_u32).parse_complete(packet)?;
-        if first >> 6 != 2 {
-            return Err(nom::Err::Error(DecodeError::BadValue));
-        }
-        let csrcs = u32::from(first & 0x0f).saturating_mul(4);
-        let (mut rest, _) = take(csrcs).parse_complete(rest)?;
-        if first & 0x10 != 0 {
-            let (after, (_profile, words)) = (be_u16, be_u16).parse_complete(rest)?;
-            let (after, _) = take(u32::from(words).saturating_mul(4)).parse_complete(after)?;
-            rest = after;
-        }
-        let padding = match rest.last() {
-            _ if first & 0x20 == 0 => 0,
-            Some(&count) if count > 0 && usize::from(count) <= rest.len() => usize::from(count),
-            _ => return Err(nom::Err::Error(DecodeError::BadValue)),
+        let Some(fixed @ [first, ..]) = packet.first_chunk::<FIXED>() else {
+            return Err(DecodeError::Truncated);
         };
-        let header = Self {
+        let payload = if *first == PLAIN {
+            FIXED..packet.len()
+        } else {
+            payload(packet, *first)?
+        };
+        Ok(Self {
             packet,
-            marker: second & 0x80 != 0,
-            payload_type: second & 0x7f,
-            sequence,
-            timestamp,
-            ssrc,
-            start: packet.len().saturating_sub(rest.len()),
-            end: packet.len().saturating_sub(padding),
-        };
-        Ok((&[], header))
+            fixed,
+            start: payload.start,
+            end: payload.end,
+        })
     }
 
     /// What the payload is, 7 bits.
+    #[inline]
     pub const fn payload_type(&self) -> u8 {
-        self.payload_type
+        let [_, second, ..] = *self.fixed;
+        second & 0x7f
     }
 
     /// The marker bit: for video the last packet of a frame.
+    #[inline]
     pub const fn marker(&self) -> bool {
-        self.marker
+        let [_, second, ..] = *self.fixed;
+        second & 0x80 != 0
     }
 
     /// The sequence number.
+    #[inline]
     pub const fn sequence(&self) -> u16 {
-        self.sequence
+        let [_, _, high, low, ..] = *self.fixed;
+        u16::from_be_bytes([high, low])
     }
 
     /// The media time, in units of the clock rate.
+    #[inline]
     pub const fn timestamp(&self) -> u32 {
-        self.timestamp
+        let [_, _, _, _, a, b, c, d, ..] = *self.fixed;
+        u32::from_be_bytes([a, b, c, d])
     }
 
     /// The synchronisation source.
+    #[inline]
     pub const fn ssrc(&self) -> u32 {
-        self.ssrc
+        let [.., a, b, c, d] = *self.fixed;
+        u32::from_be_bytes([a, b, c, d])
     }
 
     /// Where the payload lies in the packet, without padding.
+    #[inline]
     pub const fn payload_range(&self) -> Range<usize> {
         self.start..self.end
     }
 
     /// The payload, without padding.
+    #[inline]
     pub fn payload(&self) -> &'a [u8] {
         self.packet.get(self.payload_range()).unwrap_or_default()
     }
+}
+
+/// Where the payload of a packet lies that may have everything that is optional; `first` is its first byte.
+#[inline]
+fn payload(packet: &[u8], first: u8) -> Result<Range<usize>, DecodeError> {
+    if first >> 6 != 2 {
+        return Err(DecodeError::BadValue);
+    }
+    let mut start = FIXED.saturating_add(usize::from(first & 0x0f).saturating_mul(4));
+    if first & 0x10 != 0 {
+        let extension = packet.get(start..).and_then(|rest| rest.first_chunk::<4>());
+        let [_, _, high, low] = *extension.ok_or(DecodeError::Truncated)?;
+        let words = usize::from(u16::from_be_bytes([high, low]));
+        start = start
+            .saturating_add(4)
+            .saturating_add(words.saturating_mul(4));
+    }
+    let rest = packet.get(start..).ok_or(DecodeError::Truncated)?;
+    let padding = match rest.last() {
+        _ if first & 0x20 == 0 => 0,
+        Some(&count) if count > 0 && usize::from(count) <= rest.len() => usize::from(count),
+        _ => return Err(DecodeError::BadValue),
+    };
+    Ok(start..packet.len().saturating_sub(padding))
 }

@@ -32,14 +32,25 @@ macro_rules! messages {
                     },)*],
                 };
 
-                #[inline]
                 fn read(input: &'a [u8]) -> $crate::wire::Parsed<'a, Self> {
                     $(let (input, $field) = <$type as $crate::wire::Field<'a>>::read(input)?;)*
                     let (input, params) = $crate::wire::Params::read(input)?;
                     Ok((input, Self { $($field,)* params }))
                 }
 
-                fn write(&self, out: &mut alloc::vec::Vec<u8>) {
+                #[inline(always)]
+                fn read_plain(input: &'a [u8]) -> Option<Self> {
+                    // One look at the length for all fixed fields up to the first text or list.
+                    if input.len() < Self::MIN_LEN {
+                        return None;
+                    }
+                    $(let (input, $field) = <$type as $crate::wire::Field<'a>>::read_plain(input)?;)*
+                    let params = $crate::wire::Params::read_plain(input)?;
+                    Some(Self { $($field,)* params })
+                }
+
+                #[inline(always)]
+                fn write(&self, out: &mut impl $crate::wire::Sink) {
                     $($crate::wire::Field::write(&self.$field, out);)*
                     self.params.write(out);
                 }
@@ -53,6 +64,27 @@ macro_rules! messages {
                     values.extend(self.params.value());
                     values
                 }
+
+                #[inline(always)]
+                fn encoded_len(&self) -> usize {
+                    self.params.encoded_len()
+                        $(.saturating_add($crate::wire::Field::encoded_len(&self.$field)))*
+                }
+
+                fn encode_into(&self, out: &mut alloc::vec::Vec<u8>) {
+                    const FIXED: usize = $crate::wire::HEADER_LEN
+                        .saturating_add(<$name<'static> as $crate::message::Wire<'static>>::MIN_LEN);
+                    let header = $crate::wire::FrameHeader {
+                        kind: Self::SCHEMA.kind,
+                        flags: Self::SCHEMA.flags,
+                        reserved: 0,
+                        length: $crate::message::Wire::encoded_len(self) as u32,
+                    };
+                    let mut gather = $crate::wire::Gather::<FIXED>::new(out);
+                    $crate::wire::Sink::put(&mut gather, header.bytes());
+                    $crate::message::Wire::write(self, &mut gather);
+                    gather.flush();
+                }
             }
         )+
 
@@ -63,16 +95,21 @@ macro_rules! messages {
         }
 
         impl<'a> Message<'a> {
-            // A message is large, and made in its place where this is part of the caller.
-            #[inline]
-            pub(super) fn decode(
+            #[inline(always)]
+            pub(super) fn decode<T>(
                 kind: u16,
                 body: &'a [u8],
-            ) -> Option<Result<Self, $crate::error::DecodeError>> {
+                read: impl Fn(Self) -> T + Copy,
+                failed: impl Fn($crate::error::DecodeError) -> T + Copy,
+                unknown: impl Fn() -> T,
+            ) -> T {
                 match kind {
-                    $($kind => Some($crate::wire::complete(body, <$name<'a> as $crate::message::Wire<'a>>::read)
-                        .map(Self::$name)),)+
-                    _ => None,
+                    $($kind => $crate::message::decode_one::<$name<'a>, T>(
+                        body,
+                        move |message| read(Self::$name(message)),
+                        failed,
+                    ),)+
+                    _ => unknown(),
                 }
             }
 
@@ -88,6 +125,14 @@ macro_rules! messages {
                 match self {
                     $(Self::$name(message) => $crate::message::Wire::values(message),)+
                 }
+            }
+        }
+
+        /// What a message of this area looks like.
+        pub(super) fn schema(kind: u16) -> Option<&'static $crate::wire::MessageSchema> {
+            match kind {
+                $($kind => Some(&<$name<'static> as $crate::message::Wire<'static>>::SCHEMA),)+
+                _ => None,
             }
         }
 
@@ -115,12 +160,19 @@ macro_rules! record {
                 shape: <$type as $crate::wire::Field<'a>>::SHAPE,
             },)+]);
 
+            #[inline]
             fn read(input: &'a [u8]) -> $crate::wire::Parsed<'a, Self> {
                 $(let (input, $field) = <$type as $crate::wire::Field<'a>>::read(input)?;)+
                 Ok((input, Self { $($field,)+ }))
             }
 
-            fn write(&self, out: &mut alloc::vec::Vec<u8>) {
+            #[inline]
+            fn encoded_len(&self) -> usize {
+                0_usize $(.saturating_add($crate::wire::Field::encoded_len(&self.$field)))+
+            }
+
+            #[inline]
+            fn write(&self, out: &mut impl $crate::wire::Sink) {
                 $($crate::wire::Field::write(&self.$field, out);)+
             }
 
@@ -147,6 +199,7 @@ macro_rules! choice {
             const SHAPE: $crate::wire::Shape =
                 $crate::wire::Shape::Choice(&[$((stringify!($item), $number),)+]);
 
+            #[inline(always)]
             fn read(input: &[u8]) -> $crate::wire::Parsed<'_, Self> {
                 let (rest, number) = <u8 as $crate::wire::Field<'_>>::read(input)?;
                 match number {
@@ -155,8 +208,9 @@ macro_rules! choice {
                 }
             }
 
-            fn write(&self, out: &mut alloc::vec::Vec<u8>) {
-                out.push(*self as u8);
+            #[inline(always)]
+            fn write(&self, out: &mut impl $crate::wire::Sink) {
+                out.put([*self as u8]);
             }
 
             fn value(&self) -> $crate::wire::Value {
@@ -207,6 +261,7 @@ macro_rules! bits {
             const SHAPE: $crate::wire::Shape =
                 $crate::wire::Shape::Bits(&[$((stringify!($item), $bit),)+]);
 
+            #[inline(always)]
             fn read(input: &[u8]) -> $crate::wire::Parsed<'_, Self> {
                 let (rest, bits) = <u8 as $crate::wire::Field<'_>>::read(input)?;
                 if bits & !Self::ALL.0 == 0 {
@@ -216,8 +271,9 @@ macro_rules! bits {
                 }
             }
 
-            fn write(&self, out: &mut alloc::vec::Vec<u8>) {
-                out.push(self.0);
+            #[inline(always)]
+            fn write(&self, out: &mut impl $crate::wire::Sink) {
+                out.put([self.0]);
             }
 
             fn value(&self) -> $crate::wire::Value {

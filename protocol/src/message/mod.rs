@@ -18,7 +18,8 @@ pub use call::Media;
 
 use crate::error::{DecodeError, Violation};
 use crate::wire::{
-    Flags, Frame, FrameHeader, HEADER_LEN, MessageSchema, Parsed, Sender, Values, is_ignorable,
+    Flags, Frame, FrameHeader, HEADER_LEN, MessageSchema, Parsed, Sender, Sink, Values, complete,
+    is_ignorable, min_len,
 };
 
 /// What every message can do.
@@ -26,39 +27,40 @@ pub trait Wire<'a>: Sized {
     /// What it looks like.
     const SCHEMA: MessageSchema;
 
+    /// The fewest bytes of its body: those of its fixed fields, and the lengths of the others.
+    const MIN_LEN: usize = min_len(Self::SCHEMA.fields);
+
     /// Reads a body.
     fn read(input: &'a [u8]) -> Parsed<'a, Self>;
 
-    /// Appends the body.
-    fn write(&self, out: &mut Vec<u8>);
+    /// Reads a body as most are: long enough, its text ASCII, without parameters. `None` says nothing yet.
+    fn read_plain(input: &'a [u8]) -> Option<Self>;
 
     /// The fields as data, then the parameters, if there are any, under the name `params`.
     fn values(&self) -> Values;
 
-    /// Appends the whole frame.
-    fn encode_into(&self, out: &mut Vec<u8>) {
-        let start = out.len();
-        let header = FrameHeader {
-            kind: Self::SCHEMA.kind,
-            flags: Self::SCHEMA.flags,
-            reserved: 0,
-            length: 0,
-        };
-        header.write(out);
-        self.write(out);
-        let body = out.len().saturating_sub(start).saturating_sub(HEADER_LEN) as u32;
-        let length_at = start.saturating_add(4);
-        if let Some(slot) = out
-            .get_mut(length_at..)
-            .and_then(|tail| tail.first_chunk_mut::<4>())
-        {
-            *slot = body.to_be_bytes();
+    /// Reads a whole body: as most are, and where that was not it, again from the start with every case and every error
+    /// in view. So the usual way calls nothing and carries no error.
+    #[inline(always)]
+    fn decode(body: &'a [u8]) -> Result<Self, DecodeError> {
+        match Self::read_plain(body) {
+            Some(message) => Ok(message),
+            None => decode_fully(body, Ok, Err),
         }
     }
 
-    /// The whole frame.
+    /// Appends the body.
+    fn write(&self, out: &mut impl Sink);
+
+    /// Bytes of the body.
+    fn encoded_len(&self) -> usize;
+
+    /// Appends the whole frame; into a buffer that is used again, nothing is allocated.
+    fn encode_into(&self, out: &mut Vec<u8>);
+
+    /// The whole frame, in one piece of memory of its size.
     fn encode(&self) -> Bytes {
-        let mut out = Vec::with_capacity(64);
+        let mut out = Vec::with_capacity(HEADER_LEN.saturating_add(self.encoded_len()));
         self.encode_into(&mut out);
         Bytes::from(out)
     }
@@ -86,11 +88,35 @@ macro_rules! areas {
 
         impl<'a> Message<'a> {
             /// Reads a body of this kind; `None` where the kind is unknown.
-            #[inline]
+            // Inside a caller, the one message would be put together from the pieces of all.
+            #[inline(never)]
             pub fn decode(kind: u16, body: &'a [u8]) -> Option<Result<Self, DecodeError>> {
+                Self::decode_as(
+                    kind,
+                    body,
+                    |message| Some(Ok(message)),
+                    |error| Some(Err(error)),
+                    || None,
+                )
+            }
+
+            #[inline(always)]
+            fn decode_as<T>(
+                kind: u16,
+                body: &'a [u8],
+                read: impl Fn(Self) -> T + Copy,
+                failed: impl Fn(DecodeError) -> T + Copy,
+                unknown: impl Fn() -> T,
+            ) -> T {
                 match kind >> 8 {
-                    $($high => $module::Message::decode(kind, body).map(|read| read.map(Self::$name)),)+
-                    _ => None,
+                    $($high => $module::Message::decode(
+                        kind,
+                        body,
+                        move |message| read(Self::$name(message)),
+                        failed,
+                        unknown,
+                    ),)+
+                    _ => unknown(),
                 }
             }
 
@@ -115,6 +141,14 @@ macro_rules! areas {
             high: $high,
             schemas: $module::SCHEMAS,
         },)+];
+
+        /// The schema of a kind.
+        pub fn schema(kind: u16) -> Option<&'static MessageSchema> {
+            match kind >> 8 {
+                $($high => $module::schema(kind),)+
+                _ => None,
+            }
+        }
     };
 }
 
@@ -127,18 +161,41 @@ areas! {
     0x07 media Media;
 }
 
+/// One message, made where its caller's caller wants it: behind the `match` over all of them it would be copied, at the
+/// size of the largest. Each is a function of its own, with as many registers to save as this message needs.
+#[inline(never)]
+fn decode_one<'a, M: Wire<'a>, T>(
+    body: &'a [u8],
+    read: impl Fn(M) -> T,
+    failed: impl Fn(DecodeError) -> T,
+) -> T {
+    match M::read_plain(body) {
+        Some(message) => read(message),
+        None => decode_fully(body, read, failed),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn decode_fully<'a, M: Wire<'a>, T>(
+    body: &'a [u8],
+    read: impl Fn(M) -> T,
+    failed: impl Fn(DecodeError) -> T,
+) -> T {
+    match complete(body, M::read) {
+        Ok(message) => read(message),
+        Err(error) => failed(error),
+    }
+}
+
 /// Every message's schema, in order of number.
 pub fn schemas() -> impl Iterator<Item = &'static MessageSchema> {
     AREAS.iter().flat_map(|area| area.schemas)
 }
 
-/// The schema of a kind.
-pub fn schema(kind: u16) -> Option<&'static MessageSchema> {
-    schemas().find(|schema| schema.kind == kind)
-}
-
 /// Reads a frame and holds it against the rules that need no state: known or ignorable, sent by the right side, with
 /// the right flags, well-formed. `None` is a frame to skip.
+#[inline(never)]
 pub fn admit(frame: &Frame, from: Sender) -> Result<Option<Message<'_>>, Violation> {
     let header = frame.header;
     let Some(schema) = schema(header.kind) else {
@@ -158,10 +215,13 @@ pub fn admit(frame: &Frame, from: Sender) -> Result<Option<Message<'_>>, Violati
         return Err(Violation::WrongFlags);
     }
     //= WIRE-004
-    match Message::decode(header.kind, &frame.body) {
-        Some(read) => Ok(Some(read?)),
-        None => Err(Violation::UnknownCritical),
-    }
+    Message::decode_as(
+        header.kind,
+        &frame.body,
+        |message| Ok(Some(message)),
+        |error| Err(error.into()),
+        || Err(Violation::UnknownCritical),
+    )
 }
 
 /// Whether a frame counts for resume.

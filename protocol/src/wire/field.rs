@@ -1,14 +1,11 @@
 //! Fields: each type reads itself, writes itself and describes itself; its limit is part of the type.
 
-use alloc::vec::Vec;
-
-use bytes::BufMut;
-use nom::Parser;
-use nom::bytes::complete::take;
-use nom::number::complete::{be_u8, be_u16, be_u32, be_u64};
+use bstr::ByteSlice as _;
 
 use super::dynamic::Value;
 use super::schema::Shape;
+use super::sink::Sink;
+use super::utf8::{is_ascii, is_utf8};
 use crate::error::DecodeError;
 use crate::id::{CallId, FlowId, RequestId, RoomId, SessionId, StreamNumber, UserId};
 
@@ -23,8 +20,21 @@ pub trait Field<'a>: Sized {
     /// Reads it off the front.
     fn read(input: &'a [u8]) -> Parsed<'a, Self>;
 
+    /// The same for what is usual, where a field has such a thing: text that is ASCII. `None` says nothing yet: whoever
+    /// gets it begins again with [`Field::read`].
+    #[inline(always)]
+    fn read_plain(input: &'a [u8]) -> Option<(&'a [u8], Self)> {
+        Self::read(input).ok()
+    }
+
+    /// Bytes that [`Field::write`] appends.
+    #[inline]
+    fn encoded_len(&self) -> usize {
+        const { Self::SHAPE.min_len() }
+    }
+
     /// Appends it.
-    fn write(&self, out: &mut Vec<u8>);
+    fn write(&self, out: &mut impl Sink);
 
     /// The same as data, as the reader that knows only the shape would give it.
     fn value(&self) -> Value;
@@ -34,15 +44,26 @@ pub(crate) fn fail<T>(error: DecodeError) -> Result<T, nom::Err<DecodeError>> {
     Err(nom::Err::Error(error))
 }
 
-/// `N` bytes off the front, in one step: a fixed layout is read with one check of the length.
+/// `N` bytes off the front, in one step. Where all fixed fields' length has been checked before, the compiler leaves
+/// this check out.
+#[inline(always)]
 pub(crate) fn array<const N: usize>(input: &[u8]) -> Parsed<'_, [u8; N]> {
-    let (rest, bytes) = take(N).parse_complete(input)?;
-    let array = <[u8; N]>::try_from(bytes).map_err(|_| nom::Err::Error(DecodeError::Truncated))?;
-    Ok((rest, array))
+    match input.split_first_chunk::<N>() {
+        Some((bytes, rest)) => Ok((rest, *bytes)),
+        None => fail(DecodeError::Truncated),
+    }
+}
+
+/// So many bytes off the front, where they are.
+#[inline(always)]
+pub(crate) fn slice(input: &[u8], length: u16) -> Parsed<'_, &[u8]> {
+    match input.split_at_checked(length.into()) {
+        Some((bytes, rest)) => Ok((rest, bytes)),
+        None => fail(DecodeError::Truncated),
+    }
 }
 
 /// Runs a reader over a whole body: bytes left over are an error.
-#[inline]
 pub(crate) fn complete<'a, T>(
     body: &'a [u8],
     read: impl FnOnce(&'a [u8]) -> Parsed<'a, T>,
@@ -50,20 +71,33 @@ pub(crate) fn complete<'a, T>(
     match read(body) {
         Ok(([], value)) => Ok(value),
         Ok(_) => Err(DecodeError::Trailing),
-        Err(nom::Err::Error(error) | nom::Err::Failure(error)) => Err(error),
-        Err(nom::Err::Incomplete(_)) => Err(DecodeError::Truncated),
+        Err(error) => Err(reason(error)),
+    }
+}
+
+/// What was wrong, without nom's wrapping: a body is whole, so that nothing is ever incomplete.
+#[inline(always)]
+fn reason(error: nom::Err<DecodeError>) -> DecodeError {
+    match error {
+        nom::Err::Error(error) | nom::Err::Failure(error) => error,
+        nom::Err::Incomplete(_) => DecodeError::Truncated,
     }
 }
 
 macro_rules! numbers {
-    ($($type:ty: $read:ident, $put:ident, $shape:ident;)+) => {$(
+    ($($type:ty: $shape:ident;)+) => {$(
         impl Field<'_> for $type {
             const SHAPE: Shape = Shape::$shape;
+
+            #[inline(always)]
             fn read(input: &[u8]) -> Parsed<'_, Self> {
-                $read(input)
+                let (rest, bytes) = array(input)?;
+                Ok((rest, Self::from_be_bytes(bytes)))
             }
-            fn write(&self, out: &mut Vec<u8>) {
-                out.$put(*self);
+
+            #[inline(always)]
+            fn write(&self, out: &mut impl Sink) {
+                out.put(self.to_be_bytes());
             }
             fn value(&self) -> Value {
                 Value::Number((*self).into())
@@ -73,21 +107,23 @@ macro_rules! numbers {
 }
 
 numbers! {
-    u8: be_u8, put_u8, U8;
-    u16: be_u16, put_u16, U16;
-    u32: be_u32, put_u32, U32;
-    u64: be_u64, put_u64, U64;
+    u8: U8;
+    u16: U16;
+    u32: U32;
+    u64: U64;
 }
 
 macro_rules! newtypes {
     ($($type:ident($inner:ty) $shape:expr;)+) => {$(
         impl Field<'_> for $type {
             const SHAPE: Shape = $shape;
+            #[inline(always)]
             fn read(input: &[u8]) -> Parsed<'_, Self> {
                 let (rest, inner) = <$inner>::read(input)?;
                 Ok((rest, Self(inner)))
             }
-            fn write(&self, out: &mut Vec<u8>) {
+            #[inline(always)]
+            fn write(&self, out: &mut impl Sink) {
                 self.0.write(out);
             }
             fn value(&self) -> Value {
@@ -112,12 +148,14 @@ newtypes! {
 impl<const N: usize> Field<'_> for [u8; N] {
     const SHAPE: Shape = Shape::Fixed { len: N };
 
+    #[inline(always)]
     fn read(input: &[u8]) -> Parsed<'_, Self> {
         array(input)
     }
 
-    fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(self);
+    #[inline(always)]
+    fn write(&self, out: &mut impl Sink) {
+        out.put(*self);
     }
 
     fn value(&self) -> Value {
@@ -126,42 +164,60 @@ impl<const N: usize> Field<'_> for [u8; N] {
 }
 
 /// A length of two bytes, checked against the limit before anything is read by it.
+#[inline(always)]
 fn bounded(input: &[u8], max: usize) -> Parsed<'_, &[u8]> {
-    let (input, length) = be_u16(input)?;
+    let (input, length) = u16::read(input)?;
     if usize::from(length) > max {
         return fail(DecodeError::TooLong);
     }
-    take(length).parse_complete(input)
+    slice(input, length)
 }
 
-fn write_bounded(bytes: &[u8], max: usize, out: &mut Vec<u8>) {
-    let bytes = bytes.get(..bytes.len().min(max)).unwrap_or_default();
-    out.put_u16(bytes.len() as u16);
-    out.extend_from_slice(bytes);
+#[inline(always)]
+fn write_bounded(bytes: &[u8], max: usize, out: &mut impl Sink) {
+    let bytes = bytes.get(..max).unwrap_or(bytes);
+    out.put((bytes.len() as u16).to_be_bytes());
+    out.put_slice(bytes);
 }
 
-/// UTF-8 text of at most `MAX` bytes, after a length of two bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Text<'a, const MAX: usize>(&'a str);
+/// Bytes of a length and what it counts.
+#[inline(always)]
+fn bounded_len(bytes: &[u8], max: usize) -> usize {
+    bytes.len().min(max).saturating_add(2)
+}
+
+/// UTF-8 text of at most `MAX` bytes, after a length of two bytes. It has been checked, and stays bytes until someone
+/// wants it as a `str`: what only passes text on never does.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Text<'a, const MAX: usize>(&'a [u8]);
 
 impl<'a, const MAX: usize> Text<'a, MAX> {
     /// The text, if it is not too long.
     pub fn new(text: &'a str) -> Option<Self> {
-        (text.len() <= MAX).then_some(Self(text))
+        (text.len() <= MAX).then_some(Self(text.as_bytes()))
     }
 
     /// As much of the text as fits, cut at a character.
     pub fn cut(text: &'a str) -> Self {
-        let mut end = text.len().min(MAX);
-        while !text.is_char_boundary(end) {
-            end = end.saturating_sub(1);
-        }
-        Self(text.get(..end).unwrap_or_default())
+        let end = text.floor_char_boundary(MAX);
+        Self(text.as_bytes().get(..end).unwrap_or_default())
     }
 
-    /// The text.
-    pub const fn as_str(&self) -> &'a str {
+    /// The text. It is walked once more, since without `unsafe` nothing else makes a `str` of bytes.
+    pub fn as_str(&self) -> &'a str {
+        debug_assert!(is_utf8(self.0), "text is checked before it is held");
+        self.0.to_str().unwrap_or_default()
+    }
+
+    /// The text as bytes, known to be UTF-8.
+    pub const fn as_bytes(&self) -> &'a [u8] {
         self.0
+    }
+}
+
+impl<const MAX: usize> core::fmt::Debug for Text<'_, MAX> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_tuple("Text").field(&self.as_str()).finish()
     }
 }
 
@@ -170,18 +226,30 @@ impl<'a, const MAX: usize> Field<'a> for Text<'a, MAX> {
 
     fn read(input: &'a [u8]) -> Parsed<'a, Self> {
         let (rest, bytes) = bounded(input, MAX)?;
-        match core::str::from_utf8(bytes) {
-            Ok(text) => Ok((rest, Self(text))),
-            Err(_) => fail(DecodeError::NotUtf8),
+        if !is_utf8(bytes) {
+            return fail(DecodeError::NotUtf8);
         }
+        Ok((rest, Self(bytes)))
     }
 
-    fn write(&self, out: &mut Vec<u8>) {
-        write_bounded(self.0.as_bytes(), MAX, out);
+    #[inline(always)]
+    fn read_plain(input: &'a [u8]) -> Option<(&'a [u8], Self)> {
+        let (rest, bytes) = bounded(input, MAX).ok()?;
+        is_ascii(bytes).then_some((rest, Self(bytes)))
+    }
+
+    #[inline(always)]
+    fn encoded_len(&self) -> usize {
+        bounded_len(self.0, MAX)
+    }
+
+    #[inline]
+    fn write(&self, out: &mut impl Sink) {
+        write_bounded(self.0, MAX, out);
     }
 
     fn value(&self) -> Value {
-        Value::Text(self.0.into())
+        Value::Text(self.as_str().into())
     }
 }
 
@@ -204,12 +272,19 @@ impl<'a, const MAX: usize> Opaque<'a, MAX> {
 impl<'a, const MAX: usize> Field<'a> for Opaque<'a, MAX> {
     const SHAPE: Shape = Shape::Opaque { max: MAX };
 
+    #[inline(always)]
     fn read(input: &'a [u8]) -> Parsed<'a, Self> {
         let (rest, bytes) = bounded(input, MAX)?;
         Ok((rest, Self(bytes)))
     }
 
-    fn write(&self, out: &mut Vec<u8>) {
+    #[inline(always)]
+    fn encoded_len(&self) -> usize {
+        bounded_len(self.0, MAX)
+    }
+
+    #[inline]
+    fn write(&self, out: &mut impl Sink) {
         write_bounded(self.0, MAX, out);
     }
 
@@ -242,16 +317,18 @@ impl<const MIN: u32, const MAX: u32> Within<MIN, MAX> {
 impl<const MIN: u32, const MAX: u32> Field<'_> for Within<MIN, MAX> {
     const SHAPE: Shape = Shape::Within { min: MIN, max: MAX };
 
+    #[inline(always)]
     fn read(input: &[u8]) -> Parsed<'_, Self> {
-        let (rest, number) = be_u32(input)?;
+        let (rest, number) = u32::read(input)?;
         match Self::new(number) {
             Some(within) => Ok((rest, within)),
             None => fail(DecodeError::BadValue),
         }
     }
 
-    fn write(&self, out: &mut Vec<u8>) {
-        out.put_u32(self.0);
+    #[inline(always)]
+    fn write(&self, out: &mut impl Sink) {
+        self.0.write(out);
     }
 
     fn value(&self) -> Value {
@@ -314,7 +391,7 @@ impl<'a, T: Field<'a> + Clone, const MAX: usize> Field<'a> for List<'a, T, MAX> 
     };
 
     fn read(input: &'a [u8]) -> Parsed<'a, Self> {
-        let (start, count) = be_u16(input)?;
+        let (start, count) = u16::read(input)?;
         if usize::from(count) > MAX {
             return fail(DecodeError::TooLong);
         }
@@ -327,8 +404,15 @@ impl<'a, T: Field<'a> + Clone, const MAX: usize> Field<'a> for List<'a, T, MAX> 
         Ok((rest, Self(Entries::Read { bytes, count })))
     }
 
-    fn write(&self, out: &mut Vec<u8>) {
-        out.put_u16(self.len().min(MAX) as u16);
+    fn encoded_len(&self) -> usize {
+        let entries = self.iter().take(MAX);
+        entries.fold(2, |sum: usize, entry| {
+            sum.saturating_add(entry.encoded_len())
+        })
+    }
+
+    fn write(&self, out: &mut impl Sink) {
+        (self.len().min(MAX) as u16).write(out);
         self.iter().take(MAX).for_each(|entry| entry.write(out));
     }
 
@@ -369,11 +453,11 @@ impl Address {
     pub const LEN: usize = 17;
 
     /// The address at the front of a routed body, without looking at the rest: what a router needs.
+    #[inline]
     pub fn peek(body: &[u8]) -> Result<Self, DecodeError> {
         match Self::read(body) {
             Ok((_, address)) => Ok(address),
-            Err(nom::Err::Error(error) | nom::Err::Failure(error)) => Err(error),
-            Err(nom::Err::Incomplete(_)) => Err(DecodeError::Truncated),
+            Err(error) => Err(reason(error)),
         }
     }
 }
@@ -381,42 +465,32 @@ impl Address {
 impl Field<'_> for Address {
     const SHAPE: Shape = Shape::Address;
 
+    #[inline(always)]
     fn read(input: &[u8]) -> Parsed<'_, Self> {
-        let (rest, [tag, bytes @ ..]) = array::<{ Self::LEN }>(input)?;
-        let [b0, b1, b2, b3, b4, b5, b6, b7, padding @ ..] = bytes;
+        let (rest, tag) = u8::read(input)?;
+        let (rest, bytes) = array::<16>(rest)?;
+        let number = u128::from_be_bytes(bytes);
         //= WIRE-007
         let address = match tag {
-            1 if padding == [0; 8] => {
-                Self::User(UserId(u64::from_be_bytes([b0, b1, b2, b3, b4, b5, b6, b7])))
-            }
+            1 if number as u64 == 0 => Self::User(UserId((number >> 64) as u64)),
             2 => Self::Session(SessionId(bytes)),
             3 => Self::Room(RoomId(bytes)),
-            4 if bytes == [0; 16] => Self::Service,
+            4 if number == 0 => Self::Service,
             _ => return fail(DecodeError::BadAddress),
         };
         Ok((rest, address))
     }
 
-    fn write(&self, out: &mut Vec<u8>) {
-        match self {
-            Self::User(user) => {
-                out.put_u8(1);
-                out.put_u64(user.0);
-                out.put_bytes(0, 8);
-            }
-            Self::Session(session) => {
-                out.put_u8(2);
-                out.extend_from_slice(&session.0);
-            }
-            Self::Room(room) => {
-                out.put_u8(3);
-                out.extend_from_slice(&room.0);
-            }
-            Self::Service => {
-                out.put_u8(4);
-                out.put_bytes(0, 16);
-            }
-        }
+    #[inline]
+    fn write(&self, out: &mut impl Sink) {
+        let (tag, bytes) = match self {
+            Self::User(user) => (1, (u128::from(user.0) << 64).to_be_bytes()),
+            Self::Session(session) => (2, session.0),
+            Self::Room(room) => (3, room.0),
+            Self::Service => (4, [0; 16]),
+        };
+        out.put([tag]);
+        out.put(bytes);
     }
 
     fn value(&self) -> Value {

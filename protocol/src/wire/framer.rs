@@ -82,20 +82,28 @@ impl Framer {
 
     /// The next frame's header, once all of it is there.
     fn header(&self) -> Result<Option<FrameHeader>, DecodeError> {
-        if !self.holds(HEADER_LEN) {
-            return Ok(None);
-        }
-        let mut head = [0; HEADER_LEN];
-        let held = self.partial.iter().chain(self.chunks.iter().flatten());
-        for (slot, byte) in head.iter_mut().zip(held) {
-            *slot = *byte;
-        }
-        let (_, header) = FrameHeader::read(&head).map_err(|_| DecodeError::Truncated)?;
+        // Most frames begin where a piece of the stream does.
+        let first = self.chunks.front().filter(|_| self.partial.is_empty());
+        let header = match first.and_then(|first| first.first_chunk()) {
+            Some(head) => FrameHeader::of(*head),
+            None if self.holds(HEADER_LEN) => FrameHeader::of(self.scattered_head()),
+            None => return Ok(None),
+        };
         //= WIRE-003
         if header.length > self.limit {
             return Err(DecodeError::FrameTooLarge);
         }
         Ok(Some(header))
+    }
+
+    /// The first bytes held, wherever they are.
+    fn scattered_head(&self) -> [u8; HEADER_LEN] {
+        let mut head = [0; HEADER_LEN];
+        let held = self.partial.iter().chain(self.chunks.iter().flatten());
+        for (slot, byte) in head.iter_mut().zip(held) {
+            *slot = *byte;
+        }
+        head
     }
 
     /// Whether at least so many bytes are held.

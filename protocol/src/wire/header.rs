@@ -51,23 +51,33 @@ pub struct FrameHeader {
 
 impl FrameHeader {
     /// Reads a header.
+    #[inline]
     pub fn read(input: &[u8]) -> Parsed<'_, Self> {
+        let (rest, bytes) = array(input)?;
+        Ok((rest, Self::of(bytes)))
+    }
+
+    #[inline]
+    pub(crate) const fn of(bytes: [u8; HEADER_LEN]) -> Self {
         //= WIRE-001
-        let (rest, [k0, k1, flags, reserved, l0, l1, l2, l3]) = array::<HEADER_LEN>(input)?;
-        let header = Self {
+        let [k0, k1, flags, reserved, l0, l1, l2, l3] = bytes;
+        Self {
             kind: u16::from_be_bytes([k0, k1]),
             flags: Flags(flags),
             reserved,
             length: u32::from_be_bytes([l0, l1, l2, l3]),
-        };
-        Ok((rest, header))
+        }
     }
 
     /// Writes it.
     pub fn write(&self, out: &mut impl BufMut) {
-        out.put_u16(self.kind);
-        out.put_u8(self.flags.0);
-        out.put_u8(self.reserved);
-        out.put_u32(self.length);
+        out.put_slice(&self.bytes());
+    }
+
+    #[inline]
+    pub(crate) const fn bytes(&self) -> [u8; HEADER_LEN] {
+        let [k0, k1] = self.kind.to_be_bytes();
+        let [l0, l1, l2, l3] = self.length.to_be_bytes();
+        [k0, k1, self.flags.0, self.reserved, l0, l1, l2, l3]
     }
 }

@@ -3,14 +3,11 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use bytes::BufMut;
-use nom::Parser;
-use nom::bytes::complete::take;
-use nom::number::complete::be_u16;
-
 use super::dynamic::Value;
-use super::field::{Parsed, fail};
+use super::field::{Field, Parsed, fail, slice};
+use super::sink::Sink;
 use crate::error::DecodeError;
+use bytes::BufMut;
 
 /// One parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +38,12 @@ impl<'a> Params<'a> {
         out.extend_from_slice(value.get(..usize::from(u16::MAX)).unwrap_or(value));
     }
 
+    /// None, which is usual.
+    #[inline(always)]
+    pub(crate) fn read_plain(input: &'a [u8]) -> Option<Self> {
+        input.is_empty().then_some(Self::NONE)
+    }
+
     pub(crate) fn read(input: &'a [u8]) -> Parsed<'a, Self> {
         //= WIRE-012
         let mut rest = input;
@@ -57,8 +60,16 @@ impl<'a> Params<'a> {
         Ok((rest, Self(input)))
     }
 
-    pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(self.0);
+    #[inline(always)]
+    pub(crate) fn encoded_len(&self) -> usize {
+        self.0.len()
+    }
+
+    #[inline(always)]
+    pub(crate) fn write(&self, out: &mut impl Sink) {
+        if !self.0.is_empty() {
+            out.put_slice(self.0);
+        }
     }
 
     /// Each parameter, known or not.
@@ -89,8 +100,8 @@ impl<'a> Params<'a> {
 }
 
 fn read_one(input: &[u8]) -> Parsed<'_, Param<'_>> {
-    let (input, id) = be_u16(input)?;
-    let (input, length) = be_u16(input)?;
-    let (input, value) = take(length).parse_complete(input)?;
+    let (input, id) = u16::read(input)?;
+    let (input, length) = u16::read(input)?;
+    let (input, value) = slice(input, length)?;
     Ok((input, Param { id, value }))
 }

@@ -58,6 +58,36 @@ pub enum Shape {
     Params,
 }
 
+impl Shape {
+    /// The fewest bytes that it takes; all that it takes, where its length is fixed.
+    pub const fn min_len(&self) -> usize {
+        match self {
+            Self::U8 | Self::Choice(_) | Self::Bits(_) => 1,
+            Self::U16
+            | Self::Code
+            | Self::Text { .. }
+            | Self::Opaque { .. }
+            | Self::List { .. } => 2,
+            Self::U32 | Self::Within { .. } => 4,
+            Self::U64 | Self::User => 8,
+            Self::Fixed { len } => *len,
+            Self::Address => 17,
+            Self::Record(fields) => min_len(fields),
+            Self::Params => 0,
+        }
+    }
+}
+
+/// The fewest bytes that these fields take together.
+pub const fn min_len(mut fields: &[FieldSchema]) -> usize {
+    let mut sum = 0_usize;
+    while let [first, rest @ ..] = fields {
+        sum = sum.saturating_add(first.shape.min_len());
+        fields = rest;
+    }
+    sum
+}
+
 /// One field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FieldSchema {
