@@ -42,7 +42,7 @@ enum Command {
     #[command(
         after_help = "A block stands between `<!-- generated: WHAT -->` and `<!-- /generated -->`; WHAT is one of\n  \
         messages AREA, kinds, controls, codes, errors, violations, limits, timers, table NAME, diagram NAME\n\n\
-        The files are spec/registry.json, spec/vectors/*.json and the fuzzer's first corpus.\n\nExamples:\n  duet-spec render\n  duet-spec render --check"
+        The files are spec/registry.json, spec/vectors/*.json, spec/duet.lua, fuzz/duet.dict and the fuzzer's first corpus.\n\nExamples:\n  duet-spec render\n  duet-spec render --check"
     )]
     Render {
         /// Change nothing; fail where something is out of date

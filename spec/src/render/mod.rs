@@ -1,5 +1,7 @@
 //! What is rendered from the code: the generated blocks of the chapters, and the generated files.
 
+mod dictionary;
+mod dissector;
 mod machines;
 mod messages;
 mod registry;
@@ -56,10 +58,14 @@ pub fn render(root: &Path) -> Result<Vec<String>, SpecError> {
 fn files() -> &'static [(String, Vec<u8>)] {
     static FILES: OnceLock<Vec<(String, Vec<u8>)>> = OnceLock::new();
     FILES.get_or_init(|| {
-        let mut files = vec![(
-            "spec/registry.json".to_owned(),
-            registry::to_json().into_bytes(),
-        )];
+        let mut files = vec![
+            (
+                "spec/registry.json".to_owned(),
+                registry::to_json().into_bytes(),
+            ),
+            ("spec/duet.lua".to_owned(), dissector::lua().into_bytes()),
+            ("fuzz/duet.dict".to_owned(), dictionary::dict().into_bytes()),
+        ];
         files.extend(vectors::files());
         files
     })

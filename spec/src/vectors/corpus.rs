@@ -16,14 +16,22 @@ pub(super) fn files() -> Vec<(String, Vec<u8>)> {
         files.push((name.clone(), [&[2, 3, 11], &typical[..]].concat()));
         // The first six are the same for every message; PING stands for all of them.
         let common = if schema.name == "PING" { 0 } else { 6 };
-        for (at, broken) in samples::broken(schema).into_iter().enumerate().skip(common) {
+        for broken in samples::broken(schema).into_iter().skip(common) {
             let frame = samples::frame(schema, &broken.body);
             if frame.len() <= SMALL {
-                files.push((format!("{name}-broken-{at}"), [&[0], &frame[..]].concat()));
+                let name = format!("{name}-{}", slug(&broken.label));
+                files.push((name, [&[0], &frame[..]].concat()));
             }
         }
     }
     let oversize = [&[0][..], &[4, 1, 3, 0, 0, 0, 0x40, 1]].concat();
     files.push(("oversize".to_owned(), oversize));
     files
+}
+
+/// A label as part of a file's name, so that a field that is added renames no other's file.
+fn slug(label: &str) -> String {
+    let words = label.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
+    words.join("-")
 }
