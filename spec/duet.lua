@@ -60,6 +60,8 @@ local CODES = {
     [0x0210] = "left",
     [0x0211] = "session_ended",
     [0x0212] = "streams_full",
+    [0x0280] = "own_user",
+    [0x0281] = "contacts_full",
     [0x0300] = "hangup",
     [0x0301] = "rejected",
     [0x0302] = "cancelled",
@@ -165,6 +167,27 @@ local MESSAGES = {
         { name = "request", type = "u32", doc = "The request" },
         { name = "user", type = "user", doc = "The user of that name" },
         { name = "name", type = "text", max = 64, doc = "The name others see" },
+    } },
+    [0x0203] = { name = "CONTACT_SET", flags = 0x01, doc = "Puts a user on one's list, or off it", fields = {
+        { name = "request", type = "u32", doc = "The request" },
+        { name = "entry", type = "record", fields = { { name = "user", type = "user", doc = "The other user" }, { name = "relation", type = "choice", values = { [0x00] = "None", [0x01] = "Contact", [0x02] = "Blocked" }, doc = "What it is to this user" }, { name = "name", type = "text", max = 64, doc = "What this user calls it; may be empty" }, }, doc = "What the entry is to be; with `None` it is removed" },
+    } },
+    [0x0204] = { name = "CONTACTS", flags = 0x01, doc = "One's list as it is when the session begins", fields = {
+        { name = "entries", type = "list", max = 200, of = { type = "record", fields = { { name = "user", type = "user", doc = "The other user" }, { name = "relation", type = "choice", values = { [0x00] = "None", [0x01] = "Contact", [0x02] = "Blocked" }, doc = "What it is to this user" }, { name = "name", type = "text", max = 64, doc = "What this user calls it; may be empty" }, } }, doc = "Every entry, in order of user; none of them is `None`" },
+    } },
+    [0x0205] = { name = "CONTACT", flags = 0x01, doc = "Tells of a change of one's list", fields = {
+        { name = "entry", type = "record", fields = { { name = "user", type = "user", doc = "The other user" }, { name = "relation", type = "choice", values = { [0x00] = "None", [0x01] = "Contact", [0x02] = "Blocked" }, doc = "What it is to this user" }, { name = "name", type = "text", max = 64, doc = "What this user calls it; may be empty" }, }, doc = "The entry as it is now; with `None` it is gone" },
+    } },
+    [0x0206] = { name = "PRESENCE_SET", flags = 0x01, doc = "Says whether one is there, for this session", fields = {
+        { name = "request", type = "u32", doc = "The request" },
+        { name = "availability", type = "choice", values = { [0x00] = "Offline", [0x01] = "DoNotDisturb", [0x02] = "Away", [0x03] = "Online" }, doc = "Whether" },
+        { name = "text", type = "text", max = 128, doc = "What one wants to say of it; may be empty" },
+    } },
+    [0x0207] = { name = "PRESENCE", flags = 0x01, doc = "Tells whether a contact, or one's own user, is there", fields = {
+        { name = "user", type = "user", doc = "Who" },
+        { name = "availability", type = "choice", values = { [0x00] = "Offline", [0x01] = "DoNotDisturb", [0x02] = "Away", [0x03] = "Online" }, doc = "Whether" },
+        { name = "text", type = "text", max = 128, doc = "What the user wants to say of it; may be empty" },
+        { name = "since", type = "u64", doc = "Since when, as far as this receiver may know: microseconds since 1970-01-01 UTC" },
     } },
     [0x0301] = { name = "JOIN", flags = 0x01, doc = "Enters a room", fields = {
         { name = "request", type = "u32", doc = "The request" },

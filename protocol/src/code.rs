@@ -131,6 +131,11 @@ codes! {
     /// The room has as many streams as it admits
     0x0212 STREAMS_FULL;
 
+    /// Oneself is neither a contact nor blocked
+    0x0280 OWN_USER;
+    /// The list of contacts is full
+    0x0281 CONTACTS_FULL;
+
     /// A side hung up
     0x0300 HANGUP;
     /// The callee declined

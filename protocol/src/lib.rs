@@ -10,6 +10,7 @@
 //! | what messages there are | [`message`] |
 //! | login, resume, heartbeat | [`session`] |
 //! | rooms · text and data · calls | `room` · `channel` · [`call`] |
+//! | contacts, blocking, presence | [`people`] |
 //! | repair, pacing, playout | [`media`] |
 //! | what the business layer is asked | [`service`] |
 //! | which event is legal when | [`table`], and the tables in [`session`] and [`call`] |
@@ -29,6 +30,7 @@ pub mod io;
 pub mod limits;
 pub mod media;
 pub mod message;
+pub mod people;
 mod room;
 pub mod seed;
 pub mod server;

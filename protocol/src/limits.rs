@@ -71,6 +71,16 @@ limits! {
     MAX_PENDING_BYTES = 262_144;
     /// LOOKUP requests at once; one more each LOOKUP_EACH
     LOOKUP_BURST = 20;
+    /// Entries of a user's list, contacts and blocked together
+    MAX_CONTACTS = 200;
+    /// Changes of a user's list that wait for the service
+    MAX_CONTACT_CHANGES = 64;
+    /// CONTACT_SET requests of a user at once; one more each CONTACT_EACH
+    CONTACT_BURST = 64;
+    /// Changes of a user's presence at once; one more each PRESENCE_EACH
+    PRESENCE_BURST = 8;
+    /// Sequenced frames that wait for a session's acknowledgement from which on its PRESENCE is held back
+    PRESENCE_HELD = 256;
     /// JOIN, LEAVE, PUBLISH, UNPUBLISH, SUBSCRIBE, UNSUBSCRIBE and INVITE at once; one more each ANNOUNCE_EACH
     ANNOUNCE_BURST = 64;
     /// Sessions of a server
@@ -118,6 +128,10 @@ timers! {
     RELAY_QUEUE = 60 ms;
     /// From one LOOKUP to the next, once the burst is used up
     LOOKUP_EACH = 200 ms;
+    /// From one CONTACT_SET to the next, once the burst is used up
+    CONTACT_EACH = 200 ms;
+    /// From one change of a user's presence to the next, once the burst is used up
+    PRESENCE_EACH = 5_000 ms;
     /// From one request that others are told of to the next, once the burst is used up
     ANNOUNCE_EACH = 50 ms;
     /// Interval of feedback

@@ -82,11 +82,15 @@ fn decide(question: &Question, guests: &mut u64) -> Decision {
         } => {
             *guests += 1;
             let (user, name) = (UserId(FIRST_GUEST + *guests), name.clone());
-            Decision::User { user, name }
+            Decision::User {
+                user,
+                name,
+                contacts: Vec::new(),
+            }
         }
         Question::Login { .. } => Decision::Deny(Code::BAD_CREDENTIALS),
         Question::Lookup { .. } => Decision::Deny(Code::NOT_FOUND),
-        Question::Join { .. } | Question::Call { .. } => Decision::Allow,
+        Question::Join { .. } | Question::Call { .. } | Question::Contact { .. } => Decision::Allow,
     }
 }
 

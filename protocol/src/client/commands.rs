@@ -14,7 +14,9 @@ use crate::limits;
 use crate::media::HopStats;
 use crate::message::call::{Accept, Cancel, End, Invite, Reject};
 use crate::message::channel::{DataTo, TextTo};
-use crate::message::directory::Lookup;
+use crate::message::directory::{
+    Availability, ContactEntry, ContactSet, Lookup, PresenceSet, Relation,
+};
 use crate::message::media::{Unpublish, Unsubscribe};
 use crate::message::room::{Join, Leave};
 use crate::message::{Media, Wire};
@@ -24,7 +26,7 @@ use crate::table::Verdict;
 use crate::time::Instant;
 use crate::wire::{Address, Opaque, Params, Text, Within};
 
-use super::{Asked, Client, Credentials, GIVEN_UP, StreamDescription};
+use super::{Asked, Client, ContactInfo, Credentials, GIVEN_UP, StreamDescription};
 
 impl Client {
     /// States the intent to be logged in; the core connects, and reconnects, until [`Client::logout`].
@@ -73,6 +75,70 @@ impl Client {
         );
         self.settle();
         Ok(request)
+    }
+
+    /// Puts a user on one's list, under a name of at most 64 bytes that only oneself sees, or with [`Relation::None`] off
+    /// it. [`Event::Contact`](super::Event::Contact) tells of the change, [`Event::Answer`](super::Event::Answer)
+    /// whether it was kept.
+    pub fn set_contact(
+        &mut self,
+        now: Instant,
+        user: UserId,
+        relation: Relation,
+        name: &str,
+    ) -> Result<RequestId, UsageError> {
+        let name = Text::new(name).ok_or(UsageError::TooLarge)?;
+        let request = self.request(now, Asked::Plain, 128)?;
+        let entry = ContactEntry {
+            user,
+            relation,
+            name,
+        };
+        self.send(
+            ContactSet {
+                request,
+                entry,
+                params: Params::NONE,
+            }
+            .encode(),
+        );
+        self.settle();
+        Ok(request)
+    }
+
+    /// States the intent to be seen like this, with a text of at most 128 bytes, in this session and in those that
+    /// follow it by themselves. Until then nobody is told that one is there. `None` where there is no session yet:
+    /// then it is said once there is.
+    pub fn set_presence(
+        &mut self,
+        now: Instant,
+        availability: Availability,
+        text: &str,
+    ) -> Result<Option<RequestId>, UsageError> {
+        let wish = (availability, text.to_string());
+        let text = Text::new(text).ok_or(UsageError::TooLarge)?;
+        if self.session.is_none() {
+            self.people.wish = Some(wish);
+            return Ok(None);
+        }
+        let request = self.request(now, Asked::Plain, 256)?;
+        self.people.wish = Some(wish);
+        self.send(
+            PresenceSet {
+                request,
+                availability,
+                text,
+                params: Params::NONE,
+            }
+            .encode(),
+        );
+        self.settle();
+        Ok(Some(request))
+    }
+
+    /// One's list, as far as this session has been told, in order of user.
+    pub fn contacts(&self) -> impl Iterator<Item = &ContactInfo> {
+        self.people.list.values()
     }
 
     /// Enters a room by name; the answer is [`Event::Joined`](super::Event::Joined) or [`Event::Answer`](super::Event::Answer).

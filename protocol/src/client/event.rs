@@ -9,8 +9,10 @@ use crate::code::Code;
 use crate::error::EndReason;
 use crate::id::{CallId, RequestId, RoomId, SessionId, StreamNumber, UserId};
 use crate::message::Media;
+use crate::message::directory::Availability;
 use crate::message::media::{Codec, Description, Kind};
 use crate::message::room::Change;
+use crate::people::client::ContactInfo;
 use crate::room::client::{MemberInfo, RoomSettings};
 use crate::wire::{Address, Opaque};
 
@@ -109,6 +111,28 @@ pub enum Event {
         user: UserId,
         /// The name others see.
         name: String,
+    },
+    /// One's list, at the beginning of a session; what was told of it before is void. Everyone on it counts as offline
+    /// until [`Event::Presence`] says otherwise.
+    Contacts {
+        /// Every entry.
+        entries: Vec<ContactInfo>,
+    },
+    /// An entry of one's list changed, by this session or another.
+    Contact {
+        /// The entry as it is now; with [`Relation::None`](crate::message::directory::Relation::None) it is gone.
+        entry: ContactInfo,
+    },
+    /// What a contact, or one's own user, shows of itself has changed.
+    Presence {
+        /// Who.
+        user: UserId,
+        /// Whether it is there. One's own is the most available that one's sessions have stated.
+        availability: Availability,
+        /// What it wants to say of that.
+        text: String,
+        /// Since when: microseconds since 1970-01-01 UTC.
+        since: u64,
     },
     /// Entered a room.
     Joined {

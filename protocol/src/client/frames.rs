@@ -18,7 +18,9 @@ use crate::io::{ConnId, Output, Purpose, StreamId};
 use crate::limits;
 use crate::message::media::State;
 use crate::message::session::{Authenticate, Method, Resume, Retry};
-use crate::message::{Message, Wire, admit, call, channel, is_sequenced, media, room, session};
+use crate::message::{
+    Message, Wire, admit, call, channel, directory, is_sequenced, media, room, session,
+};
 use crate::room::client::{MemberInfo, RoomSettings, View, Wish};
 use crate::session::Heartbeat;
 use crate::session::Sequence;
@@ -125,17 +127,7 @@ impl Client {
         }
         match message {
             Message::Session(message) => self.session_frame(conn, message),
-            Message::Directory(crate::message::directory::Message::Found(found)) => {
-                let (request, user) = (found.request, found.user);
-                self.requests.remove(&request);
-                let name = found.name.as_str().to_string();
-                self.events.push_back(Event::Found {
-                    request,
-                    user,
-                    name,
-                });
-                Ok(())
-            }
+            Message::Directory(message) => self.directory_frame(&message),
             Message::Room(message) => self.room_frame(&message),
             Message::Channel(message) => {
                 self.channel_frame(frame, message);
@@ -146,8 +138,46 @@ impl Client {
                 self.media_frame(message);
                 Ok(())
             }
-            Message::Directory(_) => Err(Violation::UnexpectedFrame),
         }
+    }
+
+    fn directory_frame(&mut self, message: &directory::Message<'_>) -> Result<(), Violation> {
+        let event = match message {
+            directory::Message::Found(found) => {
+                let (request, user) = (found.request, found.user);
+                self.requests.remove(&request);
+                let name = found.name.as_str().to_string();
+                Event::Found {
+                    request,
+                    user,
+                    name,
+                }
+            }
+            directory::Message::Contacts(contacts) => {
+                let entries = self.people.replace(contacts);
+                Event::Contacts { entries }
+            }
+            directory::Message::Contact(contact) => {
+                let entry = self.people.change(&contact.entry);
+                Event::Contact { entry }
+            }
+            directory::Message::Presence(presence) => {
+                if !self.people.hear(presence) {
+                    return Ok(());
+                }
+                Event::Presence {
+                    user: presence.user,
+                    availability: presence.availability,
+                    text: presence.text.as_str().to_string(),
+                    since: presence.since,
+                }
+            }
+            directory::Message::Lookup(_)
+            | directory::Message::ContactSet(_)
+            | directory::Message::PresenceSet(_) => return Err(Violation::UnexpectedFrame),
+        };
+        self.events.push_back(event);
+        Ok(())
     }
 
     fn session_frame(
@@ -182,6 +212,8 @@ impl Client {
                     session,
                     name,
                 });
+                self.people.began(user);
+                self.state_presence();
                 self.rejoin();
                 self.maybe_reserved();
             }
@@ -270,6 +302,21 @@ impl Client {
         }
     }
 
+    /// Says again what the application stated of its presence.
+    fn state_presence(&mut self) {
+        //= DIR-028
+        if let Some((availability, text)) = self.people.wish.clone() {
+            let request = self.number(Asked::Presence);
+            let presence = directory::PresenceSet {
+                request,
+                availability,
+                text: Text::cut(&text),
+                params: Params::NONE,
+            };
+            self.send(presence.encode());
+        }
+    }
+
     /// Enters again the rooms that a lost session was in.
     fn rejoin(&mut self) {
         for (_, view) in core::mem::take(&mut self.rooms) {
@@ -323,6 +370,7 @@ impl Client {
                 }
             }
             Some(Asked::Ticket) | None => {}
+            Some(Asked::Presence) if code == Code::DELIVERED => {}
             Some(_) => self.events.push_back(Event::Answer {
                 request,
                 code,

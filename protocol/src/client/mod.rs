@@ -14,6 +14,7 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
+pub use crate::people::client::ContactInfo;
 pub use crate::room::client::{MemberInfo, RoomSettings};
 pub use event::{Event, StreamDescription};
 
@@ -27,6 +28,7 @@ use crate::media::HopConfig;
 use crate::message::Wire;
 use crate::message::media::{Attach, Publish, Subscribe, TicketRequest};
 use crate::message::session::{Ack, Goodbye, Hello, Ping, Retry};
+use crate::people::client::People;
 use crate::room::client::{View, Wish};
 use crate::seed::{Random, Seed};
 use crate::session::client::{Backoff, Link, Session, Up};
@@ -102,6 +104,8 @@ enum Asked {
     Publish(StreamDescription),
     Subscribe(SessionId, StreamDescription),
     Ticket,
+    /// PRESENCE_SET in a new session: the application did not ask for it this time.
+    Presence,
 }
 
 /// A client's core.
@@ -117,6 +121,7 @@ pub struct Client {
     session: Option<Session>,
     requests: BTreeMap<RequestId, Asked>,
     rooms: BTreeMap<RoomId, View>,
+    people: People,
     /// Streams of others, as STREAM announced them.
     streams: BTreeMap<(SessionId, StreamNumber), StreamDescription>,
     /// One; two for as long as a call that crosses another has not been refused yet.
@@ -144,6 +149,7 @@ impl Client {
             session: None,
             requests: BTreeMap::new(),
             rooms: BTreeMap::new(),
+            people: People::default(),
             streams: BTreeMap::new(),
             calls: BTreeMap::new(),
             given_up: VecDeque::new(),

@@ -200,7 +200,9 @@ impl Room {
                 self.presence(session, Presence::Here, Change::Resume, out);
             }
             Letter::CloseRoom { code } => self.close(code, out),
-            Letter::Parcel { parcel, receipt } => self.post(&parcel, receipt, out),
+            Letter::Parcel {
+                parcel, receipt, ..
+            } => self.post(&parcel, receipt, out),
             Letter::Publish {
                 session,
                 request,

@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use crate::limits;
 use crate::media::HopConfig;
+use crate::people::DirectoryPolicy;
 
 /// What an operator may set.
 #[derive(Clone, Debug)]
@@ -17,6 +18,8 @@ pub struct Config {
     pub resume_window: Duration,
     /// Whether a JOIN by a name that no room has creates one.
     pub create_rooms: bool,
+    /// Who is found by LOOKUP.
+    pub directory: DirectoryPolicy,
     /// Whether frames of reserved kinds are sent at random.
     pub reserved_frames: bool,
     /// How media is forwarded.
@@ -30,6 +33,7 @@ impl Default for Config {
             heartbeat_ms: limits::HEARTBEAT.as_millis() as u32,
             resume_window: limits::RESUME_WINDOW,
             create_rooms: true,
+            directory: DirectoryPolicy::default(),
             reserved_frames: true,
             media: HopConfig {
                 demand_needed: false,

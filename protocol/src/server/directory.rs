@@ -4,23 +4,37 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use bytes::Bytes;
+
 use crate::code::Code;
 use crate::id::{RequestId, RoomId, SessionId, UserId};
 use crate::limits;
 use crate::message::Wire;
-use crate::message::directory::Found;
+use crate::message::directory::{Found, Relation};
+use crate::people::DirectoryPolicy;
 use crate::seed::Random;
-use crate::service::{Decision, DecisionId, Question};
+use crate::service::{Contact, Decision, DecisionId, Question};
 use crate::wire::{Params, Text};
 
-use super::envelope::{Letter, Outbox, Owner};
+use super::Config;
+use super::envelope::{Letter, Outbox, Owner, Seek};
 
 /// Who is called what.
 #[derive(Debug, Default)]
 pub(crate) struct Directory {
     users: BTreeMap<String, Vec<(SessionId, UserId)>>,
     rooms: BTreeMap<String, RoomId>,
-    asked: BTreeMap<DecisionId, (Owner, RequestId)>,
+    asked: BTreeMap<DecisionId, Asked>,
+}
+
+/// A LOOKUP that the service is asked about.
+#[derive(Debug)]
+struct Asked {
+    to: Owner,
+    request: RequestId,
+    asker: UserId,
+    /// Who is online by this name, and is not to be found by the asker.
+    hidden: Option<UserId>,
 }
 
 impl Directory {
@@ -28,7 +42,7 @@ impl Directory {
         &mut self,
         from: Owner,
         letter: Letter,
-        create_rooms: bool,
+        config: &Config,
         random: &mut Random,
         out: &mut Outbox,
     ) {
@@ -48,27 +62,44 @@ impl Directory {
                 request,
                 user,
                 name,
-            } => match self.users.get(&name).and_then(|s| s.first()) {
-                Some((_, found)) => answer(from, request, *found, &name, out),
-                None => {
-                    let id = out.ask(Owner::Directory, Question::Lookup { user, name });
-                    self.asked.insert(id, (from, request));
-                }
-            },
-            Letter::Decided { id, decision } => {
-                if let Some((to, request)) = self.asked.remove(&id) {
-                    match decision {
-                        Decision::User { user, name } => answer(to, request, user, &name, out),
-                        Decision::Allow => outcome(to, request, Code::NOT_FOUND, out),
-                        Decision::Deny(code) => outcome(to, request, code, out),
+            } => {
+                let policy = config.directory;
+                let online = self.users.get(&name).and_then(|named| named.first());
+                match (from, online) {
+                    //= DIR-004
+                    _ if policy == DirectoryPolicy::Closed => {
+                        outcome(from, request, Code::NOT_FOUND, out);
                     }
+                    (Owner::Session(session), Some((_, found))) => {
+                        let (asker, found) = (user, *found);
+                        let seek = Seek {
+                            session,
+                            request,
+                            asker,
+                            name,
+                            found,
+                            policy,
+                        };
+                        out.send(Owner::Directory, Owner::User(found), Letter::Seek(seek));
+                    }
+                    _ => self.ask(from, request, user, name, None, out),
+                }
+            }
+            // The service is asked as it is about a name that nobody bears, so that the time does not tell either.
+            Letter::Hidden(seek) => {
+                let (to, hidden) = (Owner::Session(seek.session), Some(seek.found));
+                self.ask(to, seek.request, seek.asker, seek.name, hidden, out);
+            }
+            Letter::Decided { id, decision } => {
+                if let Some(asked) = self.asked.remove(&id) {
+                    asked.decided(decision, config.directory, out);
                 }
             }
             Letter::Enter(entry) => {
                 let room = match self.rooms.get(&entry.room_name) {
                     Some(room) => *room,
                     //= ROOM-010
-                    None if !create_rooms || entry.room_name.is_empty() => {
+                    None if !config.create_rooms || entry.room_name.is_empty() => {
                         return outcome(from, entry.request, Code::NO_SUCH_ROOM, out);
                     }
                     None if self.rooms.len() >= limits::MAX_SERVER_ROOMS => {
@@ -99,22 +130,65 @@ impl Directory {
     }
 }
 
-fn answer(to: Owner, request: RequestId, user: UserId, name: &str, out: &mut Outbox) {
+impl Directory {
+    fn ask(
+        &mut self,
+        to: Owner,
+        request: RequestId,
+        asker: UserId,
+        name: String,
+        hidden: Option<UserId>,
+        out: &mut Outbox,
+    ) {
+        let user = asker;
+        let id = out.ask(Owner::Directory, Question::Lookup { user, name });
+        let asked = Asked {
+            to,
+            request,
+            asker,
+            hidden,
+        };
+        self.asked.insert(id, asked);
+    }
+}
+
+impl Asked {
+    fn decided(&self, decision: Decision, policy: DirectoryPolicy, out: &mut Outbox) {
+        let (to, request) = (self.to, self.request);
+        match decision {
+            Decision::User {
+                user,
+                name,
+                contacts,
+            } if self.hidden != Some(user) && policy.finds(self.relation(&contacts)) => {
+                let frame = found(request, user, &name);
+                out.send(Owner::Directory, to, Letter::Answer { request, frame });
+            }
+            Decision::Deny(code @ Code::SERVICE_UNAVAILABLE) => outcome(to, request, code, out),
+            //= DIR-005
+            _ => outcome(to, request, Code::NOT_FOUND, out),
+        }
+    }
+
+    /// What the asker is to the one whose list this is.
+    fn relation(&self, contacts: &[Contact]) -> Relation {
+        contacts
+            .iter()
+            .find(|entry| entry.user == self.asker)
+            .map_or(Relation::None, |entry| entry.relation)
+    }
+}
+
+/// FOUND.
+pub(crate) fn found(request: RequestId, user: UserId, name: &str) -> Bytes {
     //= DIR-002
-    let found = Found {
+    Found {
         request,
         user,
         name: Text::cut(name),
         params: Params::NONE,
-    };
-    out.send(
-        Owner::Directory,
-        to,
-        Letter::Answer {
-            request,
-            frame: found.encode(),
-        },
-    );
+    }
+    .encode()
 }
 
 fn outcome(to: Owner, request: RequestId, code: Code, out: &mut Outbox) {

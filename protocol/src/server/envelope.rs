@@ -14,9 +14,12 @@ use crate::channel::{Expected, Parcel, Receipt};
 use crate::code::Code;
 use crate::id::{CallId, FlowId, RequestId, RoomId, SessionId, StreamNumber, UserId};
 use crate::message::Media;
+use crate::message::directory::Availability;
 use crate::message::media::Kind;
+use crate::people::DirectoryPolicy;
+use crate::people::server::Status;
 use crate::room::server::{Entry, Publication};
-use crate::service::{Decision, DecisionId, Question};
+use crate::service::{Contact, Decision, DecisionId, Question};
 
 /// A machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -44,6 +47,8 @@ pub(crate) enum Letter {
     // To a user.
     Attach {
         session: SessionId,
+        /// The user's list, as the service gave it at this login.
+        contacts: Vec<Contact>,
     },
     Detach {
         session: SessionId,
@@ -64,10 +69,34 @@ pub(crate) enum Letter {
         invite: Bytes,
     },
 
+    SetContact {
+        session: SessionId,
+        request: RequestId,
+        entry: Contact,
+    },
+    SetPresence {
+        session: SessionId,
+        request: RequestId,
+        availability: Availability,
+        text: String,
+    },
+    /// From one user to another, where the sender has the receiver as a contact; or for the last time.
+    Presence {
+        user: UserId,
+        status: Status,
+        /// Whether the receiver's own is wanted in return.
+        reply: bool,
+    },
+    /// From the directory: answer this LOOKUP, where the policy lets the asker find this user.
+    Seek(Seek),
+
     // To a user, a room or a session.
     Parcel {
         parcel: Parcel,
         receipt: Receipt,
+        /// The one session that it is for. A session passes what is addressed to it to its user, and takes it from
+        /// there: so no address gets past a block.
+        only: Option<SessionId>,
     },
 
     // To a session.
@@ -76,6 +105,17 @@ pub(crate) enum Letter {
         receipt: Receipt,
     },
     Send {
+        frame: Bytes,
+    },
+    /// PRESENCE: of what is held back for a session, only the newest about a user is kept.
+    PresenceFrame {
+        about: UserId,
+        frame: Bytes,
+    },
+    /// CONTACT; where the user is no contact any more, what was held back about it is void.
+    ContactFrame {
+        about: UserId,
+        is_contact: bool,
         frame: Bytes,
     },
     Outcome {
@@ -130,6 +170,8 @@ pub(crate) enum Letter {
         user: UserId,
         name: String,
     },
+    /// From a user: this LOOKUP does not find it.
+    Hidden(Seek),
     RoomGone {
         room: RoomId,
         name: String,
@@ -262,6 +304,17 @@ pub(crate) enum Letter {
         to: SessionId,
     },
     SessionOver,
+}
+
+/// A LOOKUP that found somebody online: whether the asker may know is that user's to say.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Seek {
+    pub(crate) session: SessionId,
+    pub(crate) request: RequestId,
+    pub(crate) asker: UserId,
+    pub(crate) name: String,
+    pub(crate) found: UserId,
+    pub(crate) policy: DirectoryPolicy,
 }
 
 /// A stream of a session: numbers are the publisher's, and may be the same in two rooms.

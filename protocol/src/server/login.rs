@@ -61,8 +61,12 @@ impl Server {
         if !matches!(self.conns.get(&conn), Some(Conn::Door(_))) {
             return;
         }
-        let (user, name) = match decision {
-            Decision::User { user, name } if user != UserId(0) => (user, name),
+        let (user, name, contacts) = match decision {
+            Decision::User {
+                user,
+                name,
+                contacts,
+            } if user != UserId(0) => (user, name, contacts),
             Decision::Deny(code) => {
                 self.event(Event::LoginRefused { code });
                 let retry = match code {
@@ -107,8 +111,11 @@ impl Server {
         self.relays
             .insert(id, Relay::new(id, self.config.media.clone(), self.now));
         let me = Owner::Session(id);
-        self.outbox
-            .send(me, Owner::User(user), Letter::Attach { session: id });
+        let attach = Letter::Attach {
+            session: id,
+            contacts,
+        };
+        self.outbox.send(me, Owner::User(user), attach);
         let named = Letter::Named {
             user,
             session: id,

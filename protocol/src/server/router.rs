@@ -5,6 +5,7 @@ use crate::code::Code;
 use crate::id::{CallId, RoomId};
 use crate::limits;
 use crate::message::Wire;
+use crate::people::server::Surroundings as PeopleSurroundings;
 use crate::room::server::Room;
 use crate::session::server::{Onward, Session};
 use crate::session::user::User;
@@ -33,28 +34,39 @@ impl Server {
             Owner::Session(id) if self.sessions.contains_key(&id) => {
                 self.deliver_to_session(from, id, letter)
             }
-            Owner::User(id) => match self.users.get_mut(&id) {
-                Some(user) => {
-                    user.receive(from, letter, &mut self.outbox);
-                    if user.is_over() {
-                        self.users.remove(&id);
+            Owner::User(id) => {
+                let mut cx = PeopleSurroundings {
+                    now: self.now,
+                    unix_micros: self.unix_epoch.saturating_add(self.now.as_micros()),
+                    out: &mut self.outbox,
+                };
+                match self.users.get_mut(&id) {
+                    Some(user) => {
+                        user.receive(from, letter, &mut cx);
+                        if user.is_over() {
+                            self.users.remove(&id);
+                        }
                     }
+                    None if !matches!(letter, Letter::Detach { .. } | Letter::Release { .. }) => {
+                        // Nobody of that id is online: an empty user answers as an offline one does.
+                        User::new(id).receive(from, letter, &mut cx);
+                    }
+                    None => {}
                 }
-                None if !matches!(letter, Letter::Detach { .. } | Letter::Release { .. }) => {
-                    // Nobody of that id is online: an empty user answers as an offline one does.
-                    User::new(id).receive(from, letter, &mut self.outbox);
-                }
-                None => {}
-            },
+            }
             Owner::Room(id) => self.deliver_to_room(from, id, letter),
             Owner::Call(id) => self.deliver_to_call(id, letter),
             Owner::Relay(id) if self.relays.contains_key(&id) => {
                 self.deliver_to_relay(from, id, letter)
             }
             Owner::Directory => {
-                let create = self.config.create_rooms;
-                self.directory
-                    .receive(from, letter, create, &mut self.random, &mut self.outbox);
+                self.directory.receive(
+                    from,
+                    letter,
+                    &self.config,
+                    &mut self.random,
+                    &mut self.outbox,
+                );
             }
             Owner::Session(_) | Owner::Relay(_) => self.bounce(from, to, letter),
         }

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use crate::code::Code;
 use crate::id::{CallId, RoomId, UserId};
 use crate::message::Media;
+use crate::message::directory::Relation;
 use crate::time::Instant;
 
 /// A question to the service; unique for the life of the core.
@@ -33,7 +34,8 @@ pub enum Question {
         /// The name given; may be empty for a guest.
         name: String,
     },
-    /// Who is called this? Asked where nobody online is; the answer is [`Decision::User`] or a refusal.
+    /// Who is called this? Asked where nobody online is, or nobody whom the asker may find; the answer is
+    /// [`Decision::User`], with that user's entry for the asker if it has one, or a refusal.
     Lookup {
         /// Who asks.
         user: UserId,
@@ -48,6 +50,14 @@ pub enum Question {
         room: RoomId,
         /// The room's name; empty where it was asked for by id.
         name: String,
+    },
+    /// May this be an entry of this user's list? [`Decision::Allow`] says that it is kept, and given back at the next
+    /// login.
+    Contact {
+        /// Whose list.
+        user: UserId,
+        /// The entry as it is to be; with [`Relation::None`] it is to be removed.
+        entry: Contact,
     },
     /// May this call take place?
     Call {
@@ -84,9 +94,23 @@ pub enum Decision {
         user: UserId,
         /// The name others see, at most 64 bytes; a longer one is cut.
         name: String,
+        /// The user's list, at most [`MAX_CONTACTS`](crate::limits::MAX_CONTACTS) entries: whole for a login; for a
+        /// lookup, the asker's entry is enough.
+        contacts: Vec<Contact>,
     },
     /// No, and why.
     Deny(Code),
+}
+
+/// An entry of a user's list.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Contact {
+    /// The other user.
+    pub user: UserId,
+    /// What it is to the one whose list this is.
+    pub relation: Relation,
+    /// What the one whose list this is calls it, at most 64 bytes; may be empty.
+    pub name: String,
 }
 
 impl core::fmt::Debug for Proof {
@@ -105,6 +129,7 @@ impl core::fmt::Debug for Question {
             Self::Login { method, name } => write!(f, "Login({method:?}, {name:?})"),
             Self::Lookup { user, name } => write!(f, "Lookup({user:?}, {name:?})"),
             Self::Join { user, room, name } => write!(f, "Join({user:?}, {room:?}, {name:?})"),
+            Self::Contact { user, entry } => write!(f, "Contact({user:?}, {entry:?})"),
             Self::Call {
                 call,
                 caller,

@@ -10,4 +10,5 @@ mod sequence;
 pub(crate) mod user;
 
 pub(crate) use heartbeat::{Beat, Heartbeat};
+pub(crate) use rate::Rate;
 pub(crate) use sequence::Sequence;

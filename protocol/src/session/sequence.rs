@@ -27,6 +27,11 @@ impl Sequence {
         self.sent
     }
 
+    /// How many frames wait to be acknowledged.
+    pub(crate) fn waiting(&self) -> usize {
+        self.kept.len()
+    }
+
     /// Whether more than the limit waits to be acknowledged.
     pub(crate) fn is_over_limit(&self) -> bool {
         self.kept.len() > limits::MAX_UNACKNOWLEDGED

@@ -121,6 +121,8 @@ pub(crate) struct Session {
     sequence: Sequence,
     requests: BTreeMap<RequestId, Pending>,
     receipts: VecDeque<(u64, Receipt)>,
+    /// PRESENCE that is held back: the newest about each user.
+    held: BTreeMap<UserId, Bytes>,
     rooms: BTreeSet<RoomId>,
     calls: BTreeSet<CallId>,
     /// The room of the call that it is in, which does not count as one of its rooms.
@@ -163,6 +165,7 @@ impl Session {
             sequence: Sequence::default(),
             requests: BTreeMap::new(),
             receipts: VecDeque::new(),
+            held: BTreeMap::new(),
             rooms: BTreeSet::new(),
             calls: BTreeSet::new(),
             call_room: None,
@@ -216,6 +219,7 @@ impl Session {
         if self.suspended_until.take().is_some() {
             self.tell_all(cx.outbox, |session| Letter::Resumed { session });
         }
+        self.release_held(cx);
     }
 
     /// The peer's count, told by RESUME.
@@ -334,6 +338,7 @@ impl Session {
                 return Ok(Onward::Goodbye);
             }
         }
+        self.release_held(cx);
         self.flush_ack(cx);
         Ok(Onward::Stay)
     }
@@ -393,6 +398,18 @@ impl Session {
         number
     }
 
+    /// PRESENCE, while there is a link that keeps up: however often others come and go meanwhile, a session that is
+    /// away, or slow, is not ended by it.
+    fn release_held(&mut self, cx: &mut Context<'_>) {
+        //= DIR-027
+        while self.link.is_some()
+            && self.sequence.waiting() < limits::PRESENCE_HELD
+            && let Some((_, frame)) = self.held.pop_first()
+        {
+            self.send(frame, cx);
+        }
+    }
+
     fn outcome(&mut self, request: RequestId, code: Code, cx: &mut Context<'_>) {
         self.numbered_outcome(request, code, 0, cx);
     }
@@ -441,6 +458,20 @@ impl Session {
             Letter::Send { frame } => {
                 self.send(frame, cx);
             }
+            Letter::PresenceFrame { about, frame } => {
+                self.held.insert(about, frame);
+                self.release_held(cx);
+            }
+            Letter::ContactFrame {
+                about,
+                is_contact,
+                frame,
+            } => {
+                if !is_contact {
+                    self.held.remove(&about);
+                }
+                self.send(frame, cx);
+            }
             Letter::Answer { request, frame } => {
                 self.requests.remove(&request);
                 self.send(frame, cx);
@@ -454,7 +485,21 @@ impl Session {
                 let result = self.tally(receipt).and_then(|tally| tally.count(code));
                 self.settled(receipt, result, cx);
             }
-            Letter::Parcel { parcel, receipt } => {
+            Letter::Parcel {
+                parcel,
+                receipt,
+                only: None,
+            } => {
+                let letter = Letter::Parcel {
+                    parcel,
+                    receipt,
+                    only: Some(self.id),
+                };
+                cx.outbox.send(self.me(), Owner::User(self.user), letter);
+            }
+            Letter::Parcel {
+                parcel, receipt, ..
+            } => {
                 self.numbered = self.numbered.saturating_add(1);
                 let expected = Expected {
                     count: 1,

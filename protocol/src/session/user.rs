@@ -1,11 +1,13 @@
-//! A user: its sessions, and the one call that it may be in.
+//! A user: its sessions, the one call that it may be in, and its people. Whatever is addressed to a user, or to one of
+//! its sessions, passes here, so that what it has blocked does not.
 
 use alloc::vec::Vec;
 
 use crate::channel::Expected;
 use crate::code::Code;
 use crate::id::{CallId, SessionId, UserId};
-use crate::server::envelope::{Letter, Outbox, Owner};
+use crate::people::server::{People, Surroundings};
+use crate::server::envelope::{Letter, Owner};
 
 /// A user with at least one session.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -14,6 +16,7 @@ pub(crate) struct User {
     sessions: Vec<SessionId>,
     call: Option<Reservation>,
     delivered: u64,
+    people: People,
 }
 
 /// The call that a user is in, whatever its state.
@@ -32,32 +35,50 @@ impl User {
             sessions: Vec::new(),
             call: None,
             delivered: 0,
+            people: People::new(id),
         }
     }
 
     /// Whether nothing is left to own.
-    pub(crate) const fn is_over(&self) -> bool {
-        self.sessions.is_empty() && self.call.is_none()
+    pub(crate) fn is_over(&self) -> bool {
+        self.sessions.is_empty() && self.call.is_none() && !self.people.is_waiting()
     }
 
     pub(crate) fn sessions(&self) -> &[SessionId] {
         &self.sessions
     }
 
-    pub(crate) fn receive(&mut self, from: Owner, letter: Letter, out: &mut Outbox) {
+    pub(crate) fn receive(&mut self, from: Owner, letter: Letter, cx: &mut Surroundings<'_>) {
         let me = Owner::User(self.id);
+        let out = &mut *cx.out;
         match letter {
-            Letter::Attach { session } => {
+            Letter::Attach { session, contacts } => {
                 if !self.sessions.contains(&session) {
                     self.sessions.push(session);
                 }
+                self.people.attach(session, contacts, cx);
             }
-            Letter::Detach { session } => self.sessions.retain(|other| *other != session),
-            Letter::Parcel { parcel, receipt } => {
+            Letter::Detach { session } => {
+                self.sessions.retain(|other| *other != session);
+                self.people.detach(session, cx);
+            }
+            Letter::Parcel {
+                parcel,
+                receipt,
+                only,
+            } => {
                 let at = Owner::Session(receipt.session);
-                //= CHAN-005
-                if self.sessions.is_empty() {
+                //= CHAN-005, DIR-016
+                if self.sessions.is_empty() || self.people.blocks(parcel.user) {
                     return out.undeliverable(me, receipt, Code::UNREACHABLE);
+                }
+                if let Some(session) = only {
+                    let letter = Letter::Parcel {
+                        parcel,
+                        receipt,
+                        only,
+                    };
+                    return out.send(me, Owner::Session(session), letter);
                 }
                 self.delivered = self.delivered.saturating_add(1);
                 let expected = Expected {
@@ -80,8 +101,10 @@ impl User {
                 peer,
                 as_caller,
             } => {
+                //= DIR-016
+                let is_blocked = !as_caller && self.people.blocks(peer);
                 let answer = match self.call {
-                    _ if self.sessions.is_empty() => {
+                    _ if self.sessions.is_empty() || is_blocked => {
                         let code = Code::UNREACHABLE;
                         Letter::NotReserved {
                             code,
@@ -138,7 +161,7 @@ impl User {
                     },
                 );
             }
-            _ => debug_assert!(false, "not for a user: {letter:?}"),
+            letter => self.people.receive(letter, cx),
         }
     }
 }

@@ -892,15 +892,15 @@ fn connected(conn: ConnId, purpose: Purpose) -> Input {
 }
 
 /// A client's core, driven by hand; its control connection is number 1.
-struct Driven {
-    core: Client,
+pub(crate) struct Driven {
+    pub(crate) core: Client,
     now: Instant,
     framer: Framer,
     /// Kind and body of what it said on its control connection.
     said: Vec<(u16, Bytes)>,
-    closed: Vec<(ConnId, Code)>,
+    pub(crate) closed: Vec<(ConnId, Code)>,
     connects: Vec<(ConnId, Purpose)>,
-    events: Vec<Event>,
+    pub(crate) events: Vec<Event>,
 }
 
 const CONTROL: ConnId = ConnId(1);
@@ -929,7 +929,7 @@ impl Driven {
     }
 
     /// Greeted and logged in.
-    fn online(seed: u8) -> Self {
+    pub(crate) fn online(seed: u8) -> Self {
         let mut driven = Self::new(seed);
         driven.hear(&welcome());
         driven.hear(&authenticated());
@@ -944,7 +944,7 @@ impl Driven {
         self.drain();
     }
 
-    fn hear(&mut self, bytes: &[u8]) {
+    pub(crate) fn hear(&mut self, bytes: &[u8]) {
         self.hear_on(CONTROL, StreamId::FIRST_OF_CLIENT, bytes, false);
     }
 

@@ -14,6 +14,7 @@ mod bad_input;
 mod call;
 mod channel;
 mod media;
+mod people;
 mod regressions;
 mod room;
 mod session;

@@ -47,7 +47,11 @@ impl Service {
                 } else {
                     name.clone()
                 };
-                Decision::User { user, name }
+                Decision::User {
+                    user,
+                    name,
+                    contacts: Vec::new(),
+                }
             }
             Question::Login {
                 method: Proof::Password(password),
@@ -56,6 +60,7 @@ impl Service {
                 Some(user) => Decision::User {
                     user,
                     name: name.clone(),
+                    contacts: Vec::new(),
                 },
                 None => Decision::Deny(Code::BAD_CREDENTIALS),
             },
@@ -64,10 +69,13 @@ impl Service {
                 Some(user) => Decision::User {
                     user,
                     name: name.clone(),
+                    contacts: Vec::new(),
                 },
                 None => Decision::Deny(Code::NOT_FOUND),
             },
-            Question::Join { .. } | Question::Call { .. } => Decision::Allow,
+            Question::Join { .. } | Question::Call { .. } | Question::Contact { .. } => {
+                Decision::Allow
+            }
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::message::session::{Message as SessionMessage, Pong};
 use crate::message::{Message, Wire, admit, call, channel, directory, is_sequenced, media, room};
 use crate::room::server::{Entry, Publication};
 use crate::server::envelope::{Letter, Owner, Scope};
+use crate::service::Contact;
 use crate::table::Verdict;
 use crate::wire::{Address, Frame, Params, Sender};
 
@@ -36,27 +37,11 @@ impl Session {
         }
         match message {
             Message::Session(message) => return self.session_frame(message, cx),
-            Message::Directory(directory::Message::Lookup(lookup)) => {
-                if self.begin(lookup.request, Pending::Answer, cx)? {
-                    //= DIR-003
-                    if self.lookups.take(cx.now) {
-                        let name = lookup.name.as_str().to_string();
-                        let find = Letter::Find {
-                            request: lookup.request,
-                            user: self.user,
-                            name,
-                        };
-                        cx.outbox.send(self.me(), Owner::Directory, find);
-                    } else {
-                        self.outcome(lookup.request, Code::RATE_LIMITED, cx);
-                    }
-                }
-            }
+            Message::Directory(message) => self.directory_frame(message, cx)?,
             Message::Room(message) => self.room_frame(message, cx)?,
             Message::Channel(message) => self.channel_frame(frame, message, cx)?,
             Message::Call(message) => self.call_frame(message, cx),
             Message::Media(message) => self.media_frame(message, cx)?,
-            Message::Directory(_) => return Err(Violation::UnexpectedFrame),
         }
         Ok(Onward::Stay)
     }
@@ -114,6 +99,61 @@ impl Session {
             _ => {}
         }
         Ok(Onward::Stay)
+    }
+
+    pub(super) fn directory_frame(
+        &mut self,
+        message: directory::Message<'_>,
+        cx: &mut Context<'_>,
+    ) -> Result<(), Violation> {
+        let (session, me) = (self.id, Owner::User(self.user));
+        let (request, to, letter) = match message {
+            directory::Message::Lookup(lookup) => {
+                let (request, user) = (lookup.request, self.user);
+                let name = lookup.name.as_str().to_string();
+                let letter = Letter::Find {
+                    request,
+                    user,
+                    name,
+                };
+                (request, Owner::Directory, letter)
+            }
+            directory::Message::ContactSet(set) => {
+                let request = set.request;
+                let entry = Contact {
+                    user: set.entry.user,
+                    relation: set.entry.relation,
+                    name: set.entry.name.as_str().to_string(),
+                };
+                let letter = Letter::SetContact {
+                    session,
+                    request,
+                    entry,
+                };
+                (request, me, letter)
+            }
+            directory::Message::PresenceSet(set) => {
+                let (request, availability) = (set.request, set.availability);
+                let text = set.text.as_str().to_string();
+                let letter = Letter::SetPresence {
+                    session,
+                    request,
+                    availability,
+                    text,
+                };
+                (request, me, letter)
+            }
+            _ => return Err(Violation::UnexpectedFrame),
+        };
+        if self.begin(request, Pending::Answer, cx)? {
+            //= DIR-003
+            if to == Owner::Directory && !self.lookups.take(cx.now) {
+                self.outcome(request, Code::RATE_LIMITED, cx);
+            } else {
+                cx.outbox.send(self.me(), to, letter);
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn room_frame(
@@ -236,8 +276,12 @@ impl Session {
             request,
             serial,
         };
-        cx.outbox
-            .send(self.me(), owner, Letter::Parcel { parcel, receipt });
+        let letter = Letter::Parcel {
+            parcel,
+            receipt,
+            only: None,
+        };
+        cx.outbox.send(self.me(), owner, letter);
         Ok(())
     }
 
