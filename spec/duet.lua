@@ -134,6 +134,7 @@ local MESSAGES = {
         { name = "session", type = "fixed", len = 16, doc = "The session" },
         { name = "resume_token", type = "fixed", len = 32, doc = "The newest secret for it" },
         { name = "received", type = "u64", doc = "Sequenced frames received so far" },
+        { name = "device", type = "text", max = 64, doc = "The device's name, as AUTHENTICATE gave it" },
     } },
     [0x0106] = { name = "RESUMED", flags = 0x00, doc = "The session goes on", fields = {
         { name = "resume_token", type = "fixed", len = 32, doc = "The secret for the next time; the old one is void once the client has shown that it has this one" },

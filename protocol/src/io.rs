@@ -3,12 +3,14 @@
 //! The core asks for a QUIC-shaped session: one control stream, further independent streams, datagrams. Which
 //! transport that is, a socket, a simulator or a test, it cannot tell.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use core::time::Duration;
 
 use bytes::Bytes;
 
 use crate::code::Code;
+use crate::server::{Envelope, Handover, ShardId};
 use crate::service::{Decide, Decision, DecisionId};
 use crate::time::Instant;
 
@@ -81,7 +83,7 @@ pub enum Cause {
 }
 
 /// What the world tells the core.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub enum Input {
     /// A connection is ready.
     Connected {
@@ -147,12 +149,21 @@ pub enum Input {
         /// Microseconds since 1970-01-01 UTC.
         unix_micros: u64,
     },
+    /// What [`Output::Envelope`] of another shard asked to be brought here.
+    Envelope(Box<Envelope>),
+    /// What [`Output::Handover`] of another shard asked to be brought here; the connection is this shard's from now on.
+    Handover {
+        /// The connection, by a number that no other of this shard has.
+        conn: ConnId,
+        /// What is known of it.
+        handover: Handover,
+    },
     /// Nothing but that time has passed.
     Wake,
 }
 
 /// What the core asks of the world, in order.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub enum Output<E> {
     /// Open a connection.
     Connect {
@@ -190,6 +201,23 @@ pub enum Output<E> {
     },
     /// Ask the service; the answer is [`Input::Decision`].
     Decide(Decide),
+    /// Bring this to another shard of the server, as [`Input::Envelope`]. From one shard to another nothing is lost or
+    /// overtaken; only a server of several shards asks for it.
+    Envelope {
+        /// To which.
+        to: ShardId,
+        /// What.
+        envelope: Box<Envelope>,
+    },
+    /// Give this connection to another shard, as [`Input::Handover`]: what comes on it from now on is that shard's.
+    Handover {
+        /// The connection.
+        conn: ConnId,
+        /// To which.
+        to: ShardId,
+        /// What is known of it.
+        handover: Handover,
+    },
     /// Tell the application.
     Event(E),
 }

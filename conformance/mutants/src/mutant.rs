@@ -152,6 +152,13 @@ impl Mutant {
                 self.outputs.push_back(Output::Close { conn, code });
             }
             Output::Decide(decide) => self.outputs.push_back(Output::Decide(decide)),
+            Output::Envelope { to, envelope } => {
+                self.outputs.push_back(Output::Envelope { to, envelope });
+            }
+            Output::Handover { conn, to, handover } => {
+                self.outputs
+                    .push_back(Output::Handover { conn, to, handover });
+            }
             Output::Event(_) => {}
             Output::Connect {
                 conn,

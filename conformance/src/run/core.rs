@@ -226,8 +226,12 @@ impl Core for WireCore {
                 self.tell(now, conn, What::Closed(cause));
             }
             Input::Reset { conn, .. } => self.tell(now, conn, What::Finished),
-            Input::Path { .. } | Input::Decision { .. } | Input::WallClock { .. } | Input::Wake => {
-            }
+            Input::Path { .. }
+            | Input::Decision { .. }
+            | Input::WallClock { .. }
+            | Input::Envelope(_)
+            | Input::Handover { .. }
+            | Input::Wake => {}
         }
     }
 

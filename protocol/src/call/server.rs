@@ -241,6 +241,10 @@ pub(crate) struct Call {
     media: Media,
     ring_for: Duration,
     invite_block: Bytes,
+    /// The INVITE of the callee's devices.
+    invite: Bytes,
+    /// START for each side, until the room is there.
+    starts: Vec<(SessionId, Bytes)>,
     decision: Option<DecisionId>,
     phase_until: Option<Deadline>,
     room: Option<RoomId>,
@@ -291,6 +295,8 @@ impl Call {
             media,
             ring_for: Duration::from_millis(ring_for_ms.into()),
             invite_block: end_to_end,
+            invite: Bytes::new(),
+            starts: Vec::new(),
             decision: None,
             phase_until: None,
             room: None,
@@ -399,10 +405,27 @@ impl Call {
             Letter::Decided { id, decision } if self.decision == Some(id) => {
                 self.decided(decision, cx)
             }
-            Letter::Rung { sessions } => {
+            Letter::Rung { sessions } if self.phase == Phase::Ringing => {
                 self.rung = sessions;
+                // Only now: an answer must not come before the call knows who may answer.
+                for session in &self.rung {
+                    let (call, invite) = (self.id, self.invite.clone());
+                    let letter = Letter::Invited { call, invite };
+                    cx.out.send(self.me(), Owner::Session(*session), letter);
+                }
                 if self.rung.is_empty() {
                     self.side_out(Code::UNREACHABLE, None, cx.out);
+                }
+            }
+            Letter::Rung { .. } => {}
+            Letter::RoomOpened => {
+                // Only now: a side must not come to the room before it is there.
+                for (session, start) in core::mem::take(&mut self.starts) {
+                    if let Some(room) = self.room {
+                        let letter = Letter::CallRoom { room };
+                        cx.out.send(self.me(), Owner::Session(session), letter);
+                    }
+                    cx.out.frame(self.me(), session, start);
                 }
             }
             Letter::PartyIn { session } => {
@@ -481,10 +504,8 @@ impl Call {
             end_to_end: Opaque::new(&self.invite_block).unwrap_or_default(),
             params: Params::NONE,
         };
-        let ring = Letter::Ring {
-            call: self.id,
-            invite: invite.encode(),
-        };
+        self.invite = invite.encode();
+        let ring = Letter::Ring { call: self.id };
         cx.out.send(self.me(), Owner::User(self.callee_user), ring);
     }
 
@@ -611,12 +632,7 @@ impl Call {
                 end_to_end: Opaque::new(block).unwrap_or_default(),
                 params: Params::NONE,
             };
-            cx.out.send(
-                self.me(),
-                Owner::Session(who.session),
-                Letter::CallRoom { room },
-            );
-            cx.out.frame(self.me(), who.session, start.encode());
+            self.starts.push((who.session, start.encode()));
         }
         let open = Letter::OpenForCall {
             call: self.id,
@@ -680,6 +696,7 @@ impl Call {
         self.phase = Phase::Ended;
         self.ended_with = Some(code);
         self.phase_until = None;
+        self.starts.clear();
         let sides = core::iter::once(self.caller)
             .chain(self.callee)
             .chain(self.rung.drain(..));

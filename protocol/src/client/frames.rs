@@ -265,6 +265,7 @@ impl Client {
                     session,
                     resume_token,
                     received,
+                    device: Text::cut(&self.config.device),
                     params: Params::NONE,
                 };
                 (Phase::Resuming, resume.encode())

@@ -569,7 +569,11 @@ impl Core for Client {
                 }
             }
             Input::Closed { conn, cause } => self.closed(conn, &cause),
-            Input::Decision { .. } | Input::WallClock { .. } | Input::Wake => {}
+            Input::Decision { .. }
+            | Input::WallClock { .. }
+            | Input::Envelope(_)
+            | Input::Handover { .. }
+            | Input::Wake => {}
         }
         self.settle();
     }

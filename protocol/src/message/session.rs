@@ -89,6 +89,8 @@ messages! {
         resume_token: [u8; 32],
         /// Sequenced frames received so far
         received: u64,
+        /// The device's name, as AUTHENTICATE gave it
+        device: Text<'a, 64>,
     }
     /// The session goes on
     0x0106 RESUMED Resumed ["SES-008"] Server () {

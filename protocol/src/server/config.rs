@@ -7,6 +7,20 @@ use crate::limits;
 use crate::media::HopConfig;
 use crate::people::DirectoryPolicy;
 
+/// What becomes of a login of a user that has a session already, on another device.
+///
+/// A login from the device of one of the sessions takes that session's place, whatever the policy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Duplicates {
+    /// It is refused with `already_logged_in`.
+    FirstWins,
+    /// The session that is there ends with `replaced`.
+    NewestWins,
+    /// Both stay, up to [`MAX_SESSIONS`](crate::limits::MAX_SESSIONS).
+    #[default]
+    Several,
+}
+
 /// What an operator may set.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -16,6 +30,8 @@ pub struct Config {
     pub heartbeat_ms: u32,
     /// How long a session waits for its link to come back.
     pub resume_window: Duration,
+    /// What becomes of a user's second login.
+    pub duplicates: Duplicates,
     /// Whether a JOIN by a name that no room has creates one.
     pub create_rooms: bool,
     /// Who is found by LOOKUP.
@@ -32,6 +48,7 @@ impl Default for Config {
             agent: String::from(concat!("duet ", env!("CARGO_PKG_VERSION"))),
             heartbeat_ms: limits::HEARTBEAT.as_millis() as u32,
             resume_window: limits::RESUME_WINDOW,
+            duplicates: Duplicates::Several,
             create_rooms: true,
             directory: DirectoryPolicy::default(),
             reserved_frames: true,

@@ -69,7 +69,7 @@ impl Server {
     /// A peer broke a rule on a control connection: its session ends, nobody else's does.
     pub(super) fn breach(&mut self, conn: ConnId, violation: Violation) {
         let session = match self.conns.get(&conn) {
-            Some(Conn::Session(session) | Conn::Media(session)) => Some(*session),
+            Some(Conn::Session { session, .. } | Conn::Media(session)) => Some(*session),
             Some(Conn::Door(_) | Conn::MediaDoor { .. }) => None,
             // Already given up: nothing more is charged to it.
             Some(Conn::Closing) | None => return,
@@ -80,7 +80,7 @@ impl Server {
             violation,
         });
         match self.conns.get(&conn) {
-            Some(Conn::Session(session)) => {
+            Some(Conn::Session { session, .. }) => {
                 let session = *session;
                 self.end_session(session, violation.code(), Retry::Never, Duration::ZERO);
             }
@@ -110,9 +110,10 @@ impl Server {
                 door.framer.push(bytes);
                 self.door_frames(conn);
             }
-            Some(Conn::Session(session)) => {
+            Some(Conn::Session { session, framer }) => {
                 let session = *session;
-                self.session_stream(session, conn, bytes);
+                framer.push(bytes);
+                self.session_frames(session, conn);
             }
             Some(Conn::MediaDoor { framer }) => {
                 framer.push(bytes);
@@ -127,7 +128,7 @@ impl Server {
         if fin
             && matches!(
                 self.conns.get(&conn),
-                Some(Conn::Door(_) | Conn::Session(_))
+                Some(Conn::Door(_) | Conn::Session { .. })
             )
         {
             //= WIRE-008
@@ -138,7 +139,7 @@ impl Server {
     pub(super) fn closed(&mut self, conn: ConnId, cause: &Cause) {
         self.timers.set(timers::Key::Conn(conn), None);
         match self.conns.remove(&conn) {
-            Some(Conn::Session(id))
+            Some(Conn::Session { session: id, .. })
                 if self.sessions.get(&id).and_then(Session::conn) == Some(conn) =>
             {
                 match cause {

@@ -1,7 +1,7 @@
 //! Envelopes: the only way in which sessions, users, rooms, calls and media reach each other.
 //!
-//! Each machine has one owner shard. Today one shard owns all of them and delivers its envelopes within one `handle`;
-//! nothing in a machine knows that.
+//! Each machine has one owner shard. What stays on a shard is delivered within one `handle`, what crosses leaves by
+//! [`Output::Envelope`](crate::io::Output::Envelope) and comes a while later; nothing in a machine knows which.
 
 use alloc::collections::VecDeque;
 use alloc::string::String;
@@ -20,6 +20,8 @@ use crate::people::DirectoryPolicy;
 use crate::people::server::Status;
 use crate::room::server::{Entry, Publication};
 use crate::service::{Contact, Decision, DecisionId, Question};
+
+use super::shard::ShardId;
 
 /// A machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,11 +44,12 @@ pub(crate) enum Scope {
 }
 
 /// What one machine tells another.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Letter {
     // To a user.
     Attach {
         session: SessionId,
+        device: String,
         /// The user's list, as the service gave it at this login.
         contacts: Vec<Contact>,
     },
@@ -66,7 +69,6 @@ pub(crate) enum Letter {
     },
     Ring {
         call: CallId,
-        invite: Bytes,
     },
 
     SetContact {
@@ -100,6 +102,14 @@ pub(crate) enum Letter {
     },
 
     // To a session.
+    /// The user has taken the session in.
+    Admitted,
+    NotAdmitted {
+        code: Code,
+    },
+    EndSession {
+        code: Code,
+    },
     ParcelFrame {
         frame: Bytes,
         receipt: Receipt,
@@ -226,8 +236,17 @@ pub(crate) enum Letter {
         stream: StreamNumber,
     },
 
+    // To a call, by way of the session.
+    MediaLost {
+        session: SessionId,
+    },
+    MediaBack {
+        session: SessionId,
+    },
+
     // To a call.
     Call(CallRequest),
+    RoomOpened,
     Reserved {
         user: UserId,
     },
@@ -248,12 +267,6 @@ pub(crate) enum Letter {
     PartyOut {
         session: SessionId,
         code: Code,
-    },
-    MediaLost {
-        session: SessionId,
-    },
-    MediaBack {
-        session: SessionId,
     },
 
     // To the media side of a session.
@@ -304,6 +317,15 @@ pub(crate) enum Letter {
         to: SessionId,
     },
     SessionOver,
+    /// A media packet for a subscriber on another shard; it may be lost.
+    Packet {
+        flow: FlowId,
+        payload: Bytes,
+    },
+    /// A subscriber's wish for a keyframe, for a publisher on another shard; it may be lost.
+    Keyframe {
+        stream: StreamKey,
+    },
 }
 
 /// A LOOKUP that found somebody online: whether the asker may know is that user's to say.
@@ -356,12 +378,26 @@ impl Admission {
     }
 }
 
-/// A letter with its two ends.
-#[derive(Clone, Debug)]
-pub(crate) struct Envelope {
+/// A letter with its two ends, for the shard that owns the machine at the second.
+#[derive(Clone)]
+pub struct Envelope {
     pub(crate) from: Owner,
     pub(crate) to: Owner,
     pub(crate) letter: Letter,
+}
+
+impl Envelope {
+    /// Whether the envelope may be lost on its way: it carries media.
+    pub const fn is_media(&self) -> bool {
+        matches!(self.letter, Letter::Packet { .. } | Letter::Keyframe { .. })
+    }
+}
+
+/// Who writes to whom; a letter may hold a secret, and is not shown.
+impl core::fmt::Debug for Envelope {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Envelope({:?} → {:?})", self.from, self.to)
+    }
 }
 
 /// Where a machine puts what it wants sent, asked, or written.
@@ -373,6 +409,14 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
+    /// An outbox whose decisions no other shard's are like.
+    pub(crate) fn of(shard: ShardId) -> Self {
+        Self {
+            asked: u64::from(shard.0) << 48,
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn send(&mut self, from: Owner, to: Owner, letter: Letter) {
         self.envelopes.push_back(Envelope { from, to, letter });
     }

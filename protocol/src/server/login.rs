@@ -1,23 +1,32 @@
 //! From the door to a session: login, which the service decides, and resume.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use core::time::Duration;
 
 use crate::code::Code;
 use crate::id::{SessionId, UserId};
-use crate::io::ConnId;
+use crate::io::{ConnId, Output};
 use crate::limits;
 use crate::message::Wire;
 use crate::message::session::{Authenticated, Resumed, Retry};
 use crate::service::Decision;
-use crate::session::door::Step;
-use crate::session::server::{Onward, Session};
-use crate::session::user::User;
+use crate::session::door::{Attempt, Door, Step};
+use crate::session::server::{Identity, Onward, Session};
 use crate::wire::{Framer, Params, Text, reserved_frame};
 
 use super::envelope::{Letter, Owner};
 use super::relay::Relay;
+use super::shard::{Handover, Moving};
 use super::{Asker, Conn, Event, Server, hash, timers};
+
+/// A login that the user has still to take in.
+#[derive(Debug)]
+pub(super) struct Arriving {
+    conn: ConnId,
+    user: UserId,
+    name: String,
+}
 
 impl Server {
     pub(super) fn door_frames(&mut self, conn: ConnId) {
@@ -44,13 +53,7 @@ impl Server {
                     let id = self.outbox.next_decision();
                     self.ask(id, Asker::Door(conn), question);
                 }
-                Ok(Step::Resume {
-                    session,
-                    token,
-                    received,
-                }) => {
-                    self.resume(conn, session, &token, received);
-                }
+                Ok(Step::Resume(attempt)) => self.resume(conn, attempt),
                 Ok(Step::Leave) => return self.close(conn, Code::LOGOUT),
                 Err(violation) => return self.breach(conn, violation),
             }
@@ -80,48 +83,77 @@ impl Server {
                 return self.dismiss(conn, Code::INTERNAL, Retry::Never, Duration::ZERO);
             }
         };
-        let known = self
-            .users
-            .get(&user)
-            .map_or(0, |user| user.sessions().len());
-        if self.sessions.len() >= limits::MAX_SERVER_SESSIONS {
+        let waiting = self.sessions.len().saturating_add(self.arriving.len());
+        if waiting >= limits::MAX_SERVER_SESSIONS {
             return self.dismiss(conn, Code::TOO_MANY, Retry::After, limits::RESUME_WINDOW);
         }
-        //= SES-022
-        if known >= limits::MAX_SESSIONS {
-            return self.dismiss(conn, Code::ALREADY_LOGGED_IN, Retry::Never, Duration::ZERO);
+        let Some(Conn::Door(door)) = self.conns.get(&conn) else {
+            return;
+        };
+        let session = self.placement.draw_session(&mut self.random);
+        let device = door.device.clone();
+        self.arriving.insert(session, Arriving { conn, user, name });
+        let attach = Letter::Attach {
+            session,
+            device,
+            contacts,
+        };
+        self.outbox
+            .send(Owner::Session(session), Owner::User(user), attach);
+    }
+
+    /// The user has said whether it takes the session in.
+    pub(super) fn arrived(&mut self, id: SessionId, letter: &Letter) {
+        let Some(Arriving { conn, user, name }) = self.arriving.remove(&id) else {
+            return;
+        };
+        if let Letter::NotAdmitted { code } = *letter {
+            self.event(Event::LoginRefused { code });
+            if let Some(Conn::Door(_)) = self.conns.get(&conn) {
+                self.dismiss(conn, code, Retry::Never, Duration::ZERO);
+            }
+            return;
         }
-        let id = SessionId(self.random.id());
+        let Some(Conn::Door(_)) = self.conns.get(&conn) else {
+            // The client went away in the meantime.
+            let detach = Letter::Detach { session: id };
+            return self
+                .outbox
+                .send(Owner::Session(id), Owner::User(user), detach);
+        };
         let resume_token = self.random.token();
-        let Some(Conn::Door(door)) = self.conns.insert(conn, Conn::Session(id)) else {
+        let framer = Framer::new(limits::MAX_FRAME as u32);
+        let session = Conn::Session {
+            session: id,
+            framer,
+        };
+        let Some(Conn::Door(door)) = self.conns.insert(conn, session) else {
             return;
         };
         let name = String::from(Text::<64>::cut(&name).as_str());
-        let heartbeat_ms = door.heartbeat_ms;
-        let session = Session::new(
-            id,
-            user,
-            name.clone(),
-            hash(&resume_token),
+        let Door {
+            framer,
             heartbeat_ms,
-            self.now,
-        );
+            device,
+            ..
+        } = door;
+        let token = hash(&resume_token);
+        let who = Identity {
+            user,
+            name: name.clone(),
+            device,
+        };
+        let session = Session::new(id, who, token, heartbeat_ms, self.now);
         self.sessions.insert(id, session);
-        self.users.entry(user).or_insert_with(|| User::new(user));
         self.relays
             .insert(id, Relay::new(id, self.config.media.clone(), self.now));
-        let me = Owner::Session(id);
-        let attach = Letter::Attach {
-            session: id,
-            contacts,
-        };
-        self.outbox.send(me, Owner::User(user), attach);
         let named = Letter::Named {
             user,
             session: id,
             name: name.clone(),
         };
-        self.outbox.send(me, Owner::Directory, named);
+        self.outbox
+            .send(Owner::Session(id), Owner::Directory, named);
         let welcome = Authenticated {
             user,
             session: id,
@@ -136,16 +168,55 @@ impl Server {
             session: id,
             name,
         });
-        self.attach_session(id, conn, door.framer);
+        self.attach_session(id, conn, framer);
     }
 
-    pub(super) fn resume(&mut self, conn: ConnId, id: SessionId, token: &[u8; 32], received: u64) {
+    /// RESUME: here where the session's home is, otherwise the connection moves there.
+    fn resume(&mut self, conn: ConnId, attempt: Attempt) {
+        let home = self.placement.home(Owner::Session(attempt.session));
+        if home == self.placement.own() {
+            return self.resume_here(conn, &attempt);
+        }
+        let Some(Conn::Door(door)) = self.conns.remove(&conn) else {
+            return;
+        };
+        self.timers.set(timers::Key::Conn(conn), None);
+        self.flush_writes();
+        let handover = Handover(Moving::Resume(Box::new((door, attempt))));
+        self.outputs.push_back(Output::Handover {
+            conn,
+            to: home,
+            handover,
+        });
+    }
+
+    /// A connection that came to another shard, but is of a session of this one.
+    pub(super) fn taken_over(&mut self, conn: ConnId, handover: Handover) {
+        match handover.0 {
+            Moving::Resume(moving) => {
+                let (door, attempt) = *moving;
+                self.timers
+                    .set(timers::Key::Conn(conn), Some(door.deadline().at));
+                self.conns.insert(conn, Conn::Door(door));
+                self.resume_here(conn, &attempt);
+            }
+            Moving::Attach(token) => {
+                let framer = Framer::new(limits::MAX_FRAME as u32);
+                self.conns.insert(conn, Conn::MediaDoor { framer });
+                self.attach_here(conn, &token);
+            }
+        }
+    }
+
+    fn resume_here(&mut self, conn: ConnId, attempt: &Attempt) {
+        let (id, received) = (attempt.session, attempt.received);
         //= SES-007
-        let used = hash(token);
+        //= SES-026
+        let used = hash(&attempt.token);
         let good = self
             .sessions
             .get(&id)
-            .is_some_and(|session| session.knows(&used));
+            .is_some_and(|session| session.knows(&used) && session.device() == attempt.device);
         if !good {
             // The client may log in afresh, on a new connection.
             return self.dismiss(conn, Code::RESUME_REFUSED, Retry::Now, Duration::ZERO);
@@ -160,7 +231,12 @@ impl Server {
         let resume_token = self.random.token();
         session.rotate(used, hash(&resume_token));
         let received = session.received();
-        let Some(Conn::Door(door)) = self.conns.insert(conn, Conn::Session(id)) else {
+        let framer = Framer::new(limits::MAX_FRAME as u32);
+        let here = Conn::Session {
+            session: id,
+            framer,
+        };
+        let Some(Conn::Door(door)) = self.conns.insert(conn, here) else {
             return;
         };
         self.timers.set(timers::Key::Conn(conn), None);
@@ -181,15 +257,19 @@ impl Server {
         self.attach_session(id, conn, door.framer);
     }
 
-    pub(super) fn attach_session(&mut self, id: SessionId, conn: ConnId, framer: Framer) {
+    /// Puts a connection beneath a session, with what has come on it already.
+    fn attach_session(&mut self, id: SessionId, conn: ConnId, came: Framer) {
+        if let Some(Conn::Session { framer, .. }) = self.conns.get_mut(&conn) {
+            *framer = came;
+        }
         self.with_session(id, |session, cx| {
-            session.attach(conn, framer, cx);
+            session.attach(conn, cx);
             Ok(Onward::Stay)
         });
         if self.config.reserved_frames && self.random.below(2) == 0 {
             let frame = reserved_frame(&mut self.random, true);
             self.outbox.frame(Owner::Directory, id, frame);
         }
-        self.with_session(id, |session, cx| session.frames(cx));
+        self.session_frames(id, conn);
     }
 }

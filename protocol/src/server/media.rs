@@ -4,15 +4,16 @@ use bytes::Bytes;
 
 use crate::code::Code;
 use crate::error::Violation;
-use crate::id::SessionId;
-use crate::io::ConnId;
+use crate::id::{FlowId, SessionId};
+use crate::io::{ConnId, Output};
 use crate::message::media::{Attached, Message as MediaMessage};
 use crate::message::{Message, Wire, admit};
 use crate::time::Instant;
 use crate::wire::{Params, Sender};
 
-use super::envelope::Owner;
+use super::envelope::{Letter, Owner, StreamKey};
 use super::relay::Packet;
+use super::shard::{Handover, Moving};
 use super::{Conn, Server, timers};
 
 impl Server {
@@ -35,7 +36,23 @@ impl Server {
                 Err(violation) => return self.breach(conn, violation),
             }
         };
-        let (now, good) = (self.now, self.tickets.redeem(&token, self.now));
+        let home = self.placement.home_of_ticket(&token);
+        if home == self.placement.own() {
+            return self.attach_here(conn, &token);
+        }
+        self.conns.remove(&conn);
+        self.timers.set(timers::Key::Conn(conn), None);
+        let handover = Handover(Moving::Attach(token));
+        self.outputs.push_back(Output::Handover {
+            conn,
+            to: home,
+            handover,
+        });
+    }
+
+    /// Binds a media connection to the session that its ticket was given to.
+    pub(super) fn attach_here(&mut self, conn: ConnId, token: &[u8; 32]) {
+        let (now, good) = (self.now, self.tickets.redeem(token, self.now));
         let Some((session, relay)) = good.and_then(|id| Some((id, self.relays.get_mut(&id)?)))
         else {
             return self.close(conn, Code::BAD_TICKET);
@@ -103,22 +120,45 @@ impl Server {
         match relay.datagram(self.now, at, bytes) {
             Packet::Forward { to, payload } => {
                 for (subscriber, flow) in to {
-                    if let Some(other) = self.relays.get_mut(&subscriber)
-                        && other.conn.is_some()
-                    {
-                        other.hop.send(self.now, flow, payload.clone());
-                        self.refresh_relay(subscriber);
+                    let payload = payload.clone();
+                    if self.placement.is_here(Owner::Relay(subscriber)) {
+                        self.forward(subscriber, flow, payload);
+                    } else {
+                        let letter = Letter::Packet { flow, payload };
+                        let (me, to) = (Owner::Relay(session), Owner::Relay(subscriber));
+                        self.outbox.send(me, to, letter);
                     }
                 }
             }
             Packet::Keyframe { publisher, stream } => {
-                if let Some(other) = self.relays.get_mut(&publisher) {
-                    other.request_keyframe(stream, self.now);
-                    self.refresh_relay(publisher);
+                if self.placement.is_here(Owner::Relay(publisher)) {
+                    self.keyframe(publisher, stream);
+                } else {
+                    let letter = Letter::Keyframe { stream };
+                    let (me, to) = (Owner::Relay(session), Owner::Relay(publisher));
+                    self.outbox.send(me, to, letter);
                 }
             }
             Packet::Nothing => {}
         }
         self.refresh_relay(session);
+    }
+
+    /// Sends a packet on to a subscriber of this shard.
+    pub(super) fn forward(&mut self, subscriber: SessionId, flow: FlowId, payload: Bytes) {
+        if let Some(relay) = self.relays.get_mut(&subscriber)
+            && relay.conn.is_some()
+        {
+            relay.hop.send(self.now, flow, payload);
+            self.refresh_relay(subscriber);
+        }
+    }
+
+    /// Passes a subscriber's wish for a keyframe on to a publisher of this shard.
+    pub(super) fn keyframe(&mut self, publisher: SessionId, stream: StreamKey) {
+        if let Some(relay) = self.relays.get_mut(&publisher) {
+            relay.request_keyframe(stream, self.now);
+            self.refresh_relay(publisher);
+        }
     }
 }

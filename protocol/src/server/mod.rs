@@ -10,6 +10,7 @@ mod media;
 mod relay;
 mod router;
 mod sessions;
+mod shard;
 mod tickets;
 mod timers;
 
@@ -21,8 +22,10 @@ use core::time::Duration;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-pub use config::Config;
+pub use config::{Config, Duplicates};
+pub use envelope::Envelope;
 pub use event::{Census, Event};
+pub use shard::{Handover, ShardId};
 
 use crate::call::server::Call;
 use crate::code::Code;
@@ -42,14 +45,19 @@ use crate::wire::Framer;
 
 use directory::Directory;
 use envelope::{Letter, Outbox, Owner};
+use login::Arriving;
 use relay::Relay;
+use shard::Placement;
 use tickets::Tickets;
 use timers::Timers;
 
 /// What a connection is.
 enum Conn {
     Door(Door),
-    Session(SessionId),
+    Session {
+        session: SessionId,
+        framer: Framer,
+    },
     /// A media connection that has not attached.
     MediaDoor {
         framer: Framer,
@@ -62,11 +70,14 @@ enum Conn {
 /// A server's core.
 pub struct Server {
     config: Arc<Config>,
+    placement: Placement,
     random: Random,
     now: Instant,
     /// Wall-clock microseconds at the driver's epoch.
     unix_epoch: u64,
     conns: BTreeMap<ConnId, Conn>,
+    /// Logins that the service has granted and that the user has still to take in.
+    arriving: BTreeMap<SessionId, Arriving>,
     sessions: BTreeMap<SessionId, Session>,
     users: BTreeMap<UserId, User>,
     rooms: BTreeMap<RoomId, Room>,
@@ -100,12 +111,28 @@ pub(crate) fn hash(token: &[u8; 32]) -> [u8; 32] {
 impl Server {
     /// A server's core; `now` is the first instant that it will see.
     pub fn new(config: Arc<Config>, seed: Seed, now: Instant) -> Self {
+        Self::shard(config, seed, now, ShardId(0), 1)
+    }
+
+    /// One of `count` cores that together are a server; each has a seed of its own, and all the same configuration.
+    ///
+    /// Any of them takes connections. Users, rooms and calls are owned by the shard that their ids name, sessions by
+    /// the one that they logged in at; a media connection must come to the shard of its session.
+    pub fn shard(
+        config: Arc<Config>,
+        seed: Seed,
+        now: Instant,
+        shard: ShardId,
+        count: u16,
+    ) -> Self {
         Self {
             config,
+            placement: Placement::new(shard, count),
             random: Random::new(seed),
             now,
             unix_epoch: 0,
             conns: BTreeMap::new(),
+            arriving: BTreeMap::new(),
             sessions: BTreeMap::new(),
             users: BTreeMap::new(),
             rooms: BTreeMap::new(),
@@ -117,7 +144,7 @@ impl Server {
             remembered_ids: BTreeSet::new(),
             asked: BTreeMap::new(),
             timers: Timers::default(),
-            outbox: Outbox::default(),
+            outbox: Outbox::of(shard),
             writes: VecDeque::new(),
             outputs: VecDeque::new(),
             ready: BTreeSet::new(),
@@ -271,6 +298,8 @@ impl Core for Server {
             Input::WallClock { unix_micros } => {
                 self.unix_epoch = unix_micros.saturating_sub(self.now.as_micros());
             }
+            Input::Envelope(envelope) => self.outbox.envelopes.push_back(*envelope),
+            Input::Handover { conn, handover } => self.taken_over(conn, handover),
             Input::Wake => {}
         }
         self.wake();

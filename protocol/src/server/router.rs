@@ -1,13 +1,16 @@
 //! Delivers envelopes until none is left. What is addressed to a machine that is not there is answered for it.
 
+use alloc::boxed::Box;
+
 use crate::call::server::{Call, Surroundings, Verb, refused};
 use crate::code::Code;
 use crate::id::{CallId, RoomId};
+use crate::io::Output;
 use crate::limits;
 use crate::message::Wire;
 use crate::people::server::Surroundings as PeopleSurroundings;
 use crate::room::server::Room;
-use crate::session::server::{Onward, Session};
+use crate::session::server::Onward;
 use crate::session::user::User;
 
 use super::envelope::{Envelope, Letter, Owner};
@@ -24,7 +27,13 @@ impl Server {
             let Some(envelope) = self.outbox.envelopes.pop_front() else {
                 break;
             };
-            self.deliver(envelope);
+            let to = self.placement.home(envelope.to);
+            if to == self.placement.own() {
+                self.deliver(envelope);
+            } else {
+                let envelope = Box::new(envelope);
+                self.outputs.push_back(Output::Envelope { to, envelope });
+            }
         }
         self.flush_writes();
     }
@@ -32,8 +41,12 @@ impl Server {
     fn deliver(&mut self, Envelope { from, to, letter }: Envelope) {
         match to {
             Owner::Session(id) if self.sessions.contains_key(&id) => {
-                self.deliver_to_session(from, id, letter)
+                self.with_session(id, |session, cx| {
+                    session.receive(from, letter, cx);
+                    Ok(Onward::Stay)
+                });
             }
+            Owner::Session(id) if self.arriving.contains_key(&id) => self.arrived(id, &letter),
             Owner::User(id) => {
                 let mut cx = PeopleSurroundings {
                     now: self.now,
@@ -49,7 +62,11 @@ impl Server {
                     }
                     None if !matches!(letter, Letter::Detach { .. } | Letter::Release { .. }) => {
                         // Nobody of that id is online: an empty user answers as an offline one does.
-                        User::new(id).receive(from, letter, &mut cx);
+                        let mut user = User::new(id, self.config.duplicates);
+                        user.receive(from, letter, &mut cx);
+                        if !user.is_over() {
+                            self.users.insert(id, user);
+                        }
                     }
                     None => {}
                 }
@@ -89,6 +106,10 @@ impl Server {
                     code: Code::UNREACHABLE,
                 };
                 out.send(to, Owner::Session(receipt.session), letter);
+            }
+            // The room went away while this was on its way; the directory has been told before, and opens another.
+            Letter::Enter(entry) if !entry.room_name.is_empty() => {
+                out.send(to, Owner::Directory, Letter::Enter(entry));
             }
             Letter::Enter(entry) => {
                 out.outcome(to, entry.session, entry.request, Code::NO_SUCH_ROOM);
@@ -145,25 +166,6 @@ impl Server {
         }
     }
 
-    fn deliver_to_session(&mut self, from: Owner, id: crate::id::SessionId, letter: Letter) {
-        match letter {
-            Letter::MediaLost { session } | Letter::MediaBack { session } => {
-                let calls = self.sessions.get(&id).into_iter().flat_map(Session::calls);
-                for call in calls {
-                    let letter = match letter {
-                        Letter::MediaLost { .. } => Letter::MediaLost { session },
-                        _ => Letter::MediaBack { session },
-                    };
-                    self.outbox.send(from, Owner::Call(*call), letter);
-                }
-            }
-            letter => self.with_session(id, |session, cx| {
-                session.receive(from, letter, cx);
-                Ok(Onward::Stay)
-            }),
-        }
-    }
-
     fn deliver_to_room(&mut self, from: Owner, id: RoomId, letter: Letter) {
         match letter {
             Letter::OpenRoom { name, secret } => {
@@ -177,6 +179,8 @@ impl Server {
                 self.rooms
                     .entry(id)
                     .or_insert_with(|| Room::for_call(id, epoch, call, admitted));
+                self.outbox
+                    .send(Owner::Room(id), Owner::Call(call), Letter::RoomOpened);
             }
             letter => match self.rooms.get_mut(&id) {
                 Some(room) => {
@@ -247,7 +251,9 @@ impl Server {
     fn deliver_to_relay(&mut self, from: Owner, id: crate::id::SessionId, letter: Letter) {
         if let Letter::Ticket { scope, request } = letter {
             let (now, random) = (self.now, &mut self.random);
-            let frame = self.tickets.issue(id, scope, request, now, random).encode();
+            let place = self.placement;
+            let ticket = self.tickets.issue(id, scope, request, now, place, random);
+            let frame = ticket.encode();
             let to = Owner::Session(id);
             return match request {
                 Some(request) => self
@@ -255,6 +261,11 @@ impl Server {
                     .send(from, to, Letter::Answer { request, frame }),
                 None => self.outbox.send(from, to, Letter::Send { frame }),
             };
+        }
+        match letter {
+            Letter::Packet { flow, payload } => return self.forward(id, flow, payload),
+            Letter::Keyframe { stream } => return self.keyframe(id, stream),
+            _ => {}
         }
         if let Letter::SessionOver = letter {
             self.tickets.forget(id);

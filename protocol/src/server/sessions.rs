@@ -2,8 +2,6 @@
 
 use core::time::Duration;
 
-use bytes::Bytes;
-
 use crate::code::Code;
 use crate::error::Violation;
 use crate::id::SessionId;
@@ -12,13 +10,27 @@ use crate::message::session::Retry;
 use crate::session::server::{Context, Onward, Session};
 
 use super::envelope::Owner;
-use super::{Event, Server, timers};
+use super::{Conn, Event, Server, timers};
 
 impl Server {
-    pub(super) fn session_stream(&mut self, id: SessionId, conn: ConnId, bytes: Bytes) {
-        if self.sessions.get(&id).and_then(Session::conn) == Some(conn) {
-            self.with_session(id, |session, cx| session.stream(bytes, cx));
+    /// Hands a session the frames that have come whole on its connection.
+    pub(super) fn session_frames(&mut self, id: SessionId, conn: ConnId) {
+        let (Some(Conn::Session { framer, .. }), Some(session)) =
+            (self.conns.get_mut(&conn), self.sessions.get_mut(&id))
+        else {
+            return;
+        };
+        if session.conn() != Some(conn) {
+            return;
         }
+        let mut cx = Context {
+            now: self.now,
+            unix_micros: self.unix_epoch.saturating_add(self.now.as_micros()),
+            outbox: &mut self.outbox,
+            writes: &mut self.writes,
+        };
+        let onward = session.frames(framer, &mut cx);
+        self.follow(id, onward);
     }
 
     /// Runs something on a session, and follows what it leads to.
@@ -37,6 +49,14 @@ impl Server {
             writes: &mut self.writes,
         };
         let onward = run(session, &mut cx);
+        self.follow(id, onward);
+    }
+
+    /// What a session's doing leads to: its next deadline, the end of its link, its own end.
+    fn follow(&mut self, id: SessionId, onward: Result<Onward, Violation>) {
+        let Some(session) = self.sessions.get(&id) else {
+            return;
+        };
         let (conn, over) = (session.conn(), session.over());
         let deadline = session.deadline();
         self.timers.set(
@@ -53,7 +73,14 @@ impl Server {
                 self.close(conn, Code::DEAD_LINK);
                 self.lose_link(id);
             }
-            (_, Some(code), _) => self.end_session(id, code, Retry::Now, Duration::ZERO),
+            (_, Some(code), _) => {
+                let retry = match code {
+                    //= SES-022
+                    Code::REPLACED | Code::KICKED => Retry::Never,
+                    _ => Retry::Now,
+                };
+                self.end_session(id, code, retry, Duration::ZERO);
+            }
             _ => {}
         }
     }

@@ -11,6 +11,7 @@ use crate::wire::{Params, Text};
 
 use super::envelope::Scope;
 use super::hash;
+use super::shard::Placement;
 
 /// Every ticket that is neither used nor forgotten. A session holds a few; its oldest give way.
 #[derive(Debug, Default)]
@@ -27,9 +28,10 @@ impl Tickets {
         scope: Scope,
         request: Option<RequestId>,
         now: Instant,
+        placement: Placement,
         random: &mut Random,
     ) -> MediaTicket<'static> {
-        let token = random.token();
+        let token = placement.draw_ticket(random);
         let own = self.by_session.entry(session).or_default();
         if own.len() >= limits::MAX_TICKETS
             && let Some(oldest) = own.pop_front()

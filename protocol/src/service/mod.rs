@@ -84,7 +84,7 @@ pub enum Proof {
 }
 
 /// The service's answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Decision {
     /// Yes. For a login this needs [`Decision::User`] instead.
     Allow,

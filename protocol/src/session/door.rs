@@ -33,6 +33,22 @@ pub(crate) struct Door {
     pub(crate) device: String,
 }
 
+/// What RESUME said.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Attempt {
+    pub(crate) session: SessionId,
+    pub(crate) token: [u8; 32],
+    pub(crate) received: u64,
+    pub(crate) device: String,
+}
+
+/// The token is not shown.
+impl core::fmt::Debug for Attempt {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Attempt({:?}, {:?})", self.session, self.device)
+    }
+}
+
 /// What a frame at the door leads to.
 #[derive(Debug)]
 pub(crate) enum Step {
@@ -42,12 +58,8 @@ pub(crate) enum Step {
     Reply(Bytes),
     /// Ask the service who this is.
     Ask(Question),
-    /// Take up this session.
-    Resume {
-        session: SessionId,
-        token: [u8; 32],
-        received: u64,
-    },
+    /// Take up a session.
+    Resume(Attempt),
     /// The client took its leave.
     Leave,
 }
@@ -121,11 +133,12 @@ impl Door {
                     name: login.name.as_str().to_string(),
                 }))
             }
-            Message::Session(SessionMessage::Resume(resume)) => Ok(Step::Resume {
+            Message::Session(SessionMessage::Resume(resume)) => Ok(Step::Resume(Attempt {
                 session: resume.session,
                 token: resume.resume_token,
                 received: resume.received,
-            }),
+                device: resume.device.as_str().to_string(),
+            })),
             Message::Session(SessionMessage::Goodbye(_)) => Ok(Step::Leave),
             _ => Ok(Step::Stay),
         }

@@ -8,7 +8,7 @@ use crate::error::Violation;
 use crate::limits;
 
 /// Both directions' counts of a session, as one side keeps them.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Sequence {
     sent: u64,
     acknowledged: u64,

@@ -83,10 +83,9 @@ impl Happening {
 }
 
 /// The link beneath a session, while there is one.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Link {
     conn: ConnId,
-    framer: Framer,
     heartbeat: Heartbeat,
 }
 
@@ -105,12 +104,21 @@ enum Pending {
     },
 }
 
-/// A logged-in session.
-#[derive(Debug)]
-pub(crate) struct Session {
-    pub(crate) id: SessionId,
+/// Who is logged in.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Identity {
     pub(crate) user: UserId,
+    /// The name others see.
     pub(crate) name: String,
+    /// The device's name, chosen by the client.
+    pub(crate) device: String,
+}
+
+/// A logged-in session.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Session {
+    id: SessionId,
+    who: Identity,
     /// The hash of the newest resume token; the token itself is not kept.
     token_hash: [u8; 32],
     /// The one before, good until the client shows that it has the newest: RESUMED may have been lost.
@@ -146,8 +154,7 @@ pub(crate) struct Context<'a> {
 impl Session {
     pub(crate) fn new(
         id: SessionId,
-        user: UserId,
-        name: String,
+        who: Identity,
         token_hash: [u8; 32],
         heartbeat_ms: u32,
         now: Instant,
@@ -155,8 +162,7 @@ impl Session {
         let interval = Duration::from_millis(heartbeat_ms.into());
         Self {
             id,
-            user,
-            name,
+            who,
             token_hash,
             previous_hash: None,
             heartbeat: (interval, interval.saturating_mul(4)),
@@ -181,9 +187,9 @@ impl Session {
         Owner::Session(self.id)
     }
 
-    /// The calls that it has a part in, ringing ones included.
-    pub(crate) fn calls(&self) -> &BTreeSet<CallId> {
-        &self.calls
+    /// The name of the device that logged in.
+    pub(crate) fn device(&self) -> &str {
+        &self.who.device
     }
 
     pub(crate) fn conn(&self) -> Option<ConnId> {
@@ -205,13 +211,9 @@ impl Session {
     }
 
     /// Puts a link beneath the session; what the peer has not got is sent again.
-    pub(crate) fn attach(&mut self, conn: ConnId, framer: Framer, cx: &mut Context<'_>) {
+    pub(crate) fn attach(&mut self, conn: ConnId, cx: &mut Context<'_>) {
         let heartbeat = Heartbeat::new(cx.now, self.heartbeat.0, self.heartbeat.1);
-        self.link = Some(Link {
-            conn,
-            framer,
-            heartbeat,
-        });
+        self.link = Some(Link { conn, heartbeat });
         //= SES-024
         for frame in self.sequence.unacknowledged() {
             cx.writes.push_back((conn, frame.clone()));
@@ -309,29 +311,21 @@ impl Session {
         outbox.send(me, Owner::Relay(self.id), Letter::SessionOver);
         outbox.send(
             me,
-            Owner::User(self.user),
+            Owner::User(self.who.user),
             Letter::Detach { session: self.id },
         );
         outbox.send(me, Owner::Directory, Letter::Unnamed { session: self.id });
     }
 
-    /// Bytes of the control stream; frames are handled until one ends the link.
-    pub(crate) fn stream(
+    /// The frames that have come whole, until one ends the link.
+    pub(crate) fn frames(
         &mut self,
-        bytes: Bytes,
+        framer: &mut Framer,
         cx: &mut Context<'_>,
     ) -> Result<Onward, Violation> {
-        if let Some(link) = &mut self.link {
-            link.framer.push(bytes);
-        }
-        self.frames(cx)
-    }
-
-    /// Frames that are buffered already.
-    pub(crate) fn frames(&mut self, cx: &mut Context<'_>) -> Result<Onward, Violation> {
         while let Some(link) = &mut self.link {
             link.heartbeat.heard(cx.now);
-            let Some(frame) = link.framer.next_frame()? else {
+            let Some(frame) = framer.next_frame()? else {
                 break;
             };
             if self.frame(&frame, cx)? == Onward::Goodbye {
@@ -495,7 +489,8 @@ impl Session {
                     receipt,
                     only: Some(self.id),
                 };
-                cx.outbox.send(self.me(), Owner::User(self.user), letter);
+                cx.outbox
+                    .send(self.me(), Owner::User(self.who.user), letter);
             }
             Letter::Parcel {
                 parcel, receipt, ..
@@ -530,6 +525,17 @@ impl Session {
             }
             Letter::Entered { room } => {
                 self.rooms.insert(room);
+                if self.suspended_until.is_some() {
+                    let letter = Letter::Suspended { session: self.id };
+                    cx.outbox.send(self.me(), Owner::Room(room), letter);
+                }
+            }
+            Letter::EndSession { code } => self.over = Some(code),
+            Letter::MediaLost { .. } | Letter::MediaBack { .. } => {
+                for call in &self.calls {
+                    let me = Owner::Session(self.id);
+                    cx.outbox.send(me, Owner::Call(*call), letter.clone());
+                }
             }
             Letter::RoomOver { room, code } => {
                 if self.rooms.remove(&room) && code != Code::NONE {

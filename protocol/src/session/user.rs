@@ -1,22 +1,34 @@
 //! A user: its sessions, the one call that it may be in, and its people. Whatever is addressed to a user, or to one of
 //! its sessions, passes here, so that what it has blocked does not.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::channel::Expected;
 use crate::code::Code;
 use crate::id::{CallId, SessionId, UserId};
+use crate::limits;
 use crate::people::server::{People, Surroundings};
-use crate::server::envelope::{Letter, Owner};
+use crate::server::Duplicates;
+use crate::server::envelope::{Letter, Outbox, Owner};
 
 /// A user with at least one session.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct User {
     id: UserId,
-    sessions: Vec<SessionId>,
+    policy: Duplicates,
+    /// In the order in which they came.
+    sessions: Vec<Device>,
     call: Option<Reservation>,
     delivered: u64,
     people: People,
+}
+
+/// A session, and the device that it was begun from.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Device {
+    session: SessionId,
+    name: String,
 }
 
 /// The call that a user is in, whatever its state.
@@ -29,9 +41,10 @@ struct Reservation {
 }
 
 impl User {
-    pub(crate) const fn new(id: UserId) -> Self {
+    pub(crate) const fn new(id: UserId, policy: Duplicates) -> Self {
         Self {
             id,
+            policy,
             sessions: Vec::new(),
             call: None,
             delivered: 0,
@@ -44,22 +57,63 @@ impl User {
         self.sessions.is_empty() && self.call.is_none() && !self.people.is_waiting()
     }
 
-    pub(crate) fn sessions(&self) -> &[SessionId] {
-        &self.sessions
+    fn sessions(&self) -> impl Iterator<Item = SessionId> {
+        self.sessions.iter().map(|device| device.session)
+    }
+
+    /// Takes a session in, or not, by the policy, and says which; those whose place it takes are told to end.
+    fn attach(&mut self, session: SessionId, device: String, out: &mut Outbox) -> bool {
+        let me = Owner::User(self.id);
+        //= SES-027
+        let same = |other: &Device| !device.is_empty() && other.name == device;
+        let others = self.sessions.iter().filter(|other| !same(other)).count();
+        let refused = match self.policy {
+            //= SES-022
+            Duplicates::FirstWins => others > 0,
+            Duplicates::NewestWins => false,
+            Duplicates::Several => others >= limits::MAX_SESSIONS,
+        };
+        if refused {
+            let code = Code::ALREADY_LOGGED_IN;
+            out.send(me, Owner::Session(session), Letter::NotAdmitted { code });
+            return false;
+        }
+        let newest = self.policy == Duplicates::NewestWins;
+        self.sessions.retain(|other| {
+            let replaced = newest || same(other);
+            if replaced {
+                let code = Code::REPLACED;
+                out.send(
+                    me,
+                    Owner::Session(other.session),
+                    Letter::EndSession { code },
+                );
+            }
+            !replaced
+        });
+        self.sessions.push(Device {
+            session,
+            name: device,
+        });
+        out.send(me, Owner::Session(session), Letter::Admitted);
+        true
     }
 
     pub(crate) fn receive(&mut self, from: Owner, letter: Letter, cx: &mut Surroundings<'_>) {
         let me = Owner::User(self.id);
         let out = &mut *cx.out;
         match letter {
-            Letter::Attach { session, contacts } => {
-                if !self.sessions.contains(&session) {
-                    self.sessions.push(session);
+            Letter::Attach {
+                session,
+                device,
+                contacts,
+            } => {
+                if self.attach(session, device, out) {
+                    self.people.attach(session, contacts, cx);
                 }
-                self.people.attach(session, contacts, cx);
             }
             Letter::Detach { session } => {
-                self.sessions.retain(|other| *other != session);
+                self.sessions.retain(|other| other.session != session);
                 self.people.detach(session, cx);
             }
             Letter::Parcel {
@@ -88,12 +142,12 @@ impl User {
                 };
                 out.send(me, at, Letter::Expect { receipt, expected });
                 let frame = parcel.frame(self.delivered);
-                for session in &self.sessions {
+                for session in self.sessions() {
                     let parcel = Letter::ParcelFrame {
                         frame: frame.clone(),
                         receipt,
                     };
-                    out.send(me, Owner::Session(*session), parcel);
+                    out.send(me, Owner::Session(session), parcel);
                 }
             }
             Letter::Reserve {
@@ -145,21 +199,9 @@ impl User {
                     self.call = None;
                 }
             }
-            Letter::Ring { call, invite } => {
-                for session in &self.sessions {
-                    let letter = Letter::Invited {
-                        call,
-                        invite: invite.clone(),
-                    };
-                    out.send(me, Owner::Session(*session), letter);
-                }
-                out.send(
-                    me,
-                    from,
-                    Letter::Rung {
-                        sessions: self.sessions.clone(),
-                    },
-                );
+            Letter::Ring { call } => {
+                let sessions = self.sessions().collect();
+                out.send(me, Owner::Call(call), Letter::Rung { sessions });
             }
             letter => self.people.receive(letter, cx),
         }

@@ -13,6 +13,7 @@
 mod bad_input;
 mod call;
 mod channel;
+mod cluster;
 mod media;
 mod people;
 mod regressions;

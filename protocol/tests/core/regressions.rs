@@ -376,11 +376,7 @@ fn media_007_a_subscription_given_up_at_once_leaves_nothing() {
     }
     .encode_into(&mut both);
     net.say(raw, both);
-    let subscribed = net.raw_host(raw).last(|message| match message {
-        Message::Media(media::Message::Subscribed(m)) => Some(m.request),
-        _ => None,
-    });
-    assert_eq!(subscribed, None);
+    // Whether it was granted for a moment depends on how the bytes were cut; that it is gone does not.
     let wanted = net
         .events(0)
         .into_iter()

@@ -8,11 +8,15 @@ use duet_protocol::error::Initiator;
 use duet_protocol::id::{RequestId, SessionId};
 use duet_protocol::io::Purpose;
 use duet_protocol::message::directory::Lookup;
-use duet_protocol::message::session::{Hello, Message as SessionMessage, Ping, Resume};
+use duet_protocol::message::session::{
+    Authenticate, Goodbye, Hello, Message as SessionMessage, Ping, Resume, Retry,
+};
 use duet_protocol::message::{Message, Wire};
-use duet_protocol::server;
+use duet_protocol::server::{self, Duplicates};
 use duet_protocol::service::Decision;
 use duet_protocol::wire::{Address, Params, Text, Within, is_reserved_param};
+
+use duet_sim::{LinkConfig, NodeId};
 
 use crate::support::{Net, account, authenticate, hello, twice};
 
@@ -307,6 +311,7 @@ fn ses_007_only_the_newest_secret_resumes_a_session() {
             session,
             resume_token: [7; 32],
             received,
+            device: Text::cut("raw"),
             params,
         }
         .encode(),
@@ -324,6 +329,7 @@ fn ses_007_only_the_newest_secret_resumes_a_session() {
             session,
             resume_token,
             received: 0,
+            device: Text::cut("raw"),
             params,
         }
         .encode(),
@@ -342,6 +348,7 @@ fn ses_007_only_the_newest_secret_resumes_a_session() {
             session,
             resume_token,
             received: 0,
+            device: Text::cut("raw"),
             params,
         }
         .encode(),
@@ -371,6 +378,7 @@ fn ses_008_a_secret_whose_successor_was_lost_is_still_good() {
                 session,
                 resume_token,
                 received,
+                device: Text::cut("raw"),
                 params,
             }
             .encode(),
@@ -391,6 +399,7 @@ fn ses_019_resuming_displaces_the_old_link() {
             session,
             resume_token,
             received: 0,
+            device: Text::cut("raw"),
             params: Params::NONE,
         }
         .encode(),
@@ -400,16 +409,129 @@ fn ses_019_resuming_displaces_the_old_link() {
     assert_eq!(net.server().core.census().sessions, 1);
 }
 
+/// Logs in as alice from a device.
+fn device(net: &mut Net, device: &str) -> NodeId {
+    let raw = net.raw_greeted();
+    let login = Authenticate {
+        device: Text::cut(device),
+        ..authenticate("alice")
+    };
+    net.say(raw, login.encode());
+    raw
+}
+
+fn policy(seed: u64, policy: Duplicates) -> Net {
+    let link = LinkConfig::default();
+    let server = |config: &mut server::Config| config.duplicates = policy;
+    Net::with(seed, &[], link, server, |_| {})
+}
+
 #[test]
 fn ses_022_a_ninth_session_of_a_user_is_refused() {
     let mut net = Net::new(15, &[]);
-    for _ in 0..8 {
-        net.raw_online("alice");
-    }
-    let ninth = net.raw_greeted();
-    net.say(ninth, authenticate("alice").encode());
+    let eight: Vec<NodeId> = (0..8).map(|n| device(&mut net, &format!("d{n}"))).collect();
+    let ninth = device(&mut net, "d8");
     assert_eq!(net.raw_host(ninth).closed, Some(Code::ALREADY_LOGGED_IN));
     assert_eq!(net.server().core.census().sessions, 8);
+    assert!(eight.iter().all(|raw| net.raw_host(*raw).closed.is_none()));
+}
+
+#[test]
+fn ses_022_where_the_first_wins_a_second_device_is_refused_until_the_first_has_gone() {
+    for seed in [30, 31, 32] {
+        let mut net = policy(seed, Duplicates::FirstWins);
+        let first = device(&mut net, "phone");
+        let second = device(&mut net, "tablet");
+        assert_eq!(net.raw_host(first).closed, None);
+        assert_eq!(net.raw_host(second).closed, Some(Code::ALREADY_LOGGED_IN));
+        let goodbye = Goodbye {
+            code: Code::LOGOUT,
+            retry: Retry::Never,
+            after_ms: 0,
+            text: Text::default(),
+            params: Params::NONE,
+        };
+        net.say(first, goodbye.encode());
+        let third = device(&mut net, "tablet");
+        assert_eq!(net.raw_host(third).closed, None);
+    }
+}
+
+#[test]
+fn ses_022_where_the_newest_wins_the_older_session_ends_and_is_not_to_come_back() {
+    for seed in [33, 34, 35] {
+        let mut net = policy(seed, Duplicates::NewestWins);
+        let first = device(&mut net, "phone");
+        let second = device(&mut net, "tablet");
+        assert_eq!(net.raw_host(first).closed, Some(Code::REPLACED));
+        let retry = net.raw_host(first).last(|message| match message {
+            Message::Session(SessionMessage::Goodbye(m)) => Some((m.code, m.retry)),
+            _ => None,
+        });
+        assert_eq!(retry, Some((Code::REPLACED, Retry::Never)));
+        assert_eq!(net.raw_host(second).closed, None);
+        assert_eq!(net.server().core.census().sessions, 1);
+    }
+}
+
+#[test]
+fn ses_027_a_login_from_the_same_device_takes_the_place_of_its_session_whatever_the_policy() {
+    for (seed, duplicates) in [
+        (36, Duplicates::FirstWins),
+        (37, Duplicates::NewestWins),
+        (38, Duplicates::Several),
+    ] {
+        let mut net = policy(seed, duplicates);
+        let first = device(&mut net, "phone");
+        let again = device(&mut net, "phone");
+        assert_eq!(net.raw_host(first).closed, Some(Code::REPLACED));
+        assert_eq!(net.raw_host(again).closed, None);
+        assert_eq!(net.server().core.census().sessions, 1);
+        // Devices without a name are not taken for each other.
+        let nameless = [device(&mut net, ""), device(&mut net, "")];
+        if duplicates == Duplicates::Several {
+            assert!(
+                nameless
+                    .iter()
+                    .all(|raw| net.raw_host(*raw).closed.is_none())
+            );
+        }
+    }
+}
+
+#[test]
+fn ses_026_a_resume_token_is_of_no_use_on_another_device() {
+    for seed in [39, 40, 41] {
+        let mut net = Net::new(seed, &[]);
+        let raw = device(&mut net, "phone");
+        let (session, resume_token) = authenticated(&net, raw);
+        for (name, expected) in [("laptop", Some(Code::RESUME_REFUSED)), ("phone", None)] {
+            let other = net.raw_greeted();
+            let resume = Resume {
+                session,
+                resume_token,
+                received: 0,
+                device: Text::cut(name),
+                params: Params::NONE,
+            };
+            net.say(other, resume.encode());
+            assert_eq!(net.raw_host(other).closed, expected, "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_server_of_several_shards_is_one_server() {
+    for seed in 50..56 {
+        let mut net = Net::new(seed, &["alice", "bob"]);
+        net.login();
+        let shards = net.server().core.shards();
+        assert_eq!(
+            net.server().core.crossed() > 0,
+            shards > 1,
+            "{shards} shards"
+        );
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::cluster::{Cluster, shards};
 use bytes::Bytes;
 use duet_protocol::client::{self, Client, Credentials};
 use duet_protocol::code::Code;
@@ -14,7 +15,7 @@ use duet_protocol::io::{Capabilities, Cause, ConnId, Core, Input, Output, Purpos
 use duet_protocol::message::session::{Ack, Authenticate, Hello, Method};
 use duet_protocol::message::{Message, Wire as _};
 use duet_protocol::seed::Seed;
-use duet_protocol::server::{self, Server};
+use duet_protocol::server;
 use duet_protocol::service::{Decide, Decision, Proof, Question};
 use duet_protocol::time::Instant;
 use duet_protocol::wire::{Flags, Frame, Framer, Opaque, Params, Text, Within};
@@ -147,7 +148,7 @@ impl RawHost {
 }
 
 pub(crate) struct ServerHost {
-    pub(crate) core: Server,
+    pub(crate) core: Cluster,
     pub(crate) events: Vec<(Instant, server::Event)>,
     pub(crate) policy: Policy,
     conns: BTreeMap<(NodeId, ConnId), ConnId>,
@@ -201,6 +202,7 @@ impl ClientHost {
                     self.out.push_back(Wire::Close { conn, code });
                 }
                 Output::Decide(_) => panic!("a client asked for a decision"),
+                Output::Envelope { .. } | Output::Handover { .. } => panic!("no server"),
                 Output::Event(event) => self.events.push((now, event)),
             }
         }
@@ -299,6 +301,7 @@ impl ServerHost {
             };
             match output {
                 Output::Connect { .. } | Output::Open { .. } => panic!("a server connects nowhere"),
+                Output::Envelope { .. } | Output::Handover { .. } => panic!("these stay inside"),
                 Output::Write {
                     conn, bytes, fin, ..
                 } => {
@@ -596,7 +599,7 @@ impl Net {
         let mut config = server::Config::default();
         server(&mut config);
         let host = ServerHost {
-            core: Server::new(Arc::new(config), Seed(seeds.bytes32()), Instant::EPOCH),
+            core: Cluster::new(&Arc::new(config), seed, shards(seed)),
             events: Vec::new(),
             policy: lenient(),
             conns: BTreeMap::new(),
@@ -724,7 +727,7 @@ impl Net {
     }
 
     /// Runs something on the server's core, now.
-    pub(crate) fn server_command(&mut self, run: impl FnOnce(&mut Server, Instant)) {
+    pub(crate) fn server_command(&mut self, run: impl FnOnce(&mut Cluster, Instant)) {
         let now = self.now();
         let server = self.server_mut();
         run(&mut server.core, now);

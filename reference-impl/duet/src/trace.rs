@@ -204,6 +204,8 @@ impl Observer for Tracer {
             | Input::Path { .. }
             | Input::Decision { .. }
             | Input::WallClock { .. }
+            | Input::Envelope(_)
+            | Input::Handover { .. }
             | Input::Wake => {}
         });
     }
@@ -221,7 +223,11 @@ impl Observer for Tracer {
                 let data = json!({ "state": "closing", "code": code.to_string() });
                 log.event(now, "duet:connection", conn, &data);
             }
-            Seen::Connect { .. } | Seen::Open { .. } | Seen::Decide(_) | Seen::Event => {}
+            Seen::Connect { .. }
+            | Seen::Open { .. }
+            | Seen::Decide(_)
+            | Seen::Shard(_)
+            | Seen::Event => {}
         });
     }
 }

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use duet_protocol::code::Code;
 use duet_protocol::io::{ConnId, Input, Output, Purpose, StreamId};
+use duet_protocol::server::ShardId;
 use duet_protocol::service::Decide;
 use duet_protocol::time::Instant;
 
@@ -62,6 +63,8 @@ pub enum Seen<'a> {
     },
     /// The service is asked.
     Decide(&'a Decide),
+    /// Something goes to another shard of the server.
+    Shard(ShardId),
     /// The application is told something.
     Event,
 }
@@ -98,6 +101,7 @@ impl<'a> Seen<'a> {
                 code: *code,
             },
             Output::Decide(decide) => Self::Decide(decide),
+            Output::Envelope { to, .. } | Output::Handover { to, .. } => Self::Shard(*to),
             Output::Event(_) => Self::Event,
         }
     }

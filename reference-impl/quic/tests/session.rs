@@ -287,6 +287,7 @@ impl Observer for Words {
             Seen::Datagram { bytes, .. } => format!("> datagram {}", bytes.len()),
             Seen::Close { code, .. } => format!("> close {code}"),
             Seen::Decide(_) => "> decide".to_owned(),
+            Seen::Shard(to) => format!("> shard {}", to.0),
             Seen::Event => "> event".to_owned(),
         });
     }

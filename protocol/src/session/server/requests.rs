@@ -1,6 +1,6 @@
 //! What a client's frames ask of its session: each becomes an envelope to the machine that owns the matter.
 
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 
 use crate::call::server::{Request as CallRequest, Verb, refused};
 use crate::channel::{Parcel, Payload, Receipt, Tally, payload_of_data, payload_of_text};
@@ -106,10 +106,10 @@ impl Session {
         message: directory::Message<'_>,
         cx: &mut Context<'_>,
     ) -> Result<(), Violation> {
-        let (session, me) = (self.id, Owner::User(self.user));
+        let (session, me) = (self.id, Owner::User(self.who.user));
         let (request, to, letter) = match message {
             directory::Message::Lookup(lookup) => {
-                let (request, user) = (lookup.request, self.user);
+                let (request, user) = (lookup.request, self.who.user);
                 let name = lookup.name.as_str().to_string();
                 let letter = Letter::Find {
                     request,
@@ -185,10 +185,13 @@ impl Session {
                 }
                 let entry = Entry {
                     session: self.id,
-                    user: self.user,
-                    name: self.name.clone(),
+                    user: self.who.user,
+                    name: self.who.name.clone(),
                     request: join.request,
-                    room_name: join.name.as_str().to_string(),
+                    room_name: match join.room.is_some() {
+                        true => String::new(),
+                        false => join.name.as_str().to_string(),
+                    },
                     secret: join.secret.as_bytes().to_vec(),
                 };
                 let to = if join.room.is_some() {
@@ -263,7 +266,7 @@ impl Session {
                 return Ok(());
             }
         };
-        let (user, session, time) = (self.user, self.id, cx.unix_micros);
+        let (user, session, time) = (self.who.user, self.id, cx.unix_micros);
         let parcel = Parcel {
             to,
             user,
@@ -286,7 +289,7 @@ impl Session {
     }
 
     pub(super) fn call_frame(&mut self, message: call::Message<'_>, cx: &mut Context<'_>) {
-        let (call, request) = CallRequest::of(message, self.id, self.user, &self.name);
+        let (call, request) = CallRequest::of(message, self.id, self.who.user, &self.who.name);
         let is_invite = matches!(
             &request,
             Some(CallRequest {

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use duet_protocol::code::Code;
 use duet_protocol::seed::Seed;
-use duet_protocol::server::{Config, Event, Server};
+use duet_protocol::server::{Config, Duplicates, Event, Server};
 use duet_protocol::service::{Decision, DecisionId, Proof, Question};
 use duet_protocol::time::Instant;
 use duet_quic::{Driver, Identity, Loop, Pumped, ServerSettings, UdpSocket};
@@ -44,6 +44,9 @@ pub(crate) struct Arguments {
     /// The file of accounts (see `duet account`)
     #[arg(long, value_name = "FILE")]
     accounts: Option<PathBuf>,
+    /// What becomes of a login of a user that is logged in on another device
+    #[arg(long, value_name = "POLICY", default_value = "several")]
+    duplicates: Policy,
     /// The certificate chain, PEM
     #[arg(long, value_name = "FILE", requires = "key")]
     cert: Option<PathBuf>,
@@ -56,6 +59,27 @@ pub(crate) struct Arguments {
     /// Print one JSON object a line
     #[arg(long)]
     json: bool,
+}
+
+/// [`Duplicates`], as the command line names it.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Policy {
+    /// The second login is refused
+    First,
+    /// The session that is there ends
+    Newest,
+    /// Both stay, up to eight
+    Several,
+}
+
+impl From<Policy> for Duplicates {
+    fn from(policy: Policy) -> Self {
+        match policy {
+            Policy::First => Self::FirstWins,
+            Policy::Newest => Self::NewestWins,
+            Policy::Several => Self::Several,
+        }
+    }
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
@@ -92,7 +116,11 @@ async fn serve(
     accounts: Accounts,
 ) -> Result<(), Failure> {
     let fingerprint = identity.fingerprint();
-    let core = Server::new(Arc::new(Config::default()), Seed(seed()?), Instant::EPOCH);
+    let config = Config {
+        duplicates: arguments.duplicates.into(),
+        ..Config::default()
+    };
+    let core = Server::new(Arc::new(config), Seed(seed()?), Instant::EPOCH);
     let epoch = std::time::Instant::now();
     let driver = Driver::server(ServerSettings::new(identity), core, seed()?, epoch)
         .map_err(|error| Failure::new(error.to_string()))?;

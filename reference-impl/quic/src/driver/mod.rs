@@ -427,6 +427,10 @@ impl<C: Core> Driver<C> {
                 }
             }
             Output::Decide(decide) => self.decides.push_back(decide),
+            // This driver's core is a whole server, or hides its shards behind the same seam.
+            Output::Envelope { .. } | Output::Handover { .. } => {
+                debug_assert!(false, "a core of one shard has no other");
+            }
             Output::Event(event) => self.events.push_back(event),
         }
     }

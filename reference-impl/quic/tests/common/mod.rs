@@ -152,7 +152,7 @@ impl Core for TestCore {
             }
             Input::Decision { .. } => {}
             Input::WallClock { unix_micros } => self.wall_clock = Some(unix_micros),
-            Input::Wake => {
+            Input::Envelope(_) | Input::Handover { .. } | Input::Wake => {
                 self.wakes.push(now);
                 self.alarm = self.alarm.filter(|&at| at > now);
             }
