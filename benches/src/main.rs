@@ -15,6 +15,7 @@ mod baseline;
 mod codec;
 mod instructions;
 mod measure;
+mod profile;
 mod report;
 
 use std::process::ExitCode;

@@ -4,8 +4,8 @@ use crate::measure::Figure;
 
 /// A goal, and whether it was reached.
 pub(crate) struct Outcome {
-    pub(crate) case: &'static str,
-    pub(crate) what: &'static str,
+    pub(crate) case: String,
+    pub(crate) what: String,
     pub(crate) at_most: f64,
     pub(crate) is: f64,
 }
@@ -16,7 +16,7 @@ impl Outcome {
     }
 }
 
-pub(crate) fn print_table(title: &str, baseline: &str, figures: &[Figure], goals: &[Outcome]) {
+pub(crate) fn print_table(title: &str, baseline: &str, figures: &[Figure]) {
     let has_instructions = figures.iter().any(|figure| figure.instructions.is_some());
     let instructions = |text: String| {
         if has_instructions {
@@ -29,7 +29,7 @@ pub(crate) fn print_table(title: &str, baseline: &str, figures: &[Figure], goals
     println!();
     let ratio_to = format!("× {baseline}");
     println!(
-        "{:<26} {:>8} {ratio_to:>14} {:>9}{}  note",
+        "{:<32} {:>8} {ratio_to:>14} {:>9}{}  note",
         "case",
         "ns",
         "allocs/op",
@@ -40,7 +40,7 @@ pub(crate) fn print_table(title: &str, baseline: &str, figures: &[Figure], goals
             .instructions
             .map_or("-".to_owned(), |n| format!("{n:.0}"));
         println!(
-            "{:<26} {:>8.1} {:>14.3} {:>9.2}{}  {}",
+            "{:<32} {:>8.1} {:>14.3} {:>9.2}{}  {}",
             figure.name,
             figure.nanos,
             figure.ratio,
@@ -50,6 +50,28 @@ pub(crate) fn print_table(title: &str, baseline: &str, figures: &[Figure], goals
         );
     }
     println!();
+}
+
+/// What a sum is made of; the sum is the last.
+pub(crate) fn print_parts(title: &str, parts: &[Figure]) {
+    let Some(all) = parts.last().and_then(|all| all.instructions) else {
+        return;
+    };
+    println!("{title}");
+    println!();
+    for part in parts {
+        let count = part.instructions.unwrap_or_default();
+        println!(
+            "{:<32} {count:>7.0} {:>6.1} %  {}",
+            part.name,
+            100.0 * count / all,
+            part.note
+        );
+    }
+    println!();
+}
+
+pub(crate) fn print_goals(goals: &[Outcome]) {
     for goal in goals {
         let mark = if goal.is_reached() {
             "reached"

@@ -14,10 +14,9 @@ const PLAIN: u8 = 0x80;
 /// read where they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RtpHeader<'a> {
-    packet: &'a [u8],
     fixed: &'a [u8; FIXED],
     start: usize,
-    end: usize,
+    payload: &'a [u8],
 }
 
 impl<'a> RtpHeader<'a> {
@@ -25,19 +24,19 @@ impl<'a> RtpHeader<'a> {
     /// `Truncated`: a CSRC list or an extension that does not fit.
     #[inline]
     pub fn parse(packet: &'a [u8]) -> Result<Self, DecodeError> {
-        let Some(fixed @ [first, ..]) = packet.first_chunk::<FIXED>() else {
+        let Some((fixed @ [first, ..], rest)) = packet.split_first_chunk::<FIXED>() else {
             return Err(DecodeError::Truncated);
         };
-        let payload = if *first == PLAIN {
-            FIXED..packet.len()
+        let (start, payload) = if *first == PLAIN {
+            (FIXED, rest)
         } else {
-            payload(packet, *first)?
+            let range = payload(packet, *first)?;
+            (range.start, packet.get(range).unwrap_or_default())
         };
         Ok(Self {
-            packet,
             fixed,
-            start: payload.start,
-            end: payload.end,
+            start,
+            payload,
         })
     }
 
@@ -79,13 +78,13 @@ impl<'a> RtpHeader<'a> {
     /// Where the payload lies in the packet, without padding.
     #[inline]
     pub const fn payload_range(&self) -> Range<usize> {
-        self.start..self.end
+        self.start..self.start.saturating_add(self.payload.len())
     }
 
     /// The payload, without padding.
     #[inline]
-    pub fn payload(&self) -> &'a [u8] {
-        self.packet.get(self.payload_range()).unwrap_or_default()
+    pub const fn payload(&self) -> &'a [u8] {
+        self.payload
     }
 }
 

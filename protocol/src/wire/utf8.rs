@@ -6,8 +6,8 @@ pub(super) fn is_utf8(bytes: &[u8]) -> bool {
     is_ascii(bytes) || core::str::from_utf8(bytes).is_ok()
 }
 
-/// Whether no byte has its highest bit. Chunks in order, then the last chunk again from the end, so that no byte is
-/// looked at alone.
+/// Whether no byte has its highest bit. Chunks in order, and the last chunk from the end, where it may overlap, so that
+/// no byte is looked at alone.
 #[inline(always)]
 pub(super) fn is_ascii(bytes: &[u8]) -> bool {
     let seen = if let Some(last) = bytes.last_chunk::<32>() {
@@ -19,16 +19,14 @@ pub(super) fn is_ascii(bytes: &[u8]) -> bool {
             rest = after;
         }
         a | b | c | d
+    } else if let (Some(first), Some(last)) = (bytes.first_chunk::<16>(), bytes.last_chunk::<16>())
+    {
+        let both = u128::from_ne_bytes(*first) | u128::from_ne_bytes(*last);
+        both as u64 | (both >> 64) as u64
     } else if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
-        // Up to 31 bytes: the two in the middle overlap with these where there are fewer than 32.
-        let middle = bytes.len().saturating_sub(8).min(8);
-        let second = bytes.get(middle..).and_then(|rest| rest.first_chunk::<8>());
-        let back = bytes.len().saturating_sub(16);
-        let third = bytes.get(back..).and_then(|rest| rest.first_chunk::<8>());
-        [Some(first), second, third, Some(last)]
-            .into_iter()
-            .flatten()
-            .fold(0, |seen, chunk| seen | u64::from_ne_bytes(*chunk))
+        u64::from_ne_bytes(*first) | u64::from_ne_bytes(*last)
+    } else if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        u64::from(u32::from_ne_bytes(*first) | u32::from_ne_bytes(*last))
     } else {
         bytes.iter().fold(0, |seen, byte| seen | u64::from(*byte))
     };
