@@ -70,6 +70,33 @@ impl<'a> Covered<'a> {
             .any(|citation| matches!(citation.used, Use::Test(_) | Use::Check))
     }
 
+    /// What it lacks of an enforcing line, a test, a conformance check and a mutant; nothing where it is exempt.
+    pub fn lacking(&self) -> Vec<&'static str> {
+        if self.requirement.untestable.is_some() || !self.exceptions().is_empty() {
+            return Vec::new();
+        }
+        let places = [
+            ("an enforcing line", self.enforced()),
+            ("a test", self.tests()),
+            ("a conformance check", self.checks()),
+            ("a mutant", self.mutants()),
+        ];
+        let lacking = places.into_iter().filter(|(_, places)| places.is_empty());
+        lacking.map(|(what, _)| what).collect()
+    }
+
+    fn note(&self) -> Option<&'static str> {
+        if self.requirement.untestable.is_some() {
+            Some("untestable")
+        } else if !self.exceptions().is_empty() {
+            Some("exception")
+        } else if self.requirement.level.is_binding() && !self.is_covered() {
+            Some("OPEN")
+        } else {
+            None
+        }
+    }
+
     /// Whether it is both enforced and tested.
     pub fn is_shown(&self) -> bool {
         !self.enforced().is_empty() && self.is_tested()
@@ -102,6 +129,44 @@ pub struct Totals {
     pub untestable: usize,
     /// Those that the code departs from, and says so.
     pub exceptions: usize,
+}
+
+impl Totals {
+    fn add(&mut self, covered: &Covered<'_>) {
+        let binding = covered.requirement.level.is_binding();
+        self.requirements += 1;
+        self.binding += usize::from(binding);
+        self.binding_covered += usize::from(binding && covered.is_covered());
+        self.enforced += usize::from(!covered.enforced().is_empty());
+        self.tested += usize::from(!covered.tests().is_empty());
+        self.checked += usize::from(!covered.checks().is_empty());
+        self.mutated += usize::from(!covered.mutants().is_empty());
+        self.untestable += usize::from(covered.requirement.untestable.is_some());
+        self.exceptions += usize::from(!covered.exceptions().is_empty());
+    }
+
+    fn to_line(self) -> String {
+        format!(
+            "requirements {} · binding {}, covered {} · enforced {} · tested {} · checked {} · with a mutant {} · untestable {} · exceptions {}",
+            self.requirements,
+            self.binding,
+            self.binding_covered,
+            self.enforced,
+            self.tested,
+            self.checked,
+            self.mutated,
+            self.untestable,
+            self.exceptions,
+        )
+    }
+
+    fn to_json(self) -> Value {
+        json!({
+            "requirements": self.requirements, "binding": self.binding, "binding_covered": self.binding_covered,
+            "enforced": self.enforced, "tested": self.tested, "checked": self.checked, "mutated": self.mutated,
+            "untestable": self.untestable, "exceptions": self.exceptions,
+        })
+    }
 }
 
 impl Survey {
@@ -147,79 +212,87 @@ impl Survey {
     /// The numbers.
     pub fn totals(&self) -> Totals {
         let mut totals = Totals::default();
-        for covered in self.covered() {
-            let binding = covered.requirement.level.is_binding();
-            totals.requirements += 1;
-            totals.binding += usize::from(binding);
-            totals.binding_covered += usize::from(binding && covered.is_covered());
-            totals.enforced += usize::from(!covered.enforced().is_empty());
-            totals.tested += usize::from(!covered.tests().is_empty());
-            totals.checked += usize::from(!covered.checks().is_empty());
-            totals.mutated += usize::from(!covered.mutants().is_empty());
-            totals.untestable += usize::from(covered.requirement.untestable.is_some());
-            totals.exceptions += usize::from(!covered.exceptions().is_empty());
-        }
+        self.covered()
+            .iter()
+            .for_each(|covered| totals.add(covered));
         totals
     }
 
-    /// The coverage as a table of text.
-    pub fn to_table(&self) -> String {
-        let mut out = format!(
-            "{:<12} {:<15} {:>4} {:>5} {:>6} {:>7}\n",
-            "ID", "LEVEL", "CODE", "TESTS", "CHECKS", "MUTANTS"
-        );
+    /// The numbers of each chapter that has a requirement, in order.
+    pub fn chapter_totals(&self) -> Vec<(String, Totals)> {
+        let mut chapters: Vec<(String, Totals)> = Vec::new();
         for covered in self.covered() {
-            let requirement = covered.requirement;
-            let note = if requirement.untestable.is_some() {
-                "  untestable"
-            } else if !covered.exceptions().is_empty() {
-                "  exception"
-            } else if requirement.level.is_binding() && !covered.is_covered() {
-                "  OPEN"
-            } else {
-                ""
-            };
-            let _ = writeln!(
-                out,
-                "{:<12} {:<15} {:>4} {:>5} {:>6} {:>7}{note}",
-                requirement.id,
-                requirement.level,
-                covered.enforced().len(),
-                covered.tests().len(),
-                covered.checks().len(),
-                covered.mutants().len(),
-            );
+            let file = &covered.requirement.file;
+            if chapters.last().is_none_or(|(last, _)| last != file) {
+                chapters.push((file.clone(), Totals::default()));
+            }
+            if let Some((_, totals)) = chapters.last_mut() {
+                totals.add(&covered);
+            }
         }
-        let t = self.totals();
-        let _ = writeln!(
-            out,
-            "requirements {} · binding {}, covered {} · enforced {} · tested {} · checked {} · with a mutant {} · untestable {} · exceptions {}",
-            t.requirements,
-            t.binding,
-            t.binding_covered,
-            t.enforced,
-            t.tested,
-            t.checked,
-            t.mutated,
-            t.untestable,
-            t.exceptions,
-        );
+        chapters
+    }
+
+    /// The binding requirements that are neither shown to hold nor exempt.
+    pub fn open(&self) -> usize {
+        let totals = self.totals();
+        totals.binding - totals.binding_covered
+    }
+
+    /// The coverage as text: each requirement with its places, or with `missing` only those that lack an enforcing
+    /// line, a test, a check or a mutant, with what they lack; then the numbers of each chapter and of all.
+    pub fn to_text(&self, missing: bool) -> String {
+        let mut out = String::new();
+        for covered in self.covered() {
+            let lacking = covered.lacking();
+            if missing && lacking.is_empty() {
+                continue;
+            }
+            let _ = write!(
+                out,
+                "{} {}",
+                covered.requirement.id, covered.requirement.level
+            );
+            if let Some(note) = covered.note() {
+                let _ = write!(out, "  {note}");
+            }
+            if missing {
+                let _ = write!(out, "  lacks {}", lacking.join(", "));
+            }
+            out.push('\n');
+            for (title, places) in [
+                ("enforced", covered.enforced()),
+                ("test", covered.tests()),
+                ("check", covered.checks()),
+                ("mutant", covered.mutants()),
+            ] {
+                for place in places.iter().filter(|_| !missing) {
+                    let _ = writeln!(out, "    {title:<9} {}", place.place());
+                }
+            }
+        }
+        for (chapter, totals) in self.chapter_totals() {
+            let _ = writeln!(out, "{chapter}: {}", totals.to_line());
+        }
+        let _ = writeln!(out, "all: {}", self.totals().to_line());
         out
     }
 
-    /// The coverage as JSON.
-    pub fn to_json(&self) -> Value {
+    /// The coverage as JSON: the same, with places.
+    pub fn to_json(&self, missing: bool) -> Value {
         let places =
             |citations: Vec<&Citation>| citations.iter().map(|c| c.place()).collect::<Vec<_>>();
         let requirements: Vec<Value> = self
             .covered()
             .iter()
+            .filter(|covered| !missing || !covered.lacking().is_empty())
             .map(|covered| {
                 json!({
                     "id": covered.requirement.id,
                     "level": covered.requirement.level,
                     "place": covered.requirement.place(),
                     "covered": covered.is_covered(),
+                    "lacking": covered.lacking(),
                     "enforced": places(covered.enforced()),
                     "tests": places(covered.tests()),
                     "checks": places(covered.checks()),
@@ -229,15 +302,12 @@ impl Survey {
                 })
             })
             .collect();
-        let t = self.totals();
-        json!({
-            "requirements": requirements,
-            "totals": {
-                "requirements": t.requirements, "binding": t.binding, "binding_covered": t.binding_covered,
-                "enforced": t.enforced, "tested": t.tested, "checked": t.checked, "mutated": t.mutated,
-                "untestable": t.untestable, "exceptions": t.exceptions,
-            },
-        })
+        let chapters: serde_json::Map<_, _> = self
+            .chapter_totals()
+            .into_iter()
+            .map(|(chapter, totals)| (chapter, totals.to_json()))
+            .collect();
+        json!({ "requirements": requirements, "chapters": chapters, "totals": self.totals().to_json() })
     }
 
     /// A requirement's text and its places; ids are read in either case.

@@ -49,14 +49,18 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// Show per requirement how much code, tests, conformance checks and mutants it has
+    /// Show each requirement's enforcing lines, tests, conformance checks and mutants, and the numbers of each chapter
     #[command(
-        after_help = "Examples:\n  duet-spec coverage | grep OPEN\n  duet-spec coverage --json | jq .totals"
+        after_help = "Exit code 1 where a binding requirement has no enforcing line or no test and no check.\n\n\
+        Examples:\n  duet-spec coverage --missing\n  duet-spec coverage --json | jq .chapters"
     )]
     Coverage {
-        /// Print JSON, with places
+        /// Print JSON
         #[arg(long)]
         json: bool,
+        /// Only requirements that lack one of the four, and which
+        #[arg(long)]
+        missing: bool,
     },
     /// Print a requirement's text and every place that cites it
     #[command(after_help = "Example:\n  duet-spec explain CALL-012")]
@@ -134,16 +138,14 @@ fn run(root: &Path, command: &Command) -> Result<(String, u8), SpecError> {
             let files: String = changed.iter().map(|file| format!("{file}\n")).collect();
             Ok((format!("{files}files changed {}\n", changed.len()), 0))
         }
-        Command::Coverage { json } => {
+        Command::Coverage { json, missing } => {
             let survey = Survey::read(root)?;
-            Ok((
-                if *json {
-                    format!("{:#}\n", survey.to_json())
-                } else {
-                    survey.to_table()
-                },
-                0,
-            ))
+            let text = if *json {
+                format!("{:#}\n", survey.to_json(*missing))
+            } else {
+                survey.to_text(*missing)
+            };
+            Ok((text, u8::from(survey.open() > 0)))
         }
         Command::Explain { id } => Ok((Survey::read(root)?.explain(id)?, 0)),
     }

@@ -169,21 +169,44 @@ fn render_shows_messages_with_types_and_limits() {
 #[test]
 fn coverage_counts_and_explain_lists() {
     let tree = Tree::passing();
-    let table = out(&tree.run(&["coverage"]));
+    let text = out(&tree.run(&["coverage"]));
+    for line in [
+        "CALL-003 MUST NOT\n    enforced  protocol/src/call.rs:9\n",
+        "    test      protocol/src/call.rs:19 call_003_twice\n",
+        "    mutant    conformance/mutants/src/lib.rs:1\n",
+        "spec/chapters/06-call.md: requirements 6 · binding 5, covered 5 ·",
+        "\nall: requirements 6 · binding 5, covered 5 ·",
+    ] {
+        assert!(text.contains(line), "`{line}` is not in:\n{text}");
+    }
+    let missing = out(&tree.run(&["coverage", "--missing"]));
     assert!(
-        table.contains("CALL-003     MUST NOT           1     1      0       1\n"),
-        "{table}"
+        missing.starts_with("CALL-001 MUST  lacks a test, a mutant\n"),
+        "{missing}"
     );
-    assert!(
-        table.contains("requirements 6 · binding 5, covered 5 ·"),
-        "{table}"
-    );
+    assert!(!missing.contains("CALL-006"), "exempt: {missing}");
     let json: serde_json::Value =
         serde_json::from_slice(&tree.run(&["coverage", "--json"]).stdout).expect("JSON");
     assert_eq!(json["totals"]["exceptions"], 1);
+    assert_eq!(json["chapters"][CHAPTER]["requirements"], 6);
     assert_eq!(
         json["requirements"][0]["checks"][0],
         "conformance/cases/answer.toml:7"
+    );
+
+    assert_eq!(tree.run(&["coverage"]).status.code(), Some(0));
+    tree.edit("protocol/src/call.rs", "CALL-003, CALL-004", "CALL-003");
+    let open = tree.run(&["coverage", "--missing"]);
+    assert_eq!(open.status.code(), Some(1));
+    assert!(
+        out(&open).contains("CALL-004 MUST  OPEN  lacks an enforcing line, "),
+        "{}",
+        out(&open)
+    );
+    tree.edit(
+        "protocol/src/call.rs",
+        "//= CALL-003",
+        "//= CALL-003, CALL-004",
     );
 
     let explained = out(&tree.run(&["explain", "call-003"]));
