@@ -48,6 +48,13 @@ mutants! {
     "goodbye-is-nothing" "SES-015" GoodbyeIsNothing "GOODBYE means nothing" ["goodbye/over"];
     "number-twice" "SES-017" NumberTwice "a request whose number is in use is dropped" ["request-in-use/closed"];
     "no-lookup-limit" "DIR-003" NoLookupLimit "lookups past the limit look like misses" ["lookup-flood/limited"];
+    "hidden-is-forbidden" "DIR-005" HiddenIsForbidden "who is not to be found is forbidden to find" ["lookup-blocked/hidden"];
+    "any-entry" "DIR-011" AnyEntry "oneself is taken for a contact" ["contact-own/refused"];
+    "list-is-secret" "DIR-012" ListIsSecret "no session is told its list" ["contacts/told"];
+    "changes-are-silent" "DIR-013" ChangesAreSilent "nobody is told of a change of the list" ["contact-set/told"];
+    "blocks-nothing" "DIR-016" BlocksNothing "a block is kept as no entry" ["block/text"];
+    "everyone-is-away" "DIR-021" EveryoneIsAway "who is there is shown as away" ["presence/told"];
+    "presence-floods" "DIR-026" PresenceFloods "no change of presence is too many" ["presence-flood/limited"];
     "snapshot-lacks-one" "ROOM-002" SnapshotLacksOne "JOINED lacks a member" ["join/snapshot"];
     "leave-is-update" "ROOM-005" LeaveIsUpdate "a member that leaves is announced as an update" ["leave/told"];
     "any-secret" "ROOM-008" AnySecret "any secret opens a room" ["join-wrong-secret/refused"];

@@ -51,6 +51,13 @@ pub(crate) enum Twist {
     StreamsAreSilent,
     AnyMedia,
     TicketTwice,
+    BlocksNothing,
+    AnyEntry,
+    ListIsSecret,
+    ChangesAreSilent,
+    EveryoneIsAway,
+    PresenceFloods,
+    HiddenIsForbidden,
 }
 
 /// What a mutant remembers of what it saw.
@@ -205,6 +212,16 @@ impl Twist {
                     item.set("description", Value::Record(fields));
                 }
             }
+            (Self::BlocksNothing, _) if name == "CONTACT_SET" => {
+                if let Some(Value::Record(mut fields)) = item.field("entry") {
+                    for (name, value) in &mut fields {
+                        if name == "relation" && *value == Value::Number(2) {
+                            *value = Value::Number(0);
+                        }
+                    }
+                    item.set("entry", Value::Record(fields));
+                }
+            }
             (Self::TicketTwice, _) if name == "ATTACH" => {
                 if let Some(token) = item.bytes_of("token")
                     && !memory.tickets.insert(token)
@@ -297,6 +314,16 @@ impl Twist {
                     item.set("end_to_end", Value::Bytes(block));
                 }
             }
+            Self::AnyEntry => recode(item, "RESULT", Code::OWN_USER, Code::DELIVERED),
+            Self::ListIsSecret if name == "CONTACTS" => item.hollow(),
+            Self::ChangesAreSilent if name == "CONTACT" => item.hollow(),
+            Self::EveryoneIsAway
+                if name == "PRESENCE" && item.number("availability") == Some(3) =>
+            {
+                item.set("availability", Value::Number(2));
+            }
+            Self::PresenceFloods => recode(item, "RESULT", Code::RATE_LIMITED, Code::DELIVERED),
+            Self::HiddenIsForbidden => recode(item, "RESULT", Code::NOT_FOUND, Code::FORBIDDEN),
             Self::StreamsAreSilent if name == "STREAM" => item.hollow(),
             _ => {}
         }

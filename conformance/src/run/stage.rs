@@ -92,7 +92,11 @@ pub(crate) struct Stage {
 /// Kinds that may come at any time without being asked for.
 pub(crate) fn is_ambient(kind: u16) -> bool {
     let name = message::schema(kind).map(|schema| schema.name);
-    is_ignorable(kind) || matches!(name, Some("ACK" | "PING" | "PONG" | "MEDIA_TICKET"))
+    is_ignorable(kind)
+        || matches!(
+            name,
+            Some("ACK" | "PING" | "PONG" | "MEDIA_TICKET" | "CONTACTS")
+        )
 }
 
 impl Stage {
