@@ -87,7 +87,7 @@ codes! {
     0x0113 STREAM_ENDED;
     /// A stream that nothing announced
     0x0114 UNEXPECTED_STREAM;
-    /// The service, or the user from elsewhere, ended the session
+    /// The service, or the user from elsewhere, ended the session; of a room: a moderator put the user out
     0x0115 KICKED;
     /// The link was given up for a newer one of the same session
     0x0116 DISPLACED;
@@ -130,6 +130,36 @@ codes! {
     0x0211 SESSION_ENDED;
     /// The room has as many streams as it admits
     0x0212 STREAMS_FULL;
+    /// Another room has that name
+    0x0213 NAME_TAKEN;
+    /// The policy lets no client create a room
+    0x0214 CREATION_DENIED;
+    /// Only a moderator of the room may do that, or there is no such room: which of them is not said
+    0x0215 NOT_MODERATOR;
+    /// The user is not in the room
+    0x0216 NO_SUCH_MEMBER;
+    /// The room would be left without a moderator
+    0x0217 LAST_MODERATOR;
+    /// A moderator keeps the user out of the room
+    0x0218 BANNED;
+    /// A moderator does not kick itself: it leaves
+    0x0219 KICK_SELF;
+    /// As many wait to be let in as may
+    0x021a LOBBY_FULL;
+    /// No moderator let the session in within the time for it
+    0x021b LOBBY_TIMEOUT;
+    /// A moderator did not let the session in
+    0x021c NOT_ADMITTED;
+    /// The session does not wait to be let in, or no longer
+    0x021d NOT_WAITING;
+    /// The session gave up before it was in
+    0x021e WITHDRAWN;
+    /// The session waits to be let in already
+    0x021f ALREADY_WAITING;
+    /// The user is not banned
+    0x0220 NOT_BANNED;
+    /// Only moderators and who bears a ticket may enter now
+    0x0221 ROOM_LOCKED;
 
     /// Oneself is neither a contact nor blocked
     0x0280 OWN_USER;

@@ -65,6 +65,18 @@ limits! {
     MAX_STREAMS = 8;
     /// Streams that may be published in one room at once; announced in JOINED
     MAX_ROOM_STREAMS = 64;
+    /// Rooms created by CREATE of one user that live
+    MAX_CREATED_ROOMS = 16;
+    /// Sessions that wait to be let into one room
+    MAX_WAITING = 32;
+    /// Users who are moderators of one room, inside or not
+    MAX_MODERATORS = 32;
+    /// Users who are banned from one room
+    MAX_BANS = 100;
+    /// Tickets of one room that are neither used nor expired
+    MAX_ROOM_TICKETS = 100;
+    /// RECEIPT at once; one more each RECEIPT_EACH, and what is beyond is dropped
+    RECEIPT_BURST = 32;
     /// Streams that a session may subscribe to in one room
     MAX_SUBSCRIPTIONS = 32;
     /// Bytes of a session's text and data that wait for their RESULT, before the last one
@@ -81,7 +93,7 @@ limits! {
     PRESENCE_BURST = 8;
     /// Sequenced frames that wait for a session's acknowledgement from which on its PRESENCE is held back
     PRESENCE_HELD = 256;
-    /// JOIN, LEAVE, PUBLISH, UNPUBLISH, SUBSCRIBE, UNSUBSCRIBE and INVITE at once; one more each ANNOUNCE_EACH
+    /// INVITE, and every request about a room or its streams but TICKET, at once; one more each ANNOUNCE_EACH
     ANNOUNCE_BURST = 64;
     /// Sessions of a server
     MAX_SERVER_SESSIONS = 20_000;
@@ -134,6 +146,18 @@ timers! {
     PRESENCE_EACH = 5_000 ms;
     /// From one request that others are told of to the next, once the burst is used up
     ANNOUNCE_EACH = 50 ms;
+    /// From CREATE until a room that nobody has entered ends
+    EMPTY_ROOM = 120_000 ms;
+    /// From WAITING until a JOIN that no moderator has answered ends with `lobby_timeout`
+    LOBBY = 120_000 ms;
+    /// How long a ticket for a room is good for
+    ROOM_TICKET = 600_000 ms;
+    /// From one RECEIPT to the next, once the burst is used up
+    RECEIPT_EACH = 100 ms;
+    /// The least time between two STATS of a session for one room; what comes sooner is dropped
+    STATS_EACH = 1_000 ms;
+    /// Interval of STATS while media flows
+    STATS = 5_000 ms;
     /// Interval of feedback
     FEEDBACK = 25 ms;
 }

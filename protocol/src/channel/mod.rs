@@ -11,7 +11,7 @@ use bytes::Bytes;
 use crate::code::Code;
 use crate::id::{RequestId, SessionId, UserId};
 use crate::message::Wire;
-use crate::message::channel::{DataFrom, TextFrom};
+use crate::message::channel::{DataFrom, ReceiptFrom, TextFrom};
 use crate::wire::{Address, Opaque, Params, Text};
 
 /// What is carried.
@@ -20,6 +20,8 @@ pub(crate) enum Payload {
     /// Text, and the user whom it mentions; 0 for nobody.
     Text(Bytes, UserId),
     Data(Bytes),
+    /// What was sent to this address has been read up to this number.
+    Read(Address, u64),
 }
 
 /// A message on its way to whom it is addressed.
@@ -34,6 +36,11 @@ pub(crate) struct Parcel {
 }
 
 impl Parcel {
+    /// Whether it counts among what its receiver was sent.
+    pub(crate) const fn is_numbered(&self) -> bool {
+        matches!(self.payload, Payload::Text(..) | Payload::Data(_))
+    }
+
     /// The frame that brings it to a receiver.
     pub(crate) fn frame(&self, number: u64) -> Bytes {
         let Self {
@@ -61,6 +68,16 @@ impl Parcel {
                 }
                 .encode()
             }
+            //= CHAN-014
+            Payload::Read(conversation, number) => ReceiptFrom {
+                to,
+                user,
+                session,
+                conversation: *conversation,
+                number: *number,
+                params: Params::NONE,
+            }
+            .encode(),
             Payload::Data(data) => {
                 let data = Opaque::new(data).unwrap_or_default();
                 DataFrom {
@@ -158,12 +175,17 @@ pub(crate) fn payload_of_text(text: &str, mention: UserId) -> Payload {
     Payload::Text(Bytes::from(text.to_string().into_bytes()), mention)
 }
 
-/// The same for data: a slice of the frame where it can be one.
+/// The same for data.
 pub(crate) fn payload_of_data(body: &Bytes, data: &[u8]) -> Payload {
+    Payload::Data(slice_of_data(body, data))
+}
+
+/// Data as a slice of the frame that brought it, where it can be one.
+pub(crate) fn slice_of_data(body: &Bytes, data: &[u8]) -> Bytes {
     let inside = body.as_ptr_range().contains(&data.as_ptr()) || data.is_empty();
-    Payload::Data(if inside && !data.is_empty() {
+    if inside && !data.is_empty() {
         body.slice_ref(data)
     } else {
         Bytes::from(Vec::from(data))
-    })
+    }
 }

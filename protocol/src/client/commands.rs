@@ -13,14 +13,12 @@ use crate::id::{CallId, RequestId, RoomId, SessionId, StreamNumber, UserId};
 use crate::limits;
 use crate::media::HopStats;
 use crate::message::call::{Accept, Cancel, End, Invite, Reject};
-use crate::message::channel::{DataTo, TextTo};
+use crate::message::channel::{DataTo, ReceiptTo, TextTo};
 use crate::message::directory::{
     Availability, ContactEntry, ContactSet, Lookup, PresenceSet, Relation,
 };
 use crate::message::media::{Unpublish, Unsubscribe};
-use crate::message::room::{Join, Leave};
 use crate::message::{Media, Wire};
-use crate::room::client::Wish;
 use crate::session::client::Link;
 use crate::table::Verdict;
 use crate::time::Instant;
@@ -141,59 +139,6 @@ impl Client {
         self.people.list.values()
     }
 
-    /// Enters a room by name; the answer is [`Event::Joined`](super::Event::Joined) or [`Event::Answer`](super::Event::Answer).
-    pub fn join(
-        &mut self,
-        now: Instant,
-        name: &str,
-        secret: &[u8],
-    ) -> Result<RequestId, UsageError> {
-        let wish = Wish {
-            name: name.to_string(),
-            secret: secret.to_vec(),
-            for_call: false,
-        };
-        let (name, secret) = (Text::new(name), Opaque::new(secret));
-        let (Some(name), Some(secret)) = (name, secret) else {
-            return Err(UsageError::TooLarge);
-        };
-        if self.rooms.len() >= limits::MAX_ROOMS {
-            return Err(UsageError::TooMany);
-        }
-        let request = self.request(now, Asked::Join(wish), 256)?;
-        self.send(
-            Join {
-                request,
-                room: RoomId::NONE,
-                name,
-                secret,
-                params: Params::NONE,
-            }
-            .encode(),
-        );
-        self.settle();
-        Ok(request)
-    }
-
-    /// Leaves a room.
-    pub fn leave(&mut self, now: Instant, room: RoomId) -> Result<RequestId, UsageError> {
-        if !self.rooms.contains_key(&room) {
-            return Err(UsageError::NotInRoom);
-        }
-        let request = self.request(now, Asked::Plain, 64)?;
-        self.rooms.remove(&room);
-        self.send(
-            Leave {
-                request,
-                room,
-                params: Params::NONE,
-            }
-            .encode(),
-        );
-        self.settle();
-        Ok(request)
-    }
-
     /// Sends text of at most 8,000 bytes; [`Event::Answer`](super::Event::Answer) says what became of it.
     pub fn text(&mut self, now: Instant, to: Address, text: &str) -> Result<RequestId, UsageError> {
         self.mention(now, to, text, UserId(0))
@@ -243,6 +188,27 @@ impl Client {
         );
         self.settle();
         Ok(request)
+    }
+
+    /// Tells an author that what it sent to `conversation` (the `to` of the message) has been read up to `number`. Some
+    /// of these are dropped where there are many: the latest one says what the earlier ones said.
+    pub fn read(
+        &mut self,
+        now: Instant,
+        author: Address,
+        conversation: Address,
+        number: u64,
+    ) -> Result<(), UsageError> {
+        self.ready(now, 64)?;
+        let receipt = ReceiptTo {
+            to: author,
+            conversation,
+            number,
+            params: Params::NONE,
+        };
+        self.send(receipt.encode());
+        self.settle();
+        Ok(())
     }
 
     /// Calls a user. `streams` is what this side would publish; of it, what the callee consents to is published by

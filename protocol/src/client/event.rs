@@ -2,9 +2,11 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use bytes::Bytes;
 
+use super::grade::MediaGrade;
 use crate::code::Code;
 use crate::error::EndReason;
 use crate::id::{CallId, RequestId, RoomId, SessionId, StreamNumber, UserId};
@@ -147,6 +149,51 @@ pub enum Event {
         /// Everyone in it, oneself included.
         members: Vec<MemberInfo>,
     },
+    /// A room was created; it is not thereby entered.
+    Created {
+        /// The request.
+        request: RequestId,
+        /// The room.
+        room: RoomId,
+    },
+    /// A moderator has to let this side in; the answer to the JOIN is still to come.
+    Waiting {
+        /// The request of the JOIN.
+        request: RequestId,
+        /// The room.
+        room: RoomId,
+    },
+    /// To a moderator: someone waits to be let in, or no longer.
+    Knock {
+        /// The room.
+        room: RoomId,
+        /// Its session.
+        session: SessionId,
+        /// Its user.
+        user: UserId,
+        /// The name others see.
+        name: String,
+        /// Whether it still waits.
+        waiting: bool,
+    },
+    /// A ticket for someone, to be passed on.
+    Granted {
+        /// The request.
+        request: RequestId,
+        /// The room.
+        room: RoomId,
+        /// What the user gives as secret, once.
+        ticket: [u8; 32],
+        /// How long it is good for.
+        expires_in: Duration,
+    },
+    /// A room is run in another way.
+    RoomSet {
+        /// The room.
+        room: RoomId,
+        /// How, from now on.
+        settings: RoomSettings,
+    },
     /// A member of a room changed.
     Member {
         /// The room.
@@ -181,6 +228,17 @@ pub enum Event {
         mention: Option<UserId>,
         /// The text.
         text: String,
+    },
+    /// Someone has read what this user wrote.
+    Receipt {
+        /// Where it wrote it to.
+        conversation: Address,
+        /// Up to which number, as in [`Event::Answer`].
+        number: u64,
+        /// The reader.
+        user: UserId,
+        /// The reader's session.
+        session: SessionId,
     },
     /// Data came.
     Data {
@@ -259,6 +317,15 @@ pub enum Event {
         rtp: Bytes,
         /// How many packets before it are lost for good.
         lost_before: u16,
+    },
+    /// How well another member's media goes, as it says itself.
+    PeerStats {
+        /// The room.
+        room: RoomId,
+        /// The member.
+        session: SessionId,
+        /// How well.
+        stats: MediaGrade,
     },
     /// A receiver of one's own stream needs a keyframe.
     KeyframeWanted {

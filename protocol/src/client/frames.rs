@@ -21,7 +21,7 @@ use crate::message::session::{Authenticate, Method, Resume, Retry};
 use crate::message::{
     Message, Wire, admit, call, channel, directory, is_sequenced, media, room, session,
 };
-use crate::room::client::{MemberInfo, RoomSettings, View, Wish};
+use crate::room::client::Wish;
 use crate::session::Heartbeat;
 use crate::session::Sequence;
 use crate::session::client::{Happening, Link, Phase, Session, verdict};
@@ -295,7 +295,7 @@ impl Client {
     }
 
     /// A frame that means nothing, so that no server comes to rely on there being none.
-    fn maybe_reserved(&mut self) {
+    pub(super) fn maybe_reserved(&mut self) {
         //= WIRE-011
         if self.config.reserved_frames && self.random.below(2) == 0 {
             let frame = reserved_frame(&mut self.random, true);
@@ -315,26 +315,6 @@ impl Client {
                 params: Params::NONE,
             };
             self.send(presence.encode());
-        }
-    }
-
-    /// Enters again the rooms that a lost session was in.
-    fn rejoin(&mut self) {
-        for (_, view) in core::mem::take(&mut self.rooms) {
-            if view.wish.for_call {
-                continue;
-            }
-            let request = self.number(Asked::Join(view.wish.clone()));
-            let (name, secret) = (Text::cut(&view.wish.name), Opaque::new(&view.wish.secret));
-            let secret = secret.unwrap_or_default();
-            let join = room::Join {
-                request,
-                room: RoomId::NONE,
-                name,
-                secret,
-                params: Params::NONE,
-            };
-            self.send(join.encode());
         }
     }
 
@@ -360,7 +340,17 @@ impl Client {
     }
 
     fn outcome(&mut self, request: RequestId, code: Code, number: u64) {
+        self.waiting.retain(|_, waits| *waits != request);
         match self.requests.remove(&request) {
+            Some(Asked::Leave(room)) => {
+                // It may have been let in while it gave up.
+                self.rooms.remove(&room);
+                self.events.push_back(Event::Answer {
+                    request,
+                    code,
+                    number,
+                });
+            }
             Some(Asked::Join(Wish { for_call: true, .. })) => {
                 let joining = self
                     .calls
@@ -380,72 +370,11 @@ impl Client {
         }
     }
 
-    fn room_frame(&mut self, message: &room::Message<'_>) -> Result<(), Violation> {
-        match message {
-            room::Message::Joined(joined) => {
-                let request = joined.request;
-                let Some(Asked::Join(wish)) = self.requests.remove(&request) else {
-                    return Err(Violation::UnexpectedFrame);
-                };
-                let view = View::new(joined, wish);
-                let (room, for_call) = (joined.room, view.wish.for_call);
-                let members: Vec<MemberInfo> = view.members.values().cloned().collect();
-                self.rooms.insert(room, view);
-                if for_call {
-                    self.entered_call_room(room);
-                } else {
-                    self.events.push_back(Event::Joined {
-                        request,
-                        room,
-                        name: joined.name.as_str().to_string(),
-                        settings: RoomSettings::from(joined),
-                        members,
-                    });
-                }
-            }
-            room::Message::Delta(delta) => {
-                let room = delta.room;
-                let Some(view) = self.rooms.get_mut(&room) else {
-                    return Ok(());
-                };
-                if !view.apply(delta) {
-                    return Err(Violation::UnexpectedFrame);
-                }
-                if !view.wish.for_call {
-                    let (change, code) = (delta.change, delta.code);
-                    let member = MemberInfo::from(&delta.member);
-                    self.events.push_back(Event::Member {
-                        room,
-                        change,
-                        code,
-                        member,
-                    });
-                }
-            }
-            room::Message::Left(left) => {
-                let (room, code) = (left.room, left.code);
-                let Some(view) = self.rooms.remove(&room) else {
-                    return Ok(());
-                };
-                if !view.wish.for_call {
-                    self.events.push_back(Event::Left { room, code });
-                } else if let Some(call) = self.call_of_room(room).map(|call| call.id) {
-                    // END comes before; this is the safety net where it did not.
-                    self.end_call(call, EndReason::new(code, Initiator::Peer), None);
-                }
-            }
-            room::Message::Join(_) | room::Message::Leave(_) => {
-                return Err(Violation::UnexpectedFrame);
-            }
-        }
-        Ok(())
-    }
-
-    fn call_of_room(&self, room: RoomId) -> Option<&Call> {
+    pub(super) fn call_of_room(&self, room: RoomId) -> Option<&Call> {
         self.calls.values().find(|call| call.room == Some(room))
     }
 
-    fn entered_call_room(&mut self, room: RoomId) {
+    pub(super) fn entered_call_room(&mut self, room: RoomId) {
         let Some(call) = self.calls.values_mut().find(|call| call.room == Some(room)) else {
             return;
         };
@@ -476,12 +405,17 @@ impl Client {
                 session: m.session,
                 number: m.number,
                 time: m.time,
-                data: match crate::channel::payload_of_data(&frame.body, m.data.as_bytes()) {
-                    crate::channel::Payload::Text(bytes, _)
-                    | crate::channel::Payload::Data(bytes) => bytes,
-                },
+                data: crate::channel::slice_of_data(&frame.body, m.data.as_bytes()),
             },
-            channel::Message::TextTo(_) | channel::Message::DataTo(_) => return,
+            channel::Message::ReceiptFrom(m) => Event::Receipt {
+                conversation: m.conversation,
+                number: m.number,
+                user: m.user,
+                session: m.session,
+            },
+            channel::Message::TextTo(_)
+            | channel::Message::DataTo(_)
+            | channel::Message::ReceiptTo(_) => return,
         };
         self.events.push_back(event);
     }
@@ -584,6 +518,7 @@ impl Client {
             }
         }
         let wish = Wish {
+            room: RoomId::NONE,
             name: "".to_string(),
             secret: Vec::new(),
             for_call: true,
@@ -644,6 +579,13 @@ impl Client {
                     State::Open => self.stream_opened(room, session, description),
                     State::Closed => self.stream_closed(room, session, stream),
                 }
+            }
+            media::Message::Stats(stats) if self.rooms.contains_key(&stats.room) => {
+                self.events.push_back(Event::PeerStats {
+                    room: stats.room,
+                    session: stats.session,
+                    stats: super::MediaGrade::from(&stats),
+                });
             }
             media::Message::MediaTicket(ticket) => {
                 self.requests.remove(&ticket.request);

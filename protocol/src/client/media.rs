@@ -1,12 +1,13 @@
 //! The client's media side: its media connection, what it publishes, what it receives.
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use bytes::Bytes;
 
 use super::event::{Event, StreamDescription};
+use super::grade::Grader;
 use crate::id::{CallId, FlowId, RoomId, SessionId, StreamNumber};
 use crate::io::{ConnId, Deadline, Timer};
 use crate::media::{Hop, HopConfig, HopEvent, Playout, Received};
@@ -55,6 +56,10 @@ pub(crate) struct MediaSide {
     pub(crate) scope: Option<Scope>,
     pub(crate) hop: Hop,
     delay: Duration,
+    /// The rooms in which something is published or subscribed to.
+    pub(crate) rooms: BTreeSet<RoomId>,
+    /// How well it goes, told from time to time.
+    pub(super) grader: Grader,
     published: BTreeMap<StreamNumber, FlowId>,
     incoming: BTreeMap<FlowId, Incoming>,
 }
@@ -69,6 +74,8 @@ impl MediaSide {
             scope: None,
             hop: Hop::new(now, config),
             delay,
+            rooms: BTreeSet::new(),
+            grader: Grader::default(),
             published: BTreeMap::new(),
             incoming: BTreeMap::new(),
         }
@@ -104,6 +111,11 @@ impl MediaSide {
         !self.published.is_empty() || !self.incoming.is_empty()
     }
 
+    /// Whether media can flow now.
+    pub(super) fn flows(&self) -> bool {
+        self.is_up() && self.has_flows()
+    }
+
     /// Something needs the connection: if it was closed for being idle, another ticket is asked for.
     pub(crate) fn wanted(&mut self, now: Instant) {
         if let (MediaLink::None, true) = (&self.link, self.is_needed()) {
@@ -114,6 +126,7 @@ impl MediaSide {
     /// Nothing of the room or call is left.
     pub(crate) fn clear(&mut self) {
         self.scope = None;
+        self.rooms.clear();
         for flow in core::mem::take(&mut self.published).into_values() {
             self.hop.close_out(flow);
         }
@@ -264,6 +277,8 @@ impl MediaSide {
             .values()
             .filter_map(|one| one.playout.deadline())
             .min();
-        earlier(earlier(hop, ask), playouts)
+        let grade = self.grader.due(self.flows());
+        let grade = grade.map(|at| Deadline::new(at, Timer::Feedback));
+        earlier(earlier(earlier(hop, ask), playouts), grade)
     }
 }

@@ -3,7 +3,9 @@
 mod commands;
 mod event;
 mod frames;
+mod grade;
 mod media;
+mod rooms;
 
 use alloc::collections::btree_map::Entry;
 use alloc::collections::{BTreeMap, VecDeque};
@@ -17,6 +19,8 @@ use bytes::Bytes;
 pub use crate::people::client::ContactInfo;
 pub use crate::room::client::{MemberInfo, RoomSettings};
 pub use event::{Event, StreamDescription};
+pub use grade::MediaGrade;
+pub use rooms::{Ban, RoomChange};
 
 use crate::call::client::Call;
 use crate::code::Code;
@@ -97,8 +101,9 @@ const GIVEN_UP: usize = 16;
 /// What a request that waits for its answer was.
 #[derive(Clone, Debug)]
 enum Asked {
-    /// Text, data, LOOKUP, LEAVE: only the outcome matters.
+    /// Text, data, LOOKUP, what moderators do: only the outcome matters.
     Plain,
+    Leave(RoomId),
     /// JOIN; for a call's room where it says so.
     Join(Wish),
     Publish(StreamDescription),
@@ -122,6 +127,8 @@ pub struct Client {
     requests: BTreeMap<RequestId, Asked>,
     rooms: BTreeMap<RoomId, View>,
     people: People,
+    /// Rooms that a moderator has to let it into, and the JOIN that waits.
+    waiting: BTreeMap<RoomId, RequestId>,
     /// Streams of others, as STREAM announced them.
     streams: BTreeMap<(SessionId, StreamNumber), StreamDescription>,
     /// One; two for as long as a call that crosses another has not been refused yet.
@@ -150,6 +157,7 @@ impl Client {
             requests: BTreeMap::new(),
             rooms: BTreeMap::new(),
             people: People::default(),
+            waiting: BTreeMap::new(),
             streams: BTreeMap::new(),
             calls: BTreeMap::new(),
             given_up: VecDeque::new(),
@@ -284,8 +292,7 @@ impl Client {
         self.session = None;
         //= SES-020
         for (request, asked) in core::mem::take(&mut self.requests) {
-            if let Asked::Plain | Asked::Join(_) | Asked::Publish(_) | Asked::Subscribe(..) = asked
-            {
+            if !matches!(asked, Asked::Ticket) {
                 self.events.push_back(Event::Answer {
                     request,
                     code: Code::UNDETERMINED,
@@ -296,6 +303,7 @@ impl Client {
         while let Some(call) = self.calls.keys().next().copied() {
             self.end_call(call, EndReason::new(Code::LOST, Initiator::Network), None);
         }
+        self.waiting.clear();
         self.streams.clear();
         self.drop_media();
         if !returning {
@@ -337,6 +345,7 @@ impl Client {
     }
 
     fn ask_to_publish(&mut self, room: RoomId, description: StreamDescription) -> RequestId {
+        self.media.rooms.insert(room);
         let request = self.number(Asked::Publish(description.clone()));
         let publish = Publish {
             request,
@@ -354,6 +363,7 @@ impl Client {
         session: SessionId,
         description: StreamDescription,
     ) -> RequestId {
+        self.media.rooms.insert(room);
         let stream = description.stream;
         let request = self.number(Asked::Subscribe(session, description));
         self.send(
@@ -512,6 +522,7 @@ impl Client {
     fn settle(&mut self) {
         self.wake();
         self.media.handle(self.now, &mut self.events);
+        self.report_media();
         if let (Link::Up(up), Some(session)) = (&self.link, &mut self.session)
             && up.phase == link::Phase::Online
             && let Some(received) = session.sequence.take_ack()

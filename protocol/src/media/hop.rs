@@ -168,6 +168,11 @@ impl Hop {
         self.emit_demands(now);
     }
 
+    /// The round trip, as the transport told it.
+    pub const fn rtt(&self) -> Duration {
+        self.rtt
+    }
+
     /// Tells the transport's smoothed round-trip time.
     pub fn set_rtt(&mut self, rtt: Duration) {
         self.rtt = rtt;

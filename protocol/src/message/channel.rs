@@ -56,4 +56,26 @@ messages! {
         /// The data
         data: Opaque<'a, 16_000>,
     }
+    /// Says that what an author wrote has been read
+    0x0405 RECEIPT ReceiptTo ["CHAN-014"] Client (SEQUENCED ROUTED) {
+        /// The author: its session or its user
+        to: Address,
+        /// The `to` of the TEXT_FROM or DATA_FROM that brought it
+        conversation: Address,
+        /// The number up to which it has been read
+        number: u64,
+    }
+    /// Brings RECEIPT to the author
+    0x0406 RECEIPT_FROM ReceiptFrom ["CHAN-014"] Server (SEQUENCED ROUTED) {
+        /// As the reader addressed it
+        to: Address,
+        /// The reader
+        user: UserId,
+        /// The reader's session
+        session: SessionId,
+        /// What the author wrote to
+        conversation: Address,
+        /// The number up to which it has been read, as in the author's RESULT
+        number: u64,
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::code::Code;
 use crate::id::{CallId, FlowId, RequestId, RoomId, SessionId, StreamNumber};
-use crate::wire::{Opaque, Text};
+use crate::wire::{Opaque, Text, Within};
 
 choice! {
     /// What a stream carries
@@ -159,5 +159,20 @@ messages! {
     0x070b ATTACHED Attached ["MEDIA-011"] Server () {
         /// Always `none`
         code: Code,
+    }
+    /// How well a member's media goes; the server passes it on to the others in the room
+    0x070c STATS Stats ["MEDIA-038"] Either () {
+        /// The room
+        room: RoomId,
+        /// Whose; set by the server
+        session: SessionId,
+        /// How well it sends: 0 unknown, 1 bad … 5 excellent
+        sending: Within<0, 5>,
+        /// How well it receives: 0 unknown, 1 bad … 5 excellent
+        receiving: Within<0, 5>,
+        /// Its round trip to the server, in milliseconds
+        rtt_ms: u16,
+        /// Of a thousand packets, how many do not arrive, in the worse direction and before repair
+        lost_permille: u16,
     }
 }

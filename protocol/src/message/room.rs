@@ -50,6 +50,38 @@ bits! {
     }
 }
 
+bits! {
+    /// Which settings SET_ROOM changes; the others stay, whatever their fields hold
+    Setting {
+        /// The secret
+        SECRET = 0x01,
+        /// The capacity
+        CAPACITY = 0x02,
+        /// The options
+        OPTIONS = 0x04,
+    }
+}
+
+choice! {
+    /// Whether someone still waits to be let in
+    Knocking {
+        /// It waits
+        Waiting = 1,
+        /// It was let in or refused, withdrew, or waited too long
+        Gone = 2,
+    }
+}
+
+choice! {
+    /// What becomes of one who waits
+    Verdict {
+        /// It stays outside
+        Refuse = 0,
+        /// It enters
+        Admit = 1,
+    }
+}
+
 record! {
     /// A member of a room
     Member {
@@ -127,5 +159,142 @@ messages! {
         code: Code,
         /// The member as it is now
         member: Member<'a>,
+    }
+    /// Creates a room; the user becomes its moderator, and is not thereby inside
+    0x0306 CREATE Create ["ROOM-014"] Client (SEQUENCED) {
+        /// The request
+        request: RequestId,
+        /// Its name, which no other room has; empty for a room that is known by its id alone
+        name: Text<'a, 64>,
+        /// Its secret; empty for a room without
+        secret: Opaque<'a, 64>,
+        /// Most members that it admits
+        capacity: Within<2, 100>,
+        /// How it is run
+        options: Options,
+    }
+    /// Answers CREATE
+    0x0307 CREATED Created ["ROOM-014"] Server (SEQUENCED) {
+        /// The request
+        request: RequestId,
+        /// The room
+        room: RoomId,
+    }
+    /// Changes how a room is run
+    0x0308 SET_ROOM SetRoom ["ROOM-017"] Client (SEQUENCED) {
+        /// The request
+        request: RequestId,
+        /// The room
+        room: RoomId,
+        /// Which of the settings that follow are meant
+        set: Setting,
+        /// Its secret from now on
+        secret: Opaque<'a, 64>,
+        /// Most members that it admits from now on
+        capacity: Within<2, 100>,
+        /// How it is run from now on
+        options: Options,
+    }
+    /// Tells the members that the room is run in another way
+    0x0309 ROOM RoomDelta ["ROOM-018"] Server (SEQUENCED) {
+        /// The room
+        room: RoomId,
+        /// The epoch of the snapshot that it follows
+        epoch: u64,
+        /// One more than the last, of MEMBER or of ROOM
+        number: u64,
+        /// Most members that it admits
+        capacity: Within<2, 100>,
+        /// How it is run
+        options: Options,
+    }
+    /// A moderator has to let this session in: the answer to its JOIN is still to come
+    0x030a WAITING Waiting ["ROOM-019"] Server (SEQUENCED) {
+        /// The request of JOIN
+        request: RequestId,
+        /// The room
+        room: RoomId,
+    }
+    /// Tells the moderators who waits to be let in
+    0x030b KNOCK Knock ["ROOM-020"] Server (SEQUENCED) {
+        /// The room
+        room: RoomId,
+        /// The session that waits
+        session: SessionId,
+        /// Its user
+        user: UserId,
+        /// Whether it still waits
+        state: Knocking,
+        /// The name others see
+        name: Text<'a, 64>,
+    }
+    /// Lets someone in who waits, or not
+    0x030c ADMIT Admit ["ROOM-021"] Client (SEQUENCED) {
+        /// The request
+        request: RequestId,
+        /// The room
+        room: RoomId,
+        /// The session that waits
+        session: SessionId,
+        /// What becomes of it
+        verdict: Verdict,
+    }
+    /// Gives a user a role
+    0x030d MODERATE Moderate ["ROOM-025"] Client (SEQUENCED) {
+        /// The request
+        request: RequestId,
+        /// The room
+        room: RoomId,
+        /// The user
+        user: UserId,
+        /// What it may do from now on
+        role: Role,
+    }
+    /// Puts a user out of a room
+    0x030e KICK Kick ["ROOM-026"] Client (SEQUENCED) {
+        /// The request
+        request: RequestId,
+        /// The room
+        room: RoomId,
+        /// The user
+        user: UserId,
+        /// For how many milliseconds it is kept out; 0 not at all, 4,294,967,295 as long as the room lives
+        ban_ms: u32,
+    }
+    /// Lets a banned user enter again
+    0x030f UNBAN Unban ["ROOM-028"] Client (SEQUENCED) {
+        /// The request
+        request: RequestId,
+        /// The room
+        room: RoomId,
+        /// The user
+        user: UserId,
+    }
+    /// Closes a room
+    0x0310 CLOSE Close ["ROOM-029"] Client (SEQUENCED) {
+        /// The request
+        request: RequestId,
+        /// The room
+        room: RoomId,
+    }
+    /// Asks for a ticket with which a user may enter
+    0x0311 GRANT Grant ["ROOM-030"] Client (SEQUENCED) {
+        /// The request
+        request: RequestId,
+        /// The room
+        room: RoomId,
+        /// The user
+        user: UserId,
+    }
+    /// Answers GRANT
+    0x0312 GRANTED Granted ["ROOM-030"] Server (SEQUENCED) {
+        /// The request
+        request: RequestId,
+        /// The room
+        room: RoomId,
+        /// What the user gives as the secret of its JOIN, once
+        ticket: [u8; 32],
+        /// How long it is good for, in milliseconds
+        expires_in_ms: u32,
     }
 }

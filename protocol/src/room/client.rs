@@ -4,8 +4,8 @@ use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use crate::id::{SessionId, UserId};
-use crate::message::room::{Change, Delta, Joined, Member, Options, Presence, Role};
+use crate::id::{RoomId, SessionId, UserId};
+use crate::message::room::{Change, Delta, Joined, Member, Options, Presence, Role, RoomDelta};
 
 /// A member, as the application sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +61,7 @@ impl From<&Joined<'_>> for RoomSettings {
 pub(crate) struct View {
     epoch: u64,
     number: u64,
+    settings: RoomSettings,
     pub(crate) members: BTreeMap<SessionId, MemberInfo>,
     /// How it was asked for, so that it can be entered again after a lost session.
     pub(crate) wish: Wish,
@@ -69,6 +70,8 @@ pub(crate) struct View {
 /// How a room was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Wish {
+    /// The room; all zero where it was asked for by name.
+    pub(crate) room: RoomId,
     pub(crate) name: String,
     pub(crate) secret: Vec<u8>,
     /// A call's room is entered once, with its ticket; it is not entered again.
@@ -84,18 +87,37 @@ impl View {
         Self {
             epoch: joined.epoch,
             number: joined.number,
+            settings: RoomSettings::from(joined),
             members: members.collect(),
             wish,
         }
     }
 
+    /// Counts a change, of members or of settings; false where one is missing before it.
+    fn count(&mut self, epoch: u64, number: u64) -> bool {
+        //= ROOM-011
+        let follows = epoch == self.epoch && number == self.number.saturating_add(1);
+        if follows {
+            self.number = number;
+        }
+        follows
+    }
+
+    /// Takes new settings; none where a change is missing before them.
+    pub(crate) fn set(&mut self, delta: &RoomDelta<'_>) -> Option<RoomSettings> {
+        if !self.count(delta.epoch, delta.number) {
+            return None;
+        }
+        self.settings.capacity = delta.capacity.value().min(u8::MAX.into()) as u8;
+        self.settings.options = delta.options;
+        Some(self.settings)
+    }
+
     /// Applies a delta; false where one is missing before it.
     pub(crate) fn apply(&mut self, delta: &Delta<'_>) -> bool {
-        //= ROOM-011
-        if delta.epoch != self.epoch || delta.number != self.number.saturating_add(1) {
+        if !self.count(delta.epoch, delta.number) {
             return false;
         }
-        self.number = delta.number;
         let session = delta.member.session;
         match delta.change {
             Change::Leave => {

@@ -1,5 +1,10 @@
 //! A room as its owner keeps it: members, streams and subscriptions, told as a snapshot and numbered deltas.
 
+mod entry;
+mod lobby;
+mod moderation;
+mod streams;
+
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -11,74 +16,53 @@ use crate::code::Code;
 use crate::id::{CallId, RequestId, RoomId, SessionId, StreamNumber, UserId};
 use crate::limits;
 use crate::message::Wire;
-use crate::message::media::{Codec, Description, Kind, State, Stream};
-use crate::message::room::{Change, Delta, Joined, Member, Options, Presence, Role};
-use crate::server::envelope::{Admission, Letter, Outbox, Owner, Scope, StreamKey};
-use crate::service::{Decision, DecisionId, Question};
-use crate::wire::{List, Opaque, Params, Text, Within};
+use crate::message::room::{Change, Delta, Member, Options, Presence, Role, RoomDelta};
+use crate::seed::Random;
+use crate::server::envelope::{Admission, Letter, Outbox, Owner};
+use crate::service::DecisionId;
+use crate::time::Instant;
+use crate::wire::{Params, Text, Within};
 
-/// A session that wants to enter.
+pub(crate) use entry::Entry;
+use entry::{Candidate, RoomTicket};
+use lobby::Waiter;
+pub(crate) use moderation::{Asker, Order, Settings, Verb};
+pub(crate) use streams::Publication;
+
+/// What a room is to be like.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Entry {
-    pub(crate) session: SessionId,
-    pub(crate) user: UserId,
+pub(crate) struct Creation {
+    /// Its name; empty for one that is known by its id alone.
     pub(crate) name: String,
-    pub(crate) request: RequestId,
-    /// The room's name, where it was asked for by name.
-    pub(crate) room_name: String,
     pub(crate) secret: Vec<u8>,
+    pub(crate) capacity: usize,
+    pub(crate) options: Options,
+    pub(crate) governed: Governed,
 }
 
-/// A stream that is published, as the publisher described it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Publication {
-    pub(crate) stream: StreamNumber,
-    kind: Kind,
-    codec: Codec,
-    payload_type: u8,
-    clock_rate: u32,
-    ssrc: u32,
-    max_bitrate: u32,
-    useful_ms: u16,
-    config: Vec<u8>,
+/// Who is a room's first moderator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Governed {
+    /// Whoever enters first: the room exists because of its JOIN.
+    ByFirst,
+    /// This user, inside or not.
+    By(UserId),
+    /// Nobody but the service.
+    #[expect(dead_code, reason = "until a service is linked")]
+    ByService,
 }
 
-impl Publication {
-    pub(crate) fn of(d: &Description<'_>) -> Self {
-        Self {
-            stream: d.stream,
-            kind: d.kind,
-            codec: d.codec,
-            payload_type: d.payload_type,
-            clock_rate: d.clock_rate,
-            ssrc: d.ssrc,
-            max_bitrate: d.max_bitrate,
-            useful_ms: d.useful_ms,
-            config: d.config.as_bytes().to_vec(),
-        }
-    }
-
-    fn frame(&self, room: RoomId, session: SessionId, state: State) -> Bytes {
-        let description = Description {
-            stream: self.stream,
-            kind: self.kind,
-            codec: self.codec,
-            payload_type: self.payload_type,
-            clock_rate: self.clock_rate,
-            ssrc: self.ssrc,
-            max_bitrate: self.max_bitrate,
-            useful_ms: self.useful_ms,
-            config: Opaque::new(&self.config).unwrap_or_default(),
-        };
-        Stream {
-            room,
-            session,
-            state,
-            description,
-            params: Params::NONE,
-        }
-        .encode()
-    }
+/// How far a room's life is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Life {
+    /// It waits for the service's decision on those who would enter first.
+    Fresh,
+    /// It was created, and nobody has entered it; until then.
+    Reserved(Instant),
+    /// Someone is inside.
+    Lived,
+    /// It is over.
+    Over,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -112,97 +96,148 @@ pub(crate) struct Room {
     posts: u64,
     secret: Vec<u8>,
     capacity: usize,
+    options: Options,
+    life: Life,
+    /// Whether who enters an empty room becomes its moderator.
+    first_moderates: bool,
     /// The call that the room was reserved for, and whom it admits.
     call: Option<(CallId, Vec<Admission>)>,
-    options: Options,
     /// The users who are moderators, inside or not.
     moderators: BTreeSet<UserId>,
+    /// Users who are kept out, and until when, where not for as long as the room lives.
+    bans: BTreeMap<UserId, Option<Instant>>,
+    /// Tickets by their hash.
+    tickets: BTreeMap<[u8; 32], RoomTicket>,
     members: BTreeMap<SessionId, Inside>,
     streams: BTreeMap<(SessionId, StreamNumber), Publication>,
     /// Subscriber, publisher, stream.
     subscriptions: BTreeSet<(SessionId, SessionId, StreamNumber)>,
-    waiting: BTreeMap<DecisionId, Entry>,
-    closed: bool,
+    /// Those about whom the service is asked.
+    deciding: BTreeMap<DecisionId, Candidate>,
+    /// Those whom a moderator has to let in.
+    lobby: BTreeMap<SessionId, Waiter>,
+    knocks: u64,
+}
+
+/// What a room needs beyond the letter.
+pub(crate) struct Surroundings<'a> {
+    pub(crate) now: Instant,
+    pub(crate) random: &'a mut Random,
+    pub(crate) out: &'a mut Outbox,
 }
 
 impl Room {
-    /// A room that anyone may enter who knows the secret of the one who enters first, if the service allows it.
-    pub(crate) fn new(id: RoomId, name: String, epoch: u64, secret: Vec<u8>) -> Self {
+    /// A room that is asked for, or created.
+    pub(crate) fn new(id: RoomId, epoch: u64, creation: Creation, now: Instant) -> Self {
+        let first_moderates = creation.governed == Governed::ByFirst;
+        let moderators = match creation.governed {
+            Governed::By(user) => BTreeSet::from([user]),
+            Governed::ByFirst | Governed::ByService => BTreeSet::new(),
+        };
         Self {
             id,
-            name,
+            name: creation.name,
             epoch,
             number: 0,
             posts: 0,
-            secret,
-            capacity: limits::MAX_MEMBERS,
+            secret: creation.secret,
+            capacity: creation.capacity,
+            options: creation.options,
+            life: match first_moderates {
+                true => Life::Fresh,
+                false => Life::Reserved(now.after(limits::EMPTY_ROOM)),
+            },
+            first_moderates,
             call: None,
-            options: Options::NONE,
-            moderators: BTreeSet::new(),
+            moderators,
+            bans: BTreeMap::new(),
+            tickets: BTreeMap::new(),
             members: BTreeMap::new(),
             streams: BTreeMap::new(),
             subscriptions: BTreeSet::new(),
-            waiting: BTreeMap::new(),
-            closed: false,
+            deciding: BTreeMap::new(),
+            lobby: BTreeMap::new(),
+            knocks: 0,
         }
     }
 
     /// A room of two, for a call.
-    pub(crate) fn for_call(id: RoomId, epoch: u64, call: CallId, admitted: Vec<Admission>) -> Self {
-        let mut room = Self::new(id, String::new(), epoch, Vec::new());
-        room.capacity = 2;
+    pub(crate) fn for_call(
+        id: RoomId,
+        epoch: u64,
+        call: CallId,
+        admitted: Vec<Admission>,
+        now: Instant,
+    ) -> Self {
+        let creation = Creation {
+            name: String::new(),
+            secret: Vec::new(),
+            capacity: 2,
+            options: Options::NONE,
+            governed: Governed::ByFirst,
+        };
+        let mut room = Self::new(id, epoch, creation, now);
+        room.first_moderates = false;
         room.call = Some((call, admitted));
         room
     }
 
-    pub(crate) fn name(&self) -> &str {
-        &self.name
-    }
-
     /// Whether nothing is left to own.
     pub(crate) fn is_over(&self) -> bool {
-        self.closed || (self.members.is_empty() && self.waiting.is_empty() && self.call.is_none())
+        self.life == Life::Over
+    }
+
+    /// The next instant at which [`Room::wake`] has something to do.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let reserved = match self.life {
+            Life::Reserved(until) => Some(until),
+            Life::Fresh | Life::Lived | Life::Over => None,
+        };
+        let waiters = self.lobby.values().map(|waiter| waiter.until);
+        waiters.chain(reserved).min()
+    }
+
+    /// Time has passed.
+    pub(crate) fn wake(&mut self, now: Instant, out: &mut Outbox) {
+        //= ROOM-015
+        if matches!(self.life, Life::Reserved(until) if until <= now) {
+            return self.close(Code::ROOM_CLOSED, out);
+        }
+        self.expire_waiters(now, out);
     }
 
     fn me(&self) -> Owner {
         Owner::Room(self.id)
     }
 
-    fn key(&self, stream: StreamNumber) -> StreamKey {
-        StreamKey {
-            room: self.id,
-            stream,
-        }
-    }
-
-    pub(crate) fn receive(&mut self, letter: Letter, out: &mut Outbox) {
+    pub(crate) fn receive(&mut self, letter: Letter, cx: &mut Surroundings<'_>) {
         match letter {
-            Letter::Enter(entry) => self.enter(entry, out),
-            Letter::Decided { id, decision } => {
-                if let Some(entry) = self.waiting.remove(&id) {
-                    match decision {
-                        Decision::Deny(code) => {
-                            out.outcome(self.me(), entry.session, entry.request, code);
-                        }
-                        Decision::Allow | Decision::User { .. } => self.admit(entry, out),
-                    }
-                }
-            }
+            Letter::Enter(entry) => self.enter(entry, cx.now, cx.out),
+            Letter::Decided { id, decision } => self.decided(id, decision, cx.now, cx.out),
+            Letter::Order(order) => self.order(order, cx),
             Letter::Leave {
                 session,
                 request,
                 code,
-            } => self.leave(session, request, code, out),
+            } => self.leave_asked(session, request, code, cx.out),
+            Letter::CloseRoom { code } => self.close(code, cx.out),
+            letter => self.receive_from_member(letter, cx.out),
+        }
+        self.end_if_empty(cx.out);
+    }
+
+    fn receive_from_member(&mut self, letter: Letter, out: &mut Outbox) {
+        match letter {
             Letter::Suspended { session } => {
                 self.presence(session, Presence::Suspended, Change::Suspend, out);
             }
             Letter::Resumed { session } => {
                 self.presence(session, Presence::Here, Change::Resume, out);
             }
-            Letter::CloseRoom { code } => self.close(code, out),
             Letter::Parcel {
                 parcel, receipt, ..
             } => self.post(&parcel, receipt, out),
+            Letter::Report { session, frame } => self.report(session, &frame, out),
             Letter::Publish {
                 session,
                 request,
@@ -239,18 +274,9 @@ impl Room {
                 publisher,
                 stream,
             } => {
-                let code = if self.subscriptions.remove(&(session, publisher, stream)) {
-                    out.send(
-                        self.me(),
-                        Owner::Relay(session),
-                        Letter::CloseOut {
-                            publisher,
-                            stream: self.key(stream),
-                        },
-                    );
-                    Code::DELIVERED
-                } else {
-                    Code::NO_SUCH_STREAM
+                let code = match self.unsubscribe(session, publisher, stream, out) {
+                    true => Code::DELIVERED,
+                    false => Code::NO_SUCH_STREAM,
                 };
                 out.outcome(self.me(), session, request, code);
             }
@@ -258,131 +284,13 @@ impl Room {
         }
     }
 
-    fn enter(&mut self, entry: Entry, out: &mut Outbox) {
-        let refusal = if self.members.contains_key(&entry.session) {
-            Some(Code::ALREADY_IN_ROOM)
-        } else if let Some((_, admitted)) = &self.call {
-            //= CALL-018
-            let holds_ticket = admitted
-                .iter()
-                .any(|who| who.session == entry.session && who.ticket.as_slice() == entry.secret);
-            if holds_ticket {
-                return self.admit(entry, out);
-            }
-            Some(Code::BAD_SECRET)
-        } else if self.secret != entry.secret {
-            //= ROOM-008
-            Some(Code::BAD_SECRET)
-        } else if self.members.len() >= self.capacity {
-            //= ROOM-006
-            Some(Code::ROOM_FULL)
-        } else {
-            None
-        };
-        match refusal {
-            Some(code) => out.outcome(self.me(), entry.session, entry.request, code),
-            None => {
-                //= ROOM-007
-                let room = self.id;
-                let question = Question::Join {
-                    user: entry.user,
-                    room,
-                    name: self.name.clone(),
-                };
-                let id = out.ask(self.me(), question);
-                self.waiting.insert(id, entry);
-            }
-        }
-    }
-
-    fn admit(&mut self, entry: Entry, out: &mut Outbox) {
-        let Entry {
-            session,
-            user,
-            name,
-            request,
-            ..
-        } = entry;
-        if self.members.contains_key(&session) {
-            return out.outcome(self.me(), session, request, Code::ALREADY_IN_ROOM);
-        }
-        if self.members.len() >= self.capacity {
-            return out.outcome(self.me(), session, request, Code::ROOM_FULL);
-        }
-        //= ROOM-012
-        if self.members.is_empty() && self.call.is_none() {
-            self.moderators.insert(user);
-        }
-        self.members.insert(
-            session,
-            Inside {
-                user,
-                since: self.number.saturating_add(1),
-                name,
-                presence: Presence::Here,
-            },
-        );
-        out.send(
-            self.me(),
-            Owner::Session(session),
-            Letter::Entered { room: self.id },
-        );
-        self.delta(session, Change::Join, Code::NONE, out);
-        let members: Vec<Member<'_>> = self
-            .members
-            .iter()
-            .map(|(session, inside)| inside.member(*session, self.role(inside.user)))
-            .collect();
-        //= ROOM-002
-        if let Some(members) = List::new(&members) {
-            let (room, epoch, number) = (self.id, self.epoch, self.number);
-            let joined = Joined {
-                request,
-                room,
-                epoch,
-                number,
-                name: Text::cut(&self.name),
-                capacity: Within::clamp(self.capacity as u32),
-                options: self.options,
-                //= MEDIA-037
-                max_streams: limits::MAX_ROOM_STREAMS as u16,
-                members,
-                params: Params::NONE,
-            };
-            let frame = joined.encode();
-            out.send(
-                self.me(),
-                Owner::Session(session),
-                Letter::Answer { request, frame },
-            );
-        }
-        for ((publisher, _), publication) in &self.streams {
-            let frame = publication.frame(self.id, *publisher, State::Open);
-            out.frame(self.me(), session, frame);
-        }
-        match &self.call {
-            Some((call, _)) => out.send(self.me(), Owner::Call(*call), Letter::PartyIn { session }),
-            None => {
-                let scope = Scope::Room(self.id);
-                out.send(
-                    self.me(),
-                    Owner::Relay(session),
-                    Letter::Ticket {
-                        scope,
-                        request: None,
-                    },
-                );
-            }
-        }
-    }
-
     /// Numbers a change to a member and tells everyone of it, but the one that thereby enters or leaves.
     fn delta(&mut self, session: SessionId, change: Change, code: Code, out: &mut Outbox) {
-        //= ROOM-005
-        self.number = self.number.saturating_add(1);
         let Some(inside) = self.members.get(&session) else {
             return;
         };
+        //= ROOM-005
+        self.number = self.number.saturating_add(1);
         let (room, epoch, number) = (self.id, self.epoch, self.number);
         let member = inside.member(session, self.role(inside.user));
         let frame = Delta {
@@ -401,6 +309,24 @@ impl Room {
         }
     }
 
+    /// Numbers a change of the settings and tells everyone of it.
+    fn settings_delta(&mut self, out: &mut Outbox) {
+        //= ROOM-018
+        self.number = self.number.saturating_add(1);
+        let frame = RoomDelta {
+            room: self.id,
+            epoch: self.epoch,
+            number: self.number,
+            capacity: Within::clamp(self.capacity as u32),
+            options: self.options,
+            params: Params::NONE,
+        }
+        .encode();
+        for session in self.members.keys() {
+            out.frame(self.me(), *session, frame.clone());
+        }
+    }
+
     fn role(&self, user: UserId) -> Role {
         match self.moderators.contains(&user) {
             true => Role::Moderator,
@@ -408,30 +334,9 @@ impl Room {
         }
     }
 
-    /// Where a moderator's last session has left, and no other moderator is here, the longest-standing member follows.
-    fn succeed(&mut self, left: UserId, out: &mut Outbox) {
-        let anyone = self
-            .members
-            .values()
-            .any(|one| self.moderators.contains(&one.user));
-        if anyone || !self.moderators.contains(&left) {
-            return;
-        }
-        let members = self.members.values();
-        let heir = members.min_by_key(|one| (one.presence == Presence::Suspended, one.since));
-        if let Some(user) = heir.map(|one| one.user) {
-            //= ROOM-013
-            self.moderators.insert(user);
-            self.update(user, out);
-        }
-    }
-
-    /// Tells everyone that something about a user's members has changed.
-    fn update(&mut self, user: UserId, out: &mut Outbox) {
+    fn sessions_of(&self, user: UserId) -> Vec<SessionId> {
         let own = self.members.iter().filter(|(_, one)| one.user == user);
-        for session in own.map(|(session, _)| *session).collect::<Vec<_>>() {
-            self.delta(session, Change::Update, Code::NONE, out);
-        }
+        own.map(|(session, _)| *session).collect()
     }
 
     fn tell_others(&self, except: SessionId, frame: &Bytes, out: &mut Outbox) {
@@ -447,37 +352,47 @@ impl Room {
         change: Change,
         out: &mut Outbox,
     ) {
-        if let Some(inside) = self.members.get_mut(&session) {
+        if let Some(inside) = self.members.get_mut(&session)
+            && inside.presence != presence
+        {
             inside.presence = presence;
             //= ROOM-009
             self.delta(session, change, Code::NONE, out);
         }
     }
 
-    fn leave(
+    /// A session leaves, or is over; where it only waits to enter, it does so no longer.
+    fn leave_asked(
         &mut self,
         session: SessionId,
         request: Option<RequestId>,
         code: Code,
         out: &mut Outbox,
     ) {
+        let withdrew = self.withdraw_entry(session, out);
+        let left = self.put_out(session, code, Code::NONE, out);
+        if let Some(request) = request {
+            let code = match withdrew || left {
+                true => Code::DELIVERED,
+                false => Code::NOT_IN_ROOM,
+            };
+            out.outcome(self.me(), session, request, code);
+        }
+    }
+
+    /// Takes a member out: the others are told `code`, its session `told` where that is something.
+    fn put_out(&mut self, session: SessionId, code: Code, told: Code, out: &mut Outbox) -> bool {
         let Some(user) = self.members.get(&session).map(|inside| inside.user) else {
-            if let Some(request) = request {
-                out.outcome(self.me(), session, request, Code::NOT_IN_ROOM);
-            }
-            return;
+            return false;
         };
         self.withdraw(session, out);
         self.delta(session, Change::Leave, code, out);
         self.members.remove(&session);
         let over = Letter::RoomOver {
             room: self.id,
-            code: Code::NONE,
+            code: told,
         };
         out.send(self.me(), Owner::Session(session), over);
-        if let Some(request) = request {
-            out.outcome(self.me(), session, request, Code::DELIVERED);
-        }
         self.succeed(user, out);
         if let Some((call, _)) = &self.call {
             //= CALL-019
@@ -487,37 +402,38 @@ impl Room {
                 Letter::PartyOut { session, code },
             );
         }
+        true
     }
 
-    /// Takes back what a member publishes and subscribes to.
-    fn withdraw(&mut self, session: SessionId, out: &mut Outbox) {
-        let published: Vec<StreamNumber> = self
-            .streams
-            .keys()
-            .filter(|(by, _)| *by == session)
-            .map(|(_, number)| *number)
-            .collect();
-        for stream in published {
-            self.unpublish(session, stream, out);
+    /// A room that everyone has left is over, and its name is free.
+    fn end_if_empty(&mut self, out: &mut Outbox) {
+        let is_over = match self.life {
+            _ if self.call.is_some() => false,
+            Life::Fresh => self.deciding.is_empty(),
+            Life::Lived => self.members.is_empty(),
+            Life::Reserved(_) | Life::Over => false,
+        };
+        if !is_over {
+            return;
         }
-        let (me, subscriptions) = (self.me(), core::mem::take(&mut self.subscriptions));
-        for (subscriber, publisher, stream) in subscriptions {
-            if subscriber == session {
-                out.send(
-                    me,
-                    Owner::Relay(session),
-                    Letter::CloseOut {
-                        publisher,
-                        stream: self.key(stream),
-                    },
-                );
+        let candidates = core::mem::take(&mut self.deciding);
+        self.close(Code::ROOM_CLOSED, out);
+        // Who asked for a name, and not for this room, is given the room that has the name from now on.
+        for Candidate { entry, .. } in candidates.into_values() {
+            if entry.room_name.is_empty() {
+                let code = Code::NO_SUCH_ROOM;
+                out.outcome(self.me(), entry.session, entry.request, code);
             } else {
-                self.subscriptions.insert((subscriber, publisher, stream));
+                out.send(self.me(), Owner::Directory, Letter::Enter(entry));
             }
         }
     }
 
+    /// Everyone is out, for this reason.
     fn close(&mut self, code: Code, out: &mut Outbox) {
+        if self.life == Life::Over {
+            return;
+        }
         for session in self.members.keys().copied().collect::<Vec<_>>() {
             self.withdraw(session, out);
             let over = Letter::RoomOver {
@@ -526,12 +442,35 @@ impl Room {
             };
             out.send(self.me(), Owner::Session(session), over);
         }
-        for (_, entry) in core::mem::take(&mut self.waiting) {
+        for (_, Candidate { entry, .. }) in core::mem::take(&mut self.deciding) {
             out.outcome(self.me(), entry.session, entry.request, code);
         }
+        for (session, waiter) in core::mem::take(&mut self.lobby) {
+            out.outcome(self.me(), session, waiter.entry.request, code);
+        }
         self.members.clear();
-        self.call = None;
-        self.closed = true;
+        self.life = Life::Over;
+        if self.call.take().is_none() {
+            let gone = Letter::RoomGone {
+                room: self.id,
+                name: core::mem::take(&mut self.name),
+            };
+            out.send(self.me(), Owner::Directory, gone);
+        }
+    }
+
+    /// Passes on how a member's media goes; nothing counts it, and it may be lost.
+    fn report(&self, from: SessionId, frame: &Bytes, out: &mut Outbox) {
+        //= MEDIA-038
+        if !self.members.contains_key(&from) {
+            return;
+        }
+        for session in self.members.keys().filter(|session| **session != from) {
+            let letter = Letter::Aside {
+                frame: frame.clone(),
+            };
+            out.send(self.me(), Owner::Session(*session), letter);
+        }
     }
 
     fn post(&mut self, parcel: &Parcel, receipt: Receipt, out: &mut Outbox) {
@@ -568,119 +507,5 @@ impl Room {
             };
             out.send(me, Owner::Session(session), letter);
         }
-    }
-
-    fn publish(
-        &mut self,
-        session: SessionId,
-        request: RequestId,
-        publication: Publication,
-        out: &mut Outbox,
-    ) -> Result<(), Code> {
-        let stream = publication.stream;
-        if !self.members.contains_key(&session) {
-            return Err(Code::NOT_IN_ROOM);
-        }
-        //= MEDIA-012
-        if let Some((_, admitted)) = &self.call {
-            let own = admitted.iter().find(|who| who.session == session);
-            if !own.is_some_and(|who| who.consents_to(publication.kind)) {
-                return Err(Code::NOT_CONSENTED);
-            }
-        }
-        if self.streams.contains_key(&(session, stream)) {
-            return Err(Code::STREAM_EXISTS);
-        }
-        if self.streams.keys().filter(|(by, _)| *by == session).count() >= limits::MAX_STREAMS {
-            return Err(Code::TOO_MANY);
-        }
-        //= MEDIA-037
-        if self.streams.len() >= limits::MAX_ROOM_STREAMS {
-            return Err(Code::STREAMS_FULL);
-        }
-        let letter = Letter::OpenIn {
-            request,
-            stream: self.key(stream),
-            audio: publication.kind == Kind::Audio,
-            useful_ms: publication.useful_ms,
-            max_bitrate: publication.max_bitrate,
-        };
-        out.send(self.me(), Owner::Relay(session), letter);
-        self.tell_others(
-            session,
-            &publication.frame(self.id, session, State::Open),
-            out,
-        );
-        self.streams.insert((session, stream), publication);
-        Ok(())
-    }
-
-    fn unpublish(&mut self, session: SessionId, stream: StreamNumber, out: &mut Outbox) -> bool {
-        let Some(publication) = self.streams.remove(&(session, stream)) else {
-            return false;
-        };
-        self.tell_others(
-            session,
-            &publication.frame(self.id, session, State::Closed),
-            out,
-        );
-        let (me, subscriptions) = (self.me(), core::mem::take(&mut self.subscriptions));
-        for (subscriber, publisher, number) in subscriptions {
-            if (publisher, number) == (session, stream) {
-                out.send(
-                    me,
-                    Owner::Relay(subscriber),
-                    Letter::CloseOut {
-                        publisher,
-                        stream: self.key(stream),
-                    },
-                );
-            } else {
-                self.subscriptions.insert((subscriber, publisher, number));
-            }
-        }
-        out.send(
-            me,
-            Owner::Relay(session),
-            Letter::CloseIn {
-                stream: self.key(stream),
-            },
-        );
-        true
-    }
-
-    fn subscribe(
-        &mut self,
-        session: SessionId,
-        request: RequestId,
-        publisher: SessionId,
-        stream: StreamNumber,
-        out: &mut Outbox,
-    ) -> Result<(), Code> {
-        if !self.members.contains_key(&session) {
-            return Err(Code::NOT_IN_ROOM);
-        }
-        if publisher == session || !self.streams.contains_key(&(publisher, stream)) {
-            return Err(Code::NO_SUCH_STREAM);
-        }
-        if self
-            .subscriptions
-            .iter()
-            .filter(|(who, ..)| *who == session)
-            .count()
-            >= limits::MAX_SUBSCRIPTIONS
-        {
-            return Err(Code::TOO_MANY);
-        }
-        if !self.subscriptions.insert((session, publisher, stream)) {
-            return Err(Code::STREAM_EXISTS);
-        }
-        let letter = Letter::OpenOut {
-            request,
-            publisher,
-            stream: self.key(stream),
-        };
-        out.send(self.me(), Owner::Relay(session), letter);
-        Ok(())
     }
 }

@@ -21,6 +21,17 @@ pub enum Duplicates {
     Several,
 }
 
+/// Who creates rooms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Rooms {
+    /// A JOIN by a name that no room has does, and CREATE.
+    OnJoin,
+    /// Only CREATE does.
+    Explicit,
+    /// Only the service does.
+    Service,
+}
+
 /// What an operator may set.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -32,8 +43,8 @@ pub struct Config {
     pub resume_window: Duration,
     /// What becomes of a user's second login.
     pub duplicates: Duplicates,
-    /// Whether a JOIN by a name that no room has creates one.
-    pub create_rooms: bool,
+    /// Who creates rooms.
+    pub rooms: Rooms,
     /// Who is found by LOOKUP.
     pub directory: DirectoryPolicy,
     /// Whether frames of reserved kinds are sent at random.
@@ -49,7 +60,7 @@ impl Default for Config {
             heartbeat_ms: limits::HEARTBEAT.as_millis() as u32,
             resume_window: limits::RESUME_WINDOW,
             duplicates: Duplicates::Several,
-            create_rooms: true,
+            rooms: Rooms::OnJoin,
             directory: DirectoryPolicy::default(),
             reserved_frames: true,
             media: HopConfig {

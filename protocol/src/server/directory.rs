@@ -11,19 +11,27 @@ use crate::id::{RequestId, RoomId, SessionId, UserId};
 use crate::limits;
 use crate::message::Wire;
 use crate::message::directory::{Found, Relation};
+use crate::message::room::Options;
 use crate::people::DirectoryPolicy;
+use crate::room::server::{Asker, Creation, Entry, Governed};
 use crate::seed::Random;
 use crate::service::{Contact, Decision, DecisionId, Question};
 use crate::wire::{Params, Text};
 
 use super::Config;
+use super::config::Rooms;
 use super::envelope::{Letter, Outbox, Owner, Seek};
 
 /// Who is called what.
 #[derive(Debug, Default)]
 pub(crate) struct Directory {
     users: BTreeMap<String, Vec<(SessionId, UserId)>>,
-    rooms: BTreeMap<String, RoomId>,
+    /// Rooms that have a name.
+    named: BTreeMap<String, RoomId>,
+    /// Rooms that are no call's, and who created them, where somebody did.
+    rooms: BTreeMap<RoomId, Option<UserId>>,
+    /// How many of them each user created.
+    created: BTreeMap<UserId, usize>,
     asked: BTreeMap<DecisionId, Asked>,
 }
 
@@ -95,34 +103,21 @@ impl Directory {
                     asked.decided(decision, config.directory, out);
                 }
             }
-            Letter::Enter(entry) => {
-                let room = match self.rooms.get(&entry.room_name) {
-                    Some(room) => *room,
-                    //= ROOM-010
-                    None if !config.create_rooms || entry.room_name.is_empty() => {
-                        return outcome(from, entry.request, Code::NO_SUCH_ROOM, out);
-                    }
-                    None if self.rooms.len() >= limits::MAX_SERVER_ROOMS => {
-                        return outcome(from, entry.request, Code::TOO_MANY, out);
-                    }
-                    None => {
-                        let room = RoomId(random.id());
-                        self.rooms.insert(entry.room_name.clone(), room);
-                        let secret = entry.secret.clone();
-                        let name = entry.room_name.clone();
-                        out.send(
-                            Owner::Directory,
-                            Owner::Room(room),
-                            Letter::OpenRoom { name, secret },
-                        );
-                        room
-                    }
-                };
-                out.send(Owner::Directory, Owner::Room(room), Letter::Enter(entry));
+            Letter::Enter(entry) => self.enter(entry, config.rooms, random, out),
+            Letter::Create { asker, creation } => {
+                if let Err(code) = self.create(asker, creation, config.rooms, random, out) {
+                    outcome(asker.reply_to, asker.request, code, out);
+                }
             }
             Letter::RoomGone { name, room } => {
-                if self.rooms.get(&name) == Some(&room) {
-                    self.rooms.remove(&name);
+                if self.named.get(&name) == Some(&room) {
+                    self.named.remove(&name);
+                }
+                if let Some(Some(creator)) = self.rooms.remove(&room)
+                    && let Some(count) = self.created.get_mut(&creator)
+                {
+                    *count = count.saturating_sub(1);
+                    self.created.retain(|_, count| *count > 0);
                 }
             }
             _ => debug_assert!(false, "not for the directory: {letter:?}"),
@@ -176,6 +171,80 @@ impl Asked {
             .iter()
             .find(|entry| entry.user == self.asker)
             .map_or(Relation::None, |entry| entry.relation)
+    }
+}
+
+impl Directory {
+    /// Brings one who asks for a room by name to it.
+    fn enter(&mut self, entry: Entry, policy: Rooms, random: &mut Random, out: &mut Outbox) {
+        let refused = match self.named.get(&entry.room_name) {
+            Some(room) => {
+                return out.send(Owner::Directory, Owner::Room(*room), Letter::Enter(entry));
+            }
+            //= ROOM-010
+            None if policy != Rooms::OnJoin || entry.room_name.is_empty() => Code::NO_SUCH_ROOM,
+            None if self.rooms.len() >= limits::MAX_SERVER_ROOMS => Code::TOO_MANY,
+            None => {
+                let creation = Creation {
+                    name: entry.room_name.clone(),
+                    secret: entry.secret.clone(),
+                    capacity: limits::MAX_MEMBERS,
+                    options: Options::NONE,
+                    governed: Governed::ByFirst,
+                };
+                let room = self.open(None, creation, None, random, out);
+                return out.send(Owner::Directory, room, Letter::Enter(entry));
+            }
+        };
+        outcome(Owner::Session(entry.session), entry.request, refused, out);
+    }
+
+    /// Creates a room, if that may be.
+    fn create(
+        &mut self,
+        asker: Asker,
+        creation: Creation,
+        policy: Rooms,
+        random: &mut Random,
+        out: &mut Outbox,
+    ) -> Result<(), Code> {
+        //= ROOM-014
+        if policy == Rooms::Service && asker.user.is_some() {
+            return Err(Code::CREATION_DENIED);
+        }
+        if self.named.contains_key(&creation.name) {
+            return Err(Code::NAME_TAKEN);
+        }
+        let own = asker.user.and_then(|user| self.created.get(&user));
+        if self.rooms.len() >= limits::MAX_SERVER_ROOMS
+            || own.is_some_and(|own| *own >= limits::MAX_CREATED_ROOMS)
+        {
+            return Err(Code::TOO_MANY);
+        }
+        self.open(asker.user, creation, Some(asker), random, out);
+        Ok(())
+    }
+
+    fn open(
+        &mut self,
+        creator: Option<UserId>,
+        creation: Creation,
+        asker: Option<Asker>,
+        random: &mut Random,
+        out: &mut Outbox,
+    ) -> Owner {
+        let room = RoomId(random.id());
+        if !creation.name.is_empty() {
+            self.named.insert(creation.name.clone(), room);
+        }
+        if let Some(creator) = creator {
+            let count = self.created.entry(creator).or_default();
+            *count = count.saturating_add(1);
+        }
+        self.rooms.insert(room, creator);
+        let letter = Letter::OpenRoom { creation, asker };
+        out.send(Owner::Directory, Owner::Room(room), letter);
+        Owner::Room(room)
     }
 }
 

@@ -18,7 +18,7 @@ use crate::message::directory::Availability;
 use crate::message::media::Kind;
 use crate::people::DirectoryPolicy;
 use crate::people::server::Status;
-use crate::room::server::{Entry, Publication};
+use crate::room::server::{Asker, Creation, Entry, Order, Publication};
 use crate::service::{Contact, Decision, DecisionId, Question};
 
 use super::shard::ShardId;
@@ -132,6 +132,26 @@ pub(crate) enum Letter {
         request: RequestId,
         code: Code,
     },
+    /// A room was created, and can be entered.
+    RoomCreated {
+        request: RequestId,
+        room: RoomId,
+    },
+    /// A ticket for a room.
+    Granted {
+        request: RequestId,
+        room: RoomId,
+        ticket: [u8; 32],
+    },
+    /// A moderator has to let the session in.
+    Waiting {
+        room: RoomId,
+        request: RequestId,
+    },
+    /// A frame that is not sequenced: it is written where there is a link, and otherwise dropped.
+    Aside {
+        frame: Bytes,
+    },
     Answer {
         request: RequestId,
         frame: Bytes,
@@ -187,6 +207,12 @@ pub(crate) enum Letter {
         name: String,
     },
 
+    /// To create a room; the room answers, or the directory where there is none to be.
+    Create {
+        asker: Asker,
+        creation: Creation,
+    },
+
     // To the directory, where the room is asked for by name, and to a room.
     Enter(Entry),
 
@@ -203,8 +229,15 @@ pub(crate) enum Letter {
         session: SessionId,
     },
     OpenRoom {
-        name: String,
-        secret: Vec<u8>,
+        creation: Creation,
+        /// Who is told that it is there, where it was created by request.
+        asker: Option<Asker>,
+    },
+    Order(Order),
+    /// How a member's media goes, as the frame that tells the others.
+    Report {
+        session: SessionId,
+        frame: Bytes,
     },
     OpenForCall {
         call: CallId,

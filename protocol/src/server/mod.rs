@@ -22,7 +22,7 @@ use core::time::Duration;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-pub use config::{Config, Duplicates};
+pub use config::{Config, Duplicates, Rooms};
 pub use envelope::Envelope;
 pub use event::{Census, Event};
 pub use shard::{Handover, ShardId};
@@ -236,6 +236,12 @@ impl Server {
                         call.wake(self.now, &mut self.outbox);
                     }
                     self.refresh_call(id);
+                }
+                timers::Key::Owner(Owner::Room(id)) => {
+                    if let Some(room) = self.rooms.get_mut(&id) {
+                        room.wake(self.now, &mut self.outbox);
+                    }
+                    self.refresh_room(id);
                 }
                 timers::Key::Owner(Owner::Relay(session)) => self.refresh_relay(session),
                 timers::Key::Owner(_) => {}

@@ -9,7 +9,7 @@ use crate::io::Output;
 use crate::limits;
 use crate::message::Wire;
 use crate::people::server::Surroundings as PeopleSurroundings;
-use crate::room::server::Room;
+use crate::room::server::{Room, Surroundings as RoomSurroundings};
 use crate::session::server::Onward;
 use crate::session::user::User;
 
@@ -111,6 +111,12 @@ impl Server {
             Letter::Enter(entry) if !entry.room_name.is_empty() => {
                 out.send(to, Owner::Directory, Letter::Enter(entry));
             }
+            Letter::Order(order) => {
+                //= ROOM-016
+                let (request, code) = (order.by.request, Code::NOT_MODERATOR);
+                let letter = Letter::Outcome { request, code };
+                out.send(to, order.by.reply_to, letter);
+            }
             Letter::Enter(entry) => {
                 out.outcome(to, entry.session, entry.request, Code::NO_SUCH_ROOM);
             }
@@ -137,7 +143,7 @@ impl Server {
                 out.send(to, from, Letter::NotForwarding { flow, request });
             }
             // The session ended while it was being let in, or called.
-            Letter::Entered { room } => {
+            Letter::Entered { room } | Letter::Waiting { room, .. } => {
                 if let Owner::Session(session) = to {
                     let (request, code) = (None, Code::SESSION_ENDED);
                     out.send(
@@ -168,32 +174,50 @@ impl Server {
 
     fn deliver_to_room(&mut self, from: Owner, id: RoomId, letter: Letter) {
         match letter {
-            Letter::OpenRoom { name, secret } => {
+            Letter::OpenRoom { creation, asker } => {
                 let epoch = self.random.u64();
-                self.rooms
-                    .entry(id)
-                    .or_insert_with(|| Room::new(id, name, epoch, secret));
+                let room = Room::new(id, epoch, creation, self.now);
+                self.rooms.entry(id).or_insert(room);
+                //= ROOM-014
+                if let Some(asker) = asker {
+                    let (request, room) = (asker.request, id);
+                    let letter = Letter::RoomCreated { request, room };
+                    self.outbox.send(Owner::Room(id), asker.reply_to, letter);
+                }
+                self.refresh_room(id);
             }
             Letter::OpenForCall { call, admitted } => {
                 let epoch = self.random.u64();
-                self.rooms
-                    .entry(id)
-                    .or_insert_with(|| Room::for_call(id, epoch, call, admitted));
+                let room = Room::for_call(id, epoch, call, admitted, self.now);
+                self.rooms.entry(id).or_insert(room);
                 self.outbox
                     .send(Owner::Room(id), Owner::Call(call), Letter::RoomOpened);
             }
             letter => match self.rooms.get_mut(&id) {
                 Some(room) => {
-                    room.receive(letter, &mut self.outbox);
-                    if room.is_over() {
-                        let name = room.name().into();
-                        self.rooms.remove(&id);
-                        let gone = Letter::RoomGone { room: id, name };
-                        self.outbox.send(Owner::Room(id), Owner::Directory, gone);
-                    }
+                    let mut cx = RoomSurroundings {
+                        now: self.now,
+                        random: &mut self.random,
+                        out: &mut self.outbox,
+                    };
+                    room.receive(letter, &mut cx);
+                    self.refresh_room(id);
                 }
                 None => self.bounce(from, Owner::Room(id), letter),
             },
+        }
+    }
+
+    /// Notes a room's next deadline, or its end.
+    pub(super) fn refresh_room(&mut self, id: RoomId) {
+        let Some(room) = self.rooms.get(&id) else {
+            return;
+        };
+        self.timers
+            .set(Key::Owner(Owner::Room(id)), room.deadline());
+        if room.is_over() {
+            self.timers.set(Key::Owner(Owner::Room(id)), None);
+            self.rooms.remove(&id);
         }
     }
 

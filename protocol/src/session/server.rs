@@ -1,6 +1,7 @@
 //! A session as the server keeps it: it outlives its links, turns frames into envelopes and envelopes into frames.
 
 mod requests;
+mod rooms;
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::string::String;
@@ -96,6 +97,8 @@ enum Pending {
     Answer,
     /// A JOIN's answer.
     Join,
+    /// The same, while a moderator has to let the session into this room.
+    Waiting(RoomId),
     /// The receivers of a parcel: its serial number and size, and what they have said so far.
     Receivers {
         serial: u64,
@@ -138,6 +141,9 @@ pub(crate) struct Session {
     lookups: Rate,
     /// For what others are told of: rooms, streams, calls.
     announced: Rate,
+    receipts_sent: Rate,
+    /// When STATS were last passed on, by room.
+    reported: BTreeMap<RoomId, Instant>,
     numbered: u64,
     parcels: u64,
     over: Option<Code>,
@@ -176,6 +182,8 @@ impl Session {
             calls: BTreeSet::new(),
             call_room: None,
             lookups: Rate::new(now, limits::LOOKUP_EACH, limits::LOOKUP_BURST),
+            receipts_sent: Rate::new(now, limits::RECEIPT_EACH, limits::RECEIPT_BURST),
+            reported: BTreeMap::new(),
             announced: Rate::new(now, limits::ANNOUNCE_EACH, limits::ANNOUNCE_BURST),
             numbered: 0,
             parcels: 0,
@@ -292,7 +300,12 @@ impl Session {
                 },
             );
         }
-        for room in core::mem::take(&mut self.rooms) {
+        let waits = self.requests.values().filter_map(|pending| match pending {
+            Pending::Waiting(room) => Some(*room),
+            _ => None,
+        });
+        let waits: BTreeSet<RoomId> = waits.collect();
+        for room in core::mem::take(&mut self.rooms).into_iter().chain(waits) {
             let letter = Letter::Leave {
                 session: self.id,
                 request: None,
@@ -495,7 +508,7 @@ impl Session {
             Letter::Parcel {
                 parcel, receipt, ..
             } => {
-                self.numbered = self.numbered.saturating_add(1);
+                self.numbered = self.numbered.saturating_add(parcel.is_numbered().into());
                 let expected = Expected {
                     count: 1,
                     each: false,
@@ -530,6 +543,18 @@ impl Session {
                     cx.outbox.send(self.me(), Owner::Room(room), letter);
                 }
             }
+            Letter::Waiting { room, request } => self.wait(room, request, cx),
+            Letter::RoomCreated { request, room } => self.created(request, room, cx),
+            Letter::Granted {
+                request,
+                room,
+                ticket,
+            } => self.granted(request, room, ticket, cx),
+            Letter::Aside { frame } => {
+                if let Some(conn) = self.conn() {
+                    self.write(conn, frame, cx);
+                }
+            }
             Letter::EndSession { code } => self.over = Some(code),
             Letter::MediaLost { .. } | Letter::MediaBack { .. } => {
                 for call in &self.calls {
@@ -538,6 +563,7 @@ impl Session {
                 }
             }
             Letter::RoomOver { room, code } => {
+                self.reported.remove(&room);
                 if self.rooms.remove(&room) && code != Code::NONE {
                     self.send(
                         room::Left {

@@ -134,7 +134,7 @@ impl User {
                     };
                     return out.send(me, Owner::Session(session), letter);
                 }
-                self.delivered = self.delivered.saturating_add(1);
+                self.delivered = self.delivered.saturating_add(parcel.is_numbered().into());
                 let expected = Expected {
                     count: self.sessions.len(),
                     each: false,

@@ -285,3 +285,93 @@ fn dir_003_lookups_are_limited_in_rate() {
     net.run_ms(100);
     assert_eq!(answers(&net, 0), []);
 }
+
+/// What an author was told of how far it was read: where, up to which number, by whom.
+fn receipts(net: &Net, index: usize) -> Vec<(Address, u64, UserId)> {
+    let events = net.events(index).into_iter();
+    let receipts = events.filter_map(|event| match event {
+        Event::Receipt {
+            conversation,
+            number,
+            user,
+            ..
+        } => Some((*conversation, *number, *user)),
+        _ => None,
+    });
+    receipts.collect()
+}
+
+#[test]
+fn chan_014_an_author_learns_how_far_it_was_read_and_nothing_is_counted_by_that() {
+    let mut net = Net::new(30, &["alice", "bob"]);
+    net.login();
+    let (alice, bob) = (account("alice").unwrap(), account("bob").unwrap());
+    for index in 0..2 {
+        net.command(index, |core, now| core.join(now, "lobby", b"").unwrap());
+        net.run_ms(100);
+    }
+    let room = Address::Room(net.client(0).core.rooms().next().unwrap());
+    let author = Address::Session(net.session(0).unwrap());
+    let read = |net: &mut Net, to, conversation, number| {
+        net.command(1, |core, now| {
+            core.read(now, to, conversation, number).unwrap()
+        });
+        net.run_ms(100);
+    };
+    for to in [Address::User(bob), room] {
+        net.command(0, |core, now| core.text(now, to, "hello").unwrap());
+        net.run_ms(100);
+        read(&mut net, author, to, 1);
+    }
+    read(&mut net, Address::User(alice), room, 1);
+    let told = receipts(&net, 0);
+    let expected = [(Address::User(bob), 1, bob), (room, 1, bob), (room, 1, bob)];
+    assert_eq!(told, expected);
+    // The next message to alice is her first: receipts are not among what she was sent.
+    net.command(1, |core, now| {
+        core.text(now, Address::User(alice), "thanks").unwrap()
+    });
+    net.run_ms(100);
+    let numbers = net.events(0).into_iter().filter_map(|event| match event {
+        Event::Text { number, .. } => Some(*number),
+        _ => None,
+    });
+    assert_eq!(numbers.collect::<Vec<_>>(), [1]);
+    assert_eq!(
+        answers(&net, 1),
+        [Code::DELIVERED],
+        "a receipt has no result"
+    );
+}
+
+#[test]
+fn chan_015_nobody_says_that_it_has_read_what_did_not_reach_it() {
+    let mut net = Net::new(31, &["alice", "bob", "carol"]);
+    net.login();
+    for index in 0..2 {
+        net.command(index, |core, now| core.join(now, "lobby", b"").unwrap());
+        net.run_ms(100);
+    }
+    let room = Address::Room(net.client(0).core.rooms().next().unwrap());
+    let author = Address::User(account("alice").unwrap());
+    let of_bob = Address::User(account("bob").unwrap());
+    let at_bob = Address::Session(net.session(1).unwrap());
+    for conversation in [room, of_bob, at_bob, Address::Service] {
+        net.command(2, |core, now| {
+            core.read(now, author, conversation, 1).unwrap()
+        });
+    }
+    // And nobody tells a room.
+    net.command(1, |core, now| core.read(now, room, of_bob, 1).unwrap());
+    net.run_ms(200);
+    assert_eq!(receipts(&net, 0), []);
+    // Those beyond the rate are dropped, and the sender is not for that.
+    for number in 0..40 {
+        net.command(1, |core, now| core.read(now, author, room, number).unwrap());
+    }
+    net.run_ms(200);
+    assert_eq!(receipts(&net, 0).len(), 32);
+    net.command(1, |core, now| core.read(now, author, room, 40).unwrap());
+    net.run_ms(200);
+    assert_eq!(receipts(&net, 0).len(), 33, "one more after 100 ms");
+}

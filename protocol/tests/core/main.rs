@@ -15,6 +15,7 @@ mod call;
 mod channel;
 mod cluster;
 mod media;
+mod moderation;
 mod people;
 mod regressions;
 mod room;

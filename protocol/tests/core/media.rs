@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use duet_protocol::client::Event;
+use duet_protocol::client::{Event, MediaGrade};
 use duet_protocol::code::Code;
 use duet_protocol::error::UsageError;
 use duet_protocol::id::{CallId, RequestId, RoomId, StreamNumber};
 use duet_protocol::io::Purpose;
 use duet_protocol::message::media::{self, State};
-use duet_protocol::message::{Media, Message, Wire, room};
-use duet_protocol::wire::{Opaque, Params, Text};
+use duet_protocol::message::{Media, Message, Wire, room, session};
+use duet_protocol::wire::{Opaque, Params, Text, Within};
 use duet_sim::{LinkConfig, Loss};
 
 use crate::call::{accept, invite, streams, talk};
@@ -467,4 +467,120 @@ fn media_037_a_room_admits_only_so_many_streams() {
     });
     net.run_ms(100);
     assert_eq!(publish(&mut net, 8, 1), Code::DELIVERED);
+}
+
+/// What a client was told of how the others' media goes.
+fn grades(net: &Net, index: usize) -> Vec<MediaGrade> {
+    let events = net.events(index).into_iter();
+    let grades = events.filter_map(|event| match event {
+        Event::PeerStats { stats, .. } => Some(*stats),
+        _ => None,
+    });
+    grades.collect()
+}
+
+#[test]
+//= MEDIA-038
+fn media_039_each_side_learns_how_the_other_ones_media_goes() {
+    let mut net = Net::new(61, &["alice", "bob", "carol"]);
+    net.login();
+    talk(&mut net);
+    net.run(Duration::from_secs(12));
+    assert_eq!(
+        (grades(&net, 0), grades(&net, 1)),
+        (vec![], vec![]),
+        "nothing flows"
+    );
+    send_video(&mut net, 300);
+    let (of_bob, of_alice) = (grades(&net, 0), grades(&net, 1));
+    assert!((1..=3).contains(&of_alice.len()), "{of_alice:?}");
+    for grade in &of_alice {
+        assert_eq!(
+            (grade.sending, grade.receiving),
+            (5, 0),
+            "alice sends, and receives nothing"
+        );
+        assert_eq!((grade.rtt_ms, grade.lost_permille), (30, 0));
+    }
+    assert!(
+        of_bob
+            .iter()
+            .all(|grade| (grade.sending, grade.receiving) == (0, 5))
+    );
+    assert!(!of_bob.is_empty());
+    assert_eq!(grades(&net, 2), [], "somebody outside of the room was told");
+}
+
+#[test]
+fn media_040_a_lossy_link_is_graded_worse() {
+    for (percent, expected) in [(0, 5), (2, 4), (8, 3), (17, 2), (35, 1)] {
+        let mut net = Net::with(62, &["alice", "bob"], lossy(percent), |_| {}, |_| {});
+        net.login();
+        talk(&mut net);
+        net.run_ms(500);
+        send_video(&mut net, 300);
+        let of_alice = grades(&net, 1);
+        let last = of_alice.last().expect("a grade");
+        assert_eq!(last.sending, expected, "{percent} % loss: {of_alice:?}");
+    }
+}
+
+#[test]
+fn media_038_stats_go_to_the_room_once_a_second_and_bear_their_senders_name() {
+    let mut net = Net::new(63, &["alice", "bob"]);
+    net.login();
+    for index in 0..2 {
+        net.command(index, |core, now| core.join(now, "lobby", b"").unwrap());
+        net.run_ms(100);
+    }
+    let room = net.client(0).core.rooms().next().unwrap();
+    let raw = net.raw_online("carol");
+    let stats = media::Stats {
+        room,
+        // The server does not believe it.
+        session: net.session(0).unwrap(),
+        sending: Within::clamp(3),
+        receiving: Within::clamp(4),
+        rtt_ms: 40,
+        lost_permille: 50,
+        params: Params::NONE,
+    };
+    net.say(raw, stats.encode());
+    assert_eq!(grades(&net, 0), [], "it is not in the room");
+    let join = room::Join {
+        request: RequestId(1),
+        room,
+        name: Text::default(),
+        secret: Opaque::default(),
+        params: Params::NONE,
+    };
+    net.say(raw, join.encode());
+    for _ in 0..3 {
+        net.say(raw, stats.encode());
+    }
+    assert_eq!((grades(&net, 0).len(), grades(&net, 1).len()), (1, 1));
+    net.run_ms(1_000);
+    net.say(raw, stats.encode());
+    assert_eq!(grades(&net, 0).len(), 2);
+    let expected = MediaGrade {
+        sending: 3,
+        receiving: 4,
+        rtt_ms: 40,
+        lost_permille: 50,
+    };
+    assert_eq!(grades(&net, 0)[0], expected);
+    let carol = net.raw_host(raw).last(|message| match message {
+        Message::Session(session::Message::Authenticated(m)) => Some(m.session),
+        _ => None,
+    });
+    for event in net.events(0) {
+        if let Event::PeerStats { session, .. } = event {
+            assert_eq!(Some(*session), carol);
+        }
+    }
+    let own = net.raw_host(raw).last(|message| match message {
+        Message::Media(media::Message::Stats(_)) => Some(()),
+        _ => None,
+    });
+    assert_eq!(own, None, "it was told of itself");
 }

@@ -8,7 +8,7 @@ use duet_protocol::error::UsageError;
 use duet_protocol::id::{RequestId, RoomId, StreamNumber};
 use duet_protocol::io::Purpose;
 use duet_protocol::message::channel::{DataTo, TextTo};
-use duet_protocol::message::media::{self, Attach, Subscribe, Unsubscribe};
+use duet_protocol::message::media::{Attach, Subscribe, Unsubscribe};
 use duet_protocol::message::room::{Change, Join};
 use duet_protocol::message::{Media, Message, Wire, session};
 use duet_protocol::service::{Decision, Question};

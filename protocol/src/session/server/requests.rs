@@ -1,6 +1,6 @@
 //! What a client's frames ask of its session: each becomes an envelope to the machine that owns the matter.
 
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 
 use crate::call::server::{Request as CallRequest, Verb, refused};
 use crate::channel::{Parcel, Payload, Receipt, Tally, payload_of_data, payload_of_text};
@@ -9,8 +9,8 @@ use crate::error::Violation;
 use crate::id::{CallId, RequestId};
 use crate::limits;
 use crate::message::session::{Message as SessionMessage, Pong};
-use crate::message::{Message, Wire, admit, call, channel, directory, is_sequenced, media, room};
-use crate::room::server::{Entry, Publication};
+use crate::message::{Message, Wire, admit, call, channel, directory, is_sequenced, media};
+use crate::room::server::Publication;
 use crate::server::envelope::{Letter, Owner, Scope};
 use crate::service::Contact;
 use crate::table::Verdict;
@@ -156,68 +156,6 @@ impl Session {
         Ok(())
     }
 
-    pub(super) fn room_frame(
-        &mut self,
-        message: room::Message<'_>,
-        cx: &mut Context<'_>,
-    ) -> Result<(), Violation> {
-        match message {
-            room::Message::Join(join) => {
-                if !self.begin(join.request, Pending::Join, cx)?
-                    || !self.may_announce(join.request, cx)
-                {
-                    return Ok(());
-                }
-                //= ROOM-006
-                let joining = self
-                    .requests
-                    .values()
-                    .filter(|pending| **pending == Pending::Join);
-                let own = self
-                    .rooms
-                    .iter()
-                    .filter(|room| Some(**room) != self.call_room);
-                let for_call = self.call_room == Some(join.room);
-                let rooms = own.count().saturating_add(joining.count());
-                if !for_call && rooms > limits::MAX_ROOMS {
-                    self.outcome(join.request, Code::TOO_MANY, cx);
-                    return Ok(());
-                }
-                let entry = Entry {
-                    session: self.id,
-                    user: self.who.user,
-                    name: self.who.name.clone(),
-                    request: join.request,
-                    room_name: match join.room.is_some() {
-                        true => String::new(),
-                        false => join.name.as_str().to_string(),
-                    },
-                    secret: join.secret.as_bytes().to_vec(),
-                };
-                let to = if join.room.is_some() {
-                    Owner::Room(join.room)
-                } else {
-                    Owner::Directory
-                };
-                cx.outbox.send(self.me(), to, Letter::Enter(entry));
-            }
-            room::Message::Leave(leave)
-                if self.begin(leave.request, Pending::Answer, cx)?
-                    && self.may_announce(leave.request, cx) =>
-            {
-                let (session, request) = (self.id, Some(leave.request));
-                let letter = Letter::Leave {
-                    session,
-                    request,
-                    code: Code::LEFT,
-                };
-                cx.outbox.send(self.me(), Owner::Room(leave.room), letter);
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
     pub(super) fn channel_frame(
         &mut self,
         frame: &Frame,
@@ -228,6 +166,10 @@ impl Session {
             channel::Message::TextTo(text) => {
                 let payload = payload_of_text(text.text.as_str(), text.mention);
                 (text.to, text.request, payload)
+            }
+            channel::Message::ReceiptTo(receipt) => {
+                self.receipt_frame(&receipt, cx);
+                return Ok(());
             }
             channel::Message::DataTo(data) => (
                 data.to,
@@ -241,7 +183,7 @@ impl Session {
         //= CHAN-011
         let waiting = self.requests.values().map(|pending| match pending {
             Pending::Receivers { bytes, .. } => *bytes,
-            Pending::Answer | Pending::Join => 0,
+            Pending::Answer | Pending::Join | Pending::Waiting(_) => 0,
         });
         let too_much = waiting.sum::<usize>() > limits::MAX_PENDING_BYTES;
         let pending = Pending::Receivers {
@@ -256,15 +198,27 @@ impl Session {
             self.outcome(request, Code::TOO_MANY, cx);
             return Ok(());
         }
+        if !self.post(to, payload, (request, serial), cx) {
+            self.outcome(request, Code::UNREACHABLE, cx);
+        }
+        Ok(())
+    }
+
+    /// Sends a parcel on its way; false where nobody is to be found at such an address. A serial of 0 is for what has
+    /// no result.
+    fn post(
+        &mut self,
+        to: Address,
+        payload: Payload,
+        (request, serial): (RequestId, u64),
+        cx: &mut Context<'_>,
+    ) -> bool {
         let owner = match to {
             Address::User(user) => Owner::User(user),
             Address::Session(session) => Owner::Session(session),
             Address::Room(room) => Owner::Room(room),
-            Address::Service => {
-                // No external service is linked in this revision, and the embedded one takes no data.
-                self.outcome(request, Code::UNREACHABLE, cx);
-                return Ok(());
-            }
+            // No external service is linked in this revision, and the embedded one takes no data.
+            Address::Service => return false,
         };
         let (user, session, time) = (self.who.user, self.id, cx.unix_micros);
         let parcel = Parcel {
@@ -275,7 +229,7 @@ impl Session {
             payload,
         };
         let receipt = Receipt {
-            session: self.id,
+            session,
             request,
             serial,
         };
@@ -285,7 +239,24 @@ impl Session {
             only: None,
         };
         cx.outbox.send(self.me(), owner, letter);
-        Ok(())
+        true
+    }
+
+    /// A reader says how far it has read. It can speak of what reached it only: of what was sent to its user, to its
+    /// session, or to a room that it is in.
+    fn receipt_frame(&mut self, read: &channel::ReceiptTo<'_>, cx: &mut Context<'_>) {
+        let is_reader = match read.conversation {
+            Address::User(user) => user == self.who.user,
+            Address::Session(session) => session == self.id,
+            Address::Room(room) => self.rooms.contains(&room),
+            Address::Service => false,
+        };
+        let is_author = matches!(read.to, Address::User(_) | Address::Session(_));
+        //= CHAN-015
+        if is_reader && is_author && self.receipts_sent.take(cx.now) {
+            let payload = Payload::Read(read.conversation, read.number);
+            self.post(read.to, payload, (RequestId(0), 0), cx);
+        }
     }
 
     pub(super) fn call_frame(&mut self, message: call::Message<'_>, cx: &mut Context<'_>) {
@@ -364,6 +335,10 @@ impl Session {
                         stream,
                     },
                 )
+            }
+            media::Message::Stats(stats) => {
+                self.stats_frame(stats, cx);
+                return Ok(());
             }
             media::Message::TicketRequest(ask) => {
                 if !self.begin(ask.request, Pending::Answer, cx)? {

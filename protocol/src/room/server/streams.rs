@@ -1,0 +1,239 @@
+//! What a room's members publish, and who subscribes to it.
+
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use crate::code::Code;
+use crate::id::{RequestId, RoomId, SessionId, StreamNumber};
+use crate::limits;
+use crate::message::Wire;
+use crate::message::media::{Codec, Description, Kind, State, Stream};
+use crate::server::envelope::{Letter, Outbox, Owner, StreamKey};
+use crate::wire::{Opaque, Params};
+
+use super::Room;
+
+/// A stream that is published, as the publisher described it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Publication {
+    pub(crate) stream: StreamNumber,
+    kind: Kind,
+    codec: Codec,
+    payload_type: u8,
+    clock_rate: u32,
+    ssrc: u32,
+    max_bitrate: u32,
+    useful_ms: u16,
+    config: Vec<u8>,
+}
+
+impl Publication {
+    pub(crate) fn of(d: &Description<'_>) -> Self {
+        Self {
+            stream: d.stream,
+            kind: d.kind,
+            codec: d.codec,
+            payload_type: d.payload_type,
+            clock_rate: d.clock_rate,
+            ssrc: d.ssrc,
+            max_bitrate: d.max_bitrate,
+            useful_ms: d.useful_ms,
+            config: d.config.as_bytes().to_vec(),
+        }
+    }
+
+    pub(super) fn frame(&self, room: RoomId, session: SessionId, state: State) -> Bytes {
+        let description = Description {
+            stream: self.stream,
+            kind: self.kind,
+            codec: self.codec,
+            payload_type: self.payload_type,
+            clock_rate: self.clock_rate,
+            ssrc: self.ssrc,
+            max_bitrate: self.max_bitrate,
+            useful_ms: self.useful_ms,
+            config: Opaque::new(&self.config).unwrap_or_default(),
+        };
+        Stream {
+            room,
+            session,
+            state,
+            description,
+            params: Params::NONE,
+        }
+        .encode()
+    }
+}
+
+impl Room {
+    /// Takes back what a member publishes and subscribes to.
+    pub(super) fn withdraw(&mut self, session: SessionId, out: &mut Outbox) {
+        let published: Vec<StreamNumber> = self
+            .streams
+            .keys()
+            .filter(|(by, _)| *by == session)
+            .map(|(_, number)| *number)
+            .collect();
+        for stream in published {
+            self.unpublish(session, stream, out);
+        }
+        let (me, subscriptions) = (self.me(), core::mem::take(&mut self.subscriptions));
+        for (subscriber, publisher, stream) in subscriptions {
+            if subscriber == session {
+                out.send(
+                    me,
+                    Owner::Relay(session),
+                    Letter::CloseOut {
+                        publisher,
+                        stream: self.key(stream),
+                    },
+                );
+            } else {
+                self.subscriptions.insert((subscriber, publisher, stream));
+            }
+        }
+    }
+
+    pub(super) fn publish(
+        &mut self,
+        session: SessionId,
+        request: RequestId,
+        publication: Publication,
+        out: &mut Outbox,
+    ) -> Result<(), Code> {
+        let stream = publication.stream;
+        if !self.members.contains_key(&session) {
+            return Err(Code::NOT_IN_ROOM);
+        }
+        //= MEDIA-012
+        if let Some((_, admitted)) = &self.call {
+            let own = admitted.iter().find(|who| who.session == session);
+            if !own.is_some_and(|who| who.consents_to(publication.kind)) {
+                return Err(Code::NOT_CONSENTED);
+            }
+        }
+        if self.streams.contains_key(&(session, stream)) {
+            return Err(Code::STREAM_EXISTS);
+        }
+        if self.streams.keys().filter(|(by, _)| *by == session).count() >= limits::MAX_STREAMS {
+            return Err(Code::TOO_MANY);
+        }
+        //= MEDIA-037
+        if self.streams.len() >= limits::MAX_ROOM_STREAMS {
+            return Err(Code::STREAMS_FULL);
+        }
+        let letter = Letter::OpenIn {
+            request,
+            stream: self.key(stream),
+            audio: publication.kind == Kind::Audio,
+            useful_ms: publication.useful_ms,
+            max_bitrate: publication.max_bitrate,
+        };
+        out.send(self.me(), Owner::Relay(session), letter);
+        self.tell_others(
+            session,
+            &publication.frame(self.id, session, State::Open),
+            out,
+        );
+        self.streams.insert((session, stream), publication);
+        Ok(())
+    }
+
+    pub(super) fn unpublish(
+        &mut self,
+        session: SessionId,
+        stream: StreamNumber,
+        out: &mut Outbox,
+    ) -> bool {
+        let Some(publication) = self.streams.remove(&(session, stream)) else {
+            return false;
+        };
+        self.tell_others(
+            session,
+            &publication.frame(self.id, session, State::Closed),
+            out,
+        );
+        let (me, subscriptions) = (self.me(), core::mem::take(&mut self.subscriptions));
+        for (subscriber, publisher, number) in subscriptions {
+            if (publisher, number) == (session, stream) {
+                out.send(
+                    me,
+                    Owner::Relay(subscriber),
+                    Letter::CloseOut {
+                        publisher,
+                        stream: self.key(stream),
+                    },
+                );
+            } else {
+                self.subscriptions.insert((subscriber, publisher, number));
+            }
+        }
+        out.send(
+            me,
+            Owner::Relay(session),
+            Letter::CloseIn {
+                stream: self.key(stream),
+            },
+        );
+        true
+    }
+
+    pub(super) fn subscribe(
+        &mut self,
+        session: SessionId,
+        request: RequestId,
+        publisher: SessionId,
+        stream: StreamNumber,
+        out: &mut Outbox,
+    ) -> Result<(), Code> {
+        if !self.members.contains_key(&session) {
+            return Err(Code::NOT_IN_ROOM);
+        }
+        if publisher == session || !self.streams.contains_key(&(publisher, stream)) {
+            return Err(Code::NO_SUCH_STREAM);
+        }
+        if self
+            .subscriptions
+            .iter()
+            .filter(|(who, ..)| *who == session)
+            .count()
+            >= limits::MAX_SUBSCRIPTIONS
+        {
+            return Err(Code::TOO_MANY);
+        }
+        if !self.subscriptions.insert((session, publisher, stream)) {
+            return Err(Code::STREAM_EXISTS);
+        }
+        let letter = Letter::OpenOut {
+            request,
+            publisher,
+            stream: self.key(stream),
+        };
+        out.send(self.me(), Owner::Relay(session), letter);
+        Ok(())
+    }
+
+    pub(super) fn unsubscribe(
+        &mut self,
+        session: SessionId,
+        publisher: SessionId,
+        stream: StreamNumber,
+        out: &mut Outbox,
+    ) -> bool {
+        let known = self.subscriptions.remove(&(session, publisher, stream));
+        if known {
+            let stream = self.key(stream);
+            let letter = Letter::CloseOut { publisher, stream };
+            out.send(self.me(), Owner::Relay(session), letter);
+        }
+        known
+    }
+
+    fn key(&self, stream: StreamNumber) -> StreamKey {
+        StreamKey {
+            room: self.id,
+            stream,
+        }
+    }
+}
