@@ -96,6 +96,8 @@ local CODES = {
     [0x0310] = "self_call",
     [0x0311] = "already_answered",
     [0x0312] = "unsolicited_start",
+    [0x0313] = "not_answered",
+    [0x0314] = "already_confirmed",
     [0x0400] = "bad_ticket",
     [0x0401] = "attach_timeout",
     [0x0402] = "idle",
@@ -392,6 +394,10 @@ local MESSAGES = {
         { name = "call", type = "fixed", len = 16, doc = "The call that was named" },
         { name = "code", type = "code", doc = "Why" },
         { name = "existing", type = "fixed", len = 16, doc = "With `glare`: the call that rings already; otherwise all zero" },
+    } },
+    [0x0609] = { name = "CONFIRM", flags = 0x01, doc = "The caller's last word to the device that accepted; the server passes it on", fields = {
+        { name = "call", type = "fixed", len = 16, doc = "The call" },
+        { name = "end_to_end", type = "opaque", max = 1024, doc = "End to end, forwarded byte for byte" },
     } },
     [0x0701] = { name = "PUBLISH", flags = 0x01, doc = "Offers a stream to a room", fields = {
         { name = "request", type = "u32", doc = "The request" },

@@ -204,6 +204,10 @@ codes! {
     0x0311 ALREADY_ANSWERED;
     /// A START for a call that this client neither invited nor accepted
     0x0312 UNSOLICITED_START;
+    /// The call has not been answered
+    0x0313 NOT_ANSWERED;
+    /// The call was confirmed
+    0x0314 ALREADY_CONFIRMED;
 
     /// A media ticket that is unknown, used, expired, or not this server's
     0x0400 BAD_TICKET;

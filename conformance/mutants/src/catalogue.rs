@@ -76,6 +76,7 @@ mutants! {
     "streams-are-silent" "MEDIA-004" StreamsAreSilent "nobody is told of a stream" ["publish/told"];
     "any-media" "MEDIA-012" AnyMedia "video is published where only audio was consented to" ["publish-not-consented/refused"];
     "ticket-twice" "MEDIA-013" TicketTwice "a used ticket is taken" ["attach-used-ticket/closed"];
+    "confirm-is-lost" "CALL-029" ConfirmIsLost "CONFIRM is not passed on" ["confirm/passed"];
 }
 
 /// Servers that do nothing right: they must pass no negative case.

@@ -58,6 +58,7 @@ pub(crate) enum Twist {
     EveryoneIsAway,
     PresenceFloods,
     HiddenIsForbidden,
+    ConfirmIsLost,
 }
 
 /// What a mutant remembers of what it saw.
@@ -325,6 +326,7 @@ impl Twist {
             Self::PresenceFloods => recode(item, "RESULT", Code::RATE_LIMITED, Code::DELIVERED),
             Self::HiddenIsForbidden => recode(item, "RESULT", Code::NOT_FOUND, Code::FORBIDDEN),
             Self::StreamsAreSilent if name == "STREAM" => item.hollow(),
+            Self::ConfirmIsLost if name == "CONFIRM" => item.hollow(),
             _ => {}
         }
         Outward::Pass

@@ -35,6 +35,8 @@ table! {
         PeerRinging,
         /// START came
         PeerStart,
+        /// CONFIRM came
+        PeerConfirm,
         /// END came
         PeerEnd,
         /// REFUSED came
@@ -53,6 +55,10 @@ table! {
     "CALL-006": Calling | Accepting, PeerStart => go(Joining);
     "CALL-015": Incoming | Joining | Active, PeerStart => breach(UnsolicitedStart);
     "CALL-015": Ended, PeerStart => ignore;
+    "CALL-029": Joining, PeerConfirm => go(Joining);
+    "CALL-029": Active, PeerConfirm => go(Active);
+    "CALL-029": Calling | Incoming | Accepting, PeerConfirm => breach(UnexpectedFrame);
+    "CALL-029": Ended, PeerConfirm => ignore;
     "CALL-007": Calling | Incoming | Accepting | Joining | Active, PeerEnd => go(Ended);
     "CALL-007": Ended, PeerEnd => ignore;
     "CALL-008": Calling | Accepting, PeerRefused => go(Ended);

@@ -11,7 +11,7 @@ use crate::code::Code;
 use crate::id::{CallId, RoomId, SessionId, UserId};
 use crate::io::{Deadline, Timer};
 use crate::limits;
-use crate::message::call::{End, Invite, Message, Refused, Ringing, Start};
+use crate::message::call::{Confirm, End, Invite, Message, Refused, Ringing, Start};
 use crate::message::{Media, Wire};
 use crate::seed::Random;
 use crate::server::envelope::{Admission, Letter, Outbox, Owner, Scope};
@@ -62,6 +62,10 @@ table! {
         CancelFromCaller,
         /// CANCEL from a device of the callee
         CancelFromCallee,
+        /// CONFIRM from the caller
+        ConfirmFromCaller,
+        /// CONFIRM from a device of the callee
+        ConfirmFromCallee,
         /// END from either side
         EndFromSide,
         /// INVITE with the id of this call
@@ -98,6 +102,11 @@ table! {
     "CALL-007": Reserving | Deciding | Ringing | Joining | Active, EndFromSide => go(Ended);
     "CALL-009": Reserving | Deciding, AcceptFromCallee | RejectFromCallee => refuse(NOT_IN_CALL);
     "CALL-009": Ended, RingingFromCaller | AcceptFromCallee | AcceptFromCaller | RejectFromCallee | RejectFromCaller => refuse(NOT_IN_CALL);
+    "CALL-029": Joining, ConfirmFromCaller => go(Joining);
+    "CALL-029": Active, ConfirmFromCaller => go(Active);
+    "CALL-029": Reserving | Deciding | Ringing, ConfirmFromCaller => refuse(NOT_ANSWERED);
+    "CALL-012": Reserving | Deciding | Ringing | Joining | Active, ConfirmFromCallee => refuse(NOT_CALLER);
+    "CALL-009": Ended, ConfirmFromCaller | ConfirmFromCallee => refuse(NOT_IN_CALL);
     "CALL-009": Ended, CancelFromCaller | CancelFromCallee | EndFromSide => refuse(NOT_IN_CALL);
     "CALL-014": Reserving | Deciding | Ringing | Joining | Active | Ended, InviteAgain => refuse(ID_IN_USE);
     "CALL-016": Ringing, RingTimeout => go(Ended);
@@ -139,6 +148,9 @@ pub(crate) enum Verb {
     },
     Reject,
     Cancel,
+    Confirm {
+        end_to_end: Bytes,
+    },
     End,
 }
 
@@ -176,6 +188,12 @@ impl Request {
                 m.call,
                 Some(Verb::Accept {
                     media: m.media,
+                    end_to_end: copy(m.end_to_end),
+                }),
+            ),
+            Message::Confirm(m) => (
+                m.call,
+                Some(Verb::Confirm {
                     end_to_end: copy(m.end_to_end),
                 }),
             ),
@@ -238,6 +256,7 @@ pub(crate) struct Call {
     rung: Vec<SessionId>,
     reserved: Vec<UserId>,
     ringing_told: bool,
+    confirmed: bool,
     media: Media,
     ring_for: Duration,
     invite_block: Bytes,
@@ -292,6 +311,7 @@ impl Call {
             rung: Vec::new(),
             reserved: Vec::new(),
             ringing_told: false,
+            confirmed: false,
             media,
             ring_for: Duration::from_millis(ring_for_ms.into()),
             invite_block: end_to_end,
@@ -528,6 +548,8 @@ impl Call {
             (Verb::Reject, ..) => Happening::RejectFromCallee,
             (Verb::Cancel, true, _) => Happening::CancelFromCaller,
             (Verb::Cancel, ..) => Happening::CancelFromCallee,
+            (Verb::Confirm { .. }, true, _) => Happening::ConfirmFromCaller,
+            (Verb::Confirm { .. }, ..) => Happening::ConfirmFromCallee,
             (Verb::End, ..) => Happening::EndFromSide,
         };
         let Some(phase) = self.judge(happening, Some(session), cx.out) else {
@@ -574,6 +596,7 @@ impl Call {
                 self.phase = phase;
                 self.accepted(session, media, &end_to_end, cx);
             }
+            Verb::Confirm { end_to_end } => self.confirm(session, &end_to_end, cx.out),
             Verb::Reject => self.finish(Code::REJECTED, Some(session), cx.out),
             Verb::Cancel => self.finish(Code::CANCELLED, Some(session), cx.out),
             Verb::End => {
@@ -646,6 +669,23 @@ impl Call {
                 Letter::Answered { call: self.id },
             );
         }
+    }
+
+    /// Passes the caller's CONFIRM on to the device that accepted, once.
+    fn confirm(&mut self, session: SessionId, block: &Bytes, out: &mut Outbox) {
+        //= CALL-029
+        let Some(callee) = self.callee.filter(|_| !self.confirmed) else {
+            let frame = refused(self.id, Code::ALREADY_CONFIRMED, CallId::NONE);
+            return out.frame(self.me(), session, frame);
+        };
+        self.confirmed = true;
+        let confirm = Confirm {
+            call: self.id,
+            //= CALL-027
+            end_to_end: Opaque::new(block).unwrap_or_default(),
+            params: Params::NONE,
+        };
+        out.frame(self.me(), callee, confirm.encode());
     }
 
     fn party_out(&mut self, session: SessionId, code: Code, out: &mut Outbox) {

@@ -12,7 +12,7 @@ use crate::error::{EndReason, Initiator, UsageError};
 use crate::id::{CallId, RequestId, RoomId, SessionId, StreamNumber, UserId};
 use crate::limits;
 use crate::media::HopStats;
-use crate::message::call::{Accept, Cancel, End, Invite, Reject};
+use crate::message::call::{Accept, Cancel, Confirm, End, Invite, Reject};
 use crate::message::channel::{DataTo, ReceiptTo, TextTo};
 use crate::message::directory::{
     Availability, ContactEntry, ContactSet, Lookup, PresenceSet, Relation,
@@ -274,6 +274,32 @@ impl Client {
             params: Params::NONE,
         };
         self.send(accept.encode());
+        self.settle();
+        Ok(())
+    }
+
+    /// Sends the caller's last word to the device that accepted, once, after [`Event::Started`](super::Event::Started):
+    /// a block of at most 1,024 bytes that the server passes on unread.
+    pub fn confirm(
+        &mut self,
+        now: Instant,
+        call: CallId,
+        end_to_end: &[u8],
+    ) -> Result<(), UsageError> {
+        let known = self.calls.get(&call).ok_or(UsageError::NoSuchCall)?;
+        let started = matches!(known.phase, Phase::Joining | Phase::Active);
+        if !started || !known.is_caller {
+            return Err(UsageError::WrongState);
+        }
+        let end_to_end = Opaque::new(end_to_end).ok_or(UsageError::TooLarge)?;
+        self.ready(now, end_to_end.as_bytes().len().saturating_add(64))?;
+        let params = Params::NONE;
+        let confirm = Confirm {
+            call,
+            end_to_end,
+            params,
+        };
+        self.send(confirm.encode());
         self.settle();
         Ok(())
     }

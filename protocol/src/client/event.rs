@@ -280,6 +280,13 @@ pub enum Event {
         /// The media consented to.
         media: Media,
     },
+    /// The caller's CONFIRM came, at the device that accepted.
+    Confirmed {
+        /// The call.
+        call: CallId,
+        /// The caller's end-to-end block, at most 1,024 bytes.
+        end_to_end: Bytes,
+    },
     /// A call is over, or was not granted.
     Ended {
         /// The call.

@@ -456,6 +456,20 @@ impl Client {
                     self.events.push_back(Event::Ringing { call: ringing.call });
                 }
             }
+            call::Message::Confirm(confirm) => {
+                let Some(known) = self.calls.get(&confirm.call) else {
+                    return Ok(());
+                };
+                //= CALL-029
+                match call_verdict(known.phase, CallHappening::PeerConfirm).0 {
+                    Verdict::Breach(violation) => return Err(violation),
+                    _ if known.is_caller => return Err(Violation::UnexpectedFrame),
+                    _ => self.events.push_back(Event::Confirmed {
+                        call: confirm.call,
+                        end_to_end: Bytes::copy_from_slice(confirm.end_to_end.as_bytes()),
+                    }),
+                }
+            }
             call::Message::Start(start) => self.start(&start)?,
             call::Message::End(end) => {
                 self.end_call(end.call, EndReason::new(end.code, Initiator::Peer), None);

@@ -92,4 +92,11 @@ messages! {
         /// With `glare`: the call that rings already; otherwise all zero
         existing: CallId,
     }
+    /// The caller's last word to the device that accepted; the server passes it on
+    0x0609 CONFIRM Confirm ["CALL-029"] Either (SEQUENCED) {
+        /// The call
+        call: CallId,
+        /// End to end, forwarded byte for byte
+        end_to_end: Opaque<'a, 1024>,
+    }
 }

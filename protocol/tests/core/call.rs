@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use duet_protocol::client::{Event, StreamDescription};
 use duet_protocol::code::Code;
 use duet_protocol::error::{Initiator, UsageError};
@@ -691,4 +692,79 @@ fn call_014_an_id_that_is_live_or_remembered_is_refused() {
         1,
         "the id is remembered for a minute only"
     );
+}
+
+#[test]
+fn call_029_the_callers_confirm_reaches_the_device_that_accepted_once() {
+    let mut net = Net::new(61, &["alice", "bob"]);
+    net.login();
+    let call = invite(&mut net, 0, "bob");
+    net.run_ms(200);
+    let early = net.command(0, |core, now| core.confirm(now, call, b"early"));
+    assert_eq!(early, Err(UsageError::WrongState));
+    accept(&mut net, 1, call);
+    net.run_ms(300);
+    let by_callee = net.command(1, |core, now| core.confirm(now, call, b"mine"));
+    assert_eq!(by_callee, Err(UsageError::WrongState));
+    for block in [&b"keys"[..], b"again"] {
+        net.command(0, |core, now| core.confirm(now, call, block).unwrap());
+    }
+    net.run_ms(200);
+    let heard: Vec<Bytes> = net
+        .events(1)
+        .into_iter()
+        .filter_map(|event| match event {
+            Event::Confirmed {
+                call: of,
+                end_to_end,
+            } if *of == call => Some(end_to_end.clone()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(heard, [&b"keys"[..]]);
+    assert_eq!(
+        net.client(0).core.calls().count(),
+        1,
+        "the second ended the call"
+    );
+}
+
+#[test]
+//= CALL-012
+fn call_029_a_confirm_before_the_answer_or_from_the_callee_is_refused_and_ends_nothing() {
+    let mut net = Net::new(62, &["bob"]);
+    net.login();
+    let alice = net.raw_online("alice");
+    let call = CallId([8; 16]);
+    let confirm = call::Confirm {
+        call,
+        end_to_end: Opaque::default(),
+        params: Params::NONE,
+    };
+    let refusals = |net: &Net| {
+        let heard = net.raw_host(alice).heard.iter();
+        let codes = heard.filter_map(|frame| {
+            match Message::decode(frame.header.kind, &frame.body)?.expect("well-formed") {
+                Message::Call(call::Message::Refused(refused)) => Some(refused.code),
+                _ => None,
+            }
+        });
+        codes.collect::<Vec<_>>()
+    };
+    net.say(alice, confirm.encode());
+    net.say(alice, raw_invite(call, "bob").encode());
+    net.say(alice, confirm.encode());
+    accept(&mut net, 0, call);
+    net.run_ms(200);
+    net.say(alice, confirm.encode());
+    net.say(alice, confirm.encode());
+    assert_eq!(
+        refusals(&net),
+        [
+            Code::NOT_IN_CALL,
+            Code::NOT_ANSWERED,
+            Code::ALREADY_CONFIRMED
+        ]
+    );
+    assert!(started(&net, 0));
 }
