@@ -484,6 +484,21 @@ fn dir_016_to_whom_one_has_blocked_one_is_offline() {
 }
 
 #[test]
+fn dir_021_who_is_blocked_is_not_told_of_even_to_a_client_that_would_listen() {
+    let keeper = Keeper::default();
+    keeper.befriend(id("bob"), id("alice"));
+    keeper.put(id("alice"), entry(id("bob"), Blocked));
+    let mut net = net(20, &["bob"], &keeper);
+    let raw = net.raw_online("alice");
+    state(&mut net, 0, Online, "look at me");
+    let told = net.raw_host(raw).last(|message| match message {
+        Message::Directory(directory::Message::Presence(presence)) => Some(presence.user),
+        _ => None,
+    });
+    assert_eq!(told, None);
+}
+
+#[test]
 fn dir_016_a_blocked_caller_is_not_told_that_the_other_is_busy() {
     let keeper = Keeper::default();
     keeper.put(id("alice"), entry(id("bob"), Blocked));

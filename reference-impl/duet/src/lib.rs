@@ -12,6 +12,7 @@
 
 pub mod accounts;
 pub mod cli;
+pub mod contacts;
 pub mod party;
 pub mod report;
 pub mod service;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use duet_protocol::code::Code;
+use duet_protocol::people::DirectoryPolicy;
 use duet_protocol::seed::Seed;
 use duet_protocol::server::{Config, Duplicates, Event, Server};
 use duet_protocol::service::{Decision, DecisionId, Proof, Question};
@@ -18,6 +19,7 @@ use tokio::sync::{Semaphore, mpsc};
 
 use super::{Failure, runtime, say, seed};
 use crate::accounts::Accounts;
+use crate::contacts::Lists;
 use crate::service::Service;
 
 /// Passwords that are hashed at once: each takes a core and 19 MiB for some tens of milliseconds.
@@ -47,6 +49,12 @@ pub(crate) struct Arguments {
     /// What becomes of a login of a user that is logged in on another device
     #[arg(long, value_name = "POLICY", default_value = "several")]
     duplicates: Policy,
+    /// The folder where the accounts' lists are kept; without it they last as long as this process
+    #[arg(long, value_name = "DIR")]
+    lists: Option<PathBuf>,
+    /// Who is found by name
+    #[arg(long, value_name = "POLICY", default_value = "open")]
+    directory: Directory,
     /// The certificate chain, PEM
     #[arg(long, value_name = "FILE", requires = "key")]
     cert: Option<PathBuf>,
@@ -82,6 +90,27 @@ impl From<Policy> for Duplicates {
     }
 }
 
+/// [`DirectoryPolicy`], as the command line names it.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Directory {
+    /// Everyone, but not by those whom they blocked
+    Open,
+    /// Who has the asker as a contact
+    Contacts,
+    /// Nobody
+    Closed,
+}
+
+impl From<Directory> for DirectoryPolicy {
+    fn from(policy: Directory) -> Self {
+        match policy {
+            Directory::Open => Self::Open,
+            Directory::Contacts => Self::Contacts,
+            Directory::Closed => Self::Closed,
+        }
+    }
+}
+
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let accounts = match &arguments.accounts {
         Some(path) => Accounts::load(path).map_err(|error| {
@@ -107,17 +136,22 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         std::fs::write(path, identity.certificate_pem())
             .map_err(|error| super::cannot_write(path, &error))?;
     }
-    runtime()?.block_on(serve(arguments, identity, accounts))
+    let lists = match &arguments.lists {
+        Some(folder) => Lists::open(folder).map_err(|why| {
+            Failure::new(why).help("repair the file, or choose another folder with --lists")
+        })?,
+        None => Lists::in_memory(),
+    };
+    let guests = arguments.dev || arguments.guests;
+    let service = Service::new(accounts, guests).with_lists(lists);
+    runtime()?.block_on(serve(arguments, identity, service))
 }
 
-async fn serve(
-    arguments: &Arguments,
-    identity: Identity,
-    accounts: Accounts,
-) -> Result<(), Failure> {
+async fn serve(arguments: &Arguments, identity: Identity, service: Service) -> Result<(), Failure> {
     let fingerprint = identity.fingerprint();
     let config = Config {
         duplicates: arguments.duplicates.into(),
+        directory: arguments.directory.into(),
         ..Config::default()
     };
     let core = Server::new(Arc::new(config), Seed(seed()?), Instant::EPOCH);
@@ -135,7 +169,7 @@ async fn serve(
         .map_err(|error| Failure::new(error.to_string()))?;
     greet(arguments, address, &fingerprint.to_string())?;
 
-    let service = Arc::new(Service::new(accounts, arguments.dev || arguments.guests));
+    let service = Arc::new(service);
     let hashing = Arc::new(Semaphore::new(HASHES_AT_ONCE));
     let (answers, mut answered) = mpsc::unbounded_channel::<(DecisionId, Decision)>();
     let mut terminated = terminated()?;
@@ -159,6 +193,15 @@ async fn serve(
         }
         while let Some(decide) = net.driver_mut().poll_decide() {
             let (id, deadline, question) = (decide.id, decide.deadline, decide.question);
+            if matches!(question, Question::Contact { .. }) {
+                // The core asks for one change of a user's list at a time, so that they stay in order.
+                let (service, answers) = (service.clone(), answers.clone());
+                tokio::task::spawn_blocking(move || {
+                    // The loop may have ended: then nobody waits for the answer.
+                    let _ = answers.send((id, service.decide(&question)));
+                });
+                continue;
+            }
             if !matches!(
                 question,
                 Question::Login {
