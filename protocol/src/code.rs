@@ -217,6 +217,15 @@ codes! {
     0x0402 IDLE;
     /// The circuit breaker stopped the sender (RFC 8083)
     0x0403 CIRCUIT_BROKEN;
+
+    /// Another service is the active one by now
+    0x0800 FENCED;
+    /// A verdict to a question that was not asked, or one that does not fit it
+    0x0801 BAD_VERDICT;
+    /// A command whose number does not follow the last
+    0x0802 OUT_OF_ORDER;
+    /// No such session, or the user has none
+    0x0803 NO_SUCH_SESSION;
 }
 
 impl fmt::Display for Code {

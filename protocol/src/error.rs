@@ -118,6 +118,12 @@ violations! {
     WiderMedia => WIDER_MEDIA ["CALL-015"];
     /// A request's number that is still in use
     RequestInUse => REQUEST_IN_USE ["SES-017"];
+    /// A service that is not the active one acts
+    Fenced => FENCED ["SVC-007"];
+    /// A verdict to a question that was not asked, or one that does not fit it
+    BadVerdict => BAD_VERDICT ["SVC-012"];
+    /// A command whose number does not follow the last
+    OutOfOrder => OUT_OF_ORDER ["SVC-040"];
 }
 
 impl From<DecodeError> for Violation {
@@ -154,6 +160,10 @@ pub enum UsageError {
     TooMany,
     /// The stream's number is in use.
     StreamInUse,
+    /// This service is not the active one.
+    NotActive,
+    /// No such question, or its time is over.
+    NoSuchQuestion,
 }
 
 impl fmt::Display for UsageError {
@@ -170,6 +180,8 @@ impl fmt::Display for UsageError {
             Self::Backlogged => "too much waits to be acknowledged",
             Self::TooMany => "too many at once",
             Self::StreamInUse => "the stream's number is in use",
+            Self::NotActive => "this service is not the active one",
+            Self::NoSuchQuestion => "no such question, or its time is over",
         })
     }
 }

@@ -47,6 +47,8 @@ pub enum Purpose {
     Control,
     /// `duet-media/1`: media datagrams.
     Media,
+    /// `duet-service/1`: a business service, at a listener of its own.
+    Service,
 }
 
 impl Purpose {
@@ -56,6 +58,8 @@ impl Purpose {
         match self {
             Self::Control => b"duet/1",
             Self::Media => b"duet-media/1",
+            //= SVC-001
+            Self::Service => b"duet-service/1",
         }
     }
 }

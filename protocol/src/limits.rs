@@ -109,6 +109,22 @@ limits! {
     MAX_DOORS = 1_024;
     /// Calls that a server remembers after their end
     MAX_REMEMBERED_CALLS = 4_096;
+    /// Services that may be linked, the active one included
+    MAX_LINKS = 8;
+    /// Entries for the service that are kept: events, data and results of commands
+    MAX_ENTRIES = 8_192;
+    /// Bytes of entries that are kept
+    MAX_ENTRY_BYTES = 4_194_304;
+    /// Bytes of data for the service that it has not confirmed
+    MAX_ADDRESSED_BYTES = 1_048_576;
+    /// Questions to the service that are open
+    MAX_QUESTIONS = 4_096;
+    /// Commands of the service that wait for their DONE
+    MAX_COMMANDS = 256;
+    /// Bytes of PUSH that wait for their DONE
+    MAX_PUSHED_BYTES = 524_288;
+    /// Epochs of the service link whose last command is remembered
+    MAX_EPOCHS = 64;
 }
 
 timers! {
@@ -158,6 +174,8 @@ timers! {
     STATS_EACH = 1_000 ms;
     /// Interval of STATS while media flows
     STATS = 5_000 ms;
+    /// From the loss of the active service until data that it did not confirm is answered `undetermined`
+    ENTRY_WAIT = 30_000 ms;
     /// Interval of feedback
     FEEDBACK = 25 ms;
 }

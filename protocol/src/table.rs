@@ -53,6 +53,8 @@ pub const TABLES: &[Table] = &[
     crate::session::client::TABLE,
     crate::call::server::TABLE,
     crate::call::client::TABLE,
+    crate::service::link::TABLE,
+    crate::service::client::TABLE,
 ];
 
 /// Declares phases, events, `verdict` and `TABLE`.

@@ -110,6 +110,7 @@ fn every_message_is_read_as_its_vectors_say() {
         assert_eq!(schema.name, name);
         let from = match (vector["from"].as_str(), schema.sender) {
             (Some("client"), _) | (None, Sender::Client) => Sender::Client,
+            (None, Sender::Service) => Sender::Service,
             _ => Sender::Server,
         };
         let (good, bad) = seen.entry(name.to_owned()).or_default();

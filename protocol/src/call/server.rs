@@ -15,6 +15,7 @@ use crate::message::call::{Confirm, End, Invite, Message, Refused, Ringing, Star
 use crate::message::{Media, Wire};
 use crate::seed::Random;
 use crate::server::envelope::{Admission, Letter, Outbox, Owner, Scope};
+use crate::service::mirror::Told;
 use crate::service::{Decision, DecisionId, Question};
 use crate::table::{Verdict, table};
 use crate::time::{Instant, earlier};
@@ -76,6 +77,8 @@ table! {
         BothIn,
         /// A side did not enter in time
         JoinTimeout,
+        /// The service ends it
+        EndFromService,
         /// A side left the room, or its session ended
         SideOut,
         /// A side stayed away for too long
@@ -117,6 +120,8 @@ table! {
     "CALL-017": Reserving | Deciding | Ringing | Active | Ended, JoinTimeout => ignore;
     "CALL-019": Reserving | Deciding | Ringing | Joining | Active, SideOut => go(Ended);
     "CALL-019": Ended, SideOut => ignore;
+    "SVC-044": Reserving | Deciding | Ringing | Joining | Active, EndFromService => go(Ended);
+    "SVC-044": Ended, EndFromService => ignore;
     "CALL-022": Reserving | Deciding | Ringing | Joining | Active, SideLost => go(Ended);
     "CALL-022": Ended, SideLost => ignore;
 }
@@ -406,6 +411,12 @@ impl Call {
                     self.reserve_next(cx.out);
                 } else if let Some(phase) = self.judge(Happening::BothReserved, None, cx.out) {
                     self.phase = phase;
+                    let told = Told::CallBegan {
+                        call: self.id,
+                        caller: self.caller_user,
+                        callee: self.callee_user,
+                    };
+                    cx.out.tell(self.me(), told);
                     let question = Question::Call {
                         call: self.id,
                         caller: self.caller_user,
@@ -458,9 +469,22 @@ impl Call {
                 {
                     self.phase = phase;
                     self.phase_until = None;
+                    let call = self.id;
+                    cx.out.tell(self.me(), Told::CallConnected { call });
                 }
             }
             Letter::PartyOut { session, code } => self.party_out(session, code, cx.out),
+            Letter::EndCall { code, errand } => {
+                let ends = self.judge(Happening::EndFromService, None, cx.out);
+                let outcome = match ends {
+                    Some(_) => Code::DELIVERED,
+                    None => Code::NOT_IN_CALL,
+                };
+                if ends.is_some() {
+                    self.finish(code, None, cx.out);
+                }
+                cx.out.errand_done(self.me(), errand, outcome);
+            }
             Letter::Suspended { session } => {
                 let until = cx.now.after(limits::SUSPENDED);
                 if let Some(health) = self.health(session) {
@@ -737,6 +761,8 @@ impl Call {
         self.ended_with = Some(code);
         self.phase_until = None;
         self.starts.clear();
+        let call = self.id;
+        out.tell(me, Told::CallEnded { call, code });
         let sides = core::iter::once(self.caller)
             .chain(self.callee)
             .chain(self.rung.drain(..));

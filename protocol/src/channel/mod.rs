@@ -12,6 +12,7 @@ use crate::code::Code;
 use crate::id::{RequestId, SessionId, UserId};
 use crate::message::Wire;
 use crate::message::channel::{DataFrom, ReceiptFrom, TextFrom};
+use crate::server::envelope::Owner;
 use crate::wire::{Address, Opaque, Params, Text};
 
 /// What is carried.
@@ -102,6 +103,30 @@ pub(crate) struct Receipt {
     pub(crate) request: RequestId,
     /// Tells it from an earlier parcel of the same request number, some of whose receivers are late.
     pub(crate) serial: u64,
+}
+
+impl Receipt {
+    /// For a command of the service; its number in the service machine is the serial.
+    pub(crate) const fn of_service(request: RequestId, serial: u64) -> Self {
+        Self {
+            session: SessionId::NONE,
+            request,
+            serial,
+        }
+    }
+
+    /// The machine that waits for the outcome.
+    pub(crate) fn owner(&self) -> Owner {
+        match self.is_service() {
+            true => Owner::Service,
+            false => Owner::Session(self.session),
+        }
+    }
+
+    /// Whether the service is the sender, who needs no room to write to it.
+    pub(crate) fn is_service(&self) -> bool {
+        !self.session.is_some()
+    }
 }
 
 /// How the outcomes of a parcel's receivers become one result.

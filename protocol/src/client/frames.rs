@@ -27,7 +27,7 @@ use crate::session::Sequence;
 use crate::session::client::{Happening, Link, Phase, Session, verdict};
 use crate::session::door::VERSION;
 use crate::table::Verdict;
-use crate::wire::{Frame, Framer, Opaque, Params, Sender, Text, reserved_frame};
+use crate::wire::{Frame, Framer, Opaque, Params, Secret, Sender, Text, reserved_frame};
 
 impl Client {
     pub(super) fn stream(&mut self, conn: ConnId, id: StreamId, bytes: Bytes, fin: bool) {
@@ -138,6 +138,7 @@ impl Client {
                 self.media_frame(message);
                 Ok(())
             }
+            Message::Service(_) => Err(Violation::UnexpectedFrame),
         }
     }
 
@@ -280,7 +281,7 @@ impl Client {
                 let login = Authenticate {
                     method,
                     name: Text::cut(name),
-                    credential: Opaque::new(credential.as_bytes()).unwrap_or_default(),
+                    credential: Secret::new(credential.as_bytes()).unwrap_or_default(),
                     device: Text::cut(&self.config.device),
                     params: Params::NONE,
                 };

@@ -558,6 +558,10 @@ impl Core for Client {
                 purpose: Purpose::Media,
                 ..
             } => self.media_connected(conn),
+            Input::Connected {
+                purpose: Purpose::Service,
+                ..
+            } => {}
             Input::Stream {
                 conn,
                 id,

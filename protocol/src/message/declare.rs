@@ -142,7 +142,7 @@ macro_rules! messages {
     };
 }
 
-/// Declares a record: fields one after the other, inside a message.
+/// Declares a record: fields one after the other, inside a message; `plain` where it borrows nothing.
 macro_rules! record {
     ($(#[doc = $doc:literal])+ $name:ident {
         $($(#[doc = $field_doc:literal])+ $field:ident: $type:ty,)+
@@ -172,6 +172,39 @@ macro_rules! record {
             }
 
             #[inline]
+            fn write(&self, out: &mut impl $crate::wire::Sink) {
+                $($crate::wire::Field::write(&self.$field, out);)+
+            }
+
+            fn value(&self) -> $crate::wire::Value {
+                $crate::wire::Value::Record(alloc::vec![$((
+                    alloc::string::String::from(stringify!($field)),
+                    $crate::wire::Field::value(&self.$field),
+                ),)+])
+            }
+        }
+    };
+    ($(#[doc = $doc:literal])+ $name:ident plain {
+        $($(#[doc = $field_doc:literal])+ $field:ident: $type:ty,)+
+    }) => {
+        $(#[doc = $doc])+
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub struct $name {
+            $($(#[doc = $field_doc])+ pub $field: $type,)+
+        }
+
+        impl<'a> $crate::wire::Field<'a> for $name {
+            const SHAPE: $crate::wire::Shape = $crate::wire::Shape::Record(&[$($crate::wire::FieldSchema {
+                name: stringify!($field),
+                doc: concat!($($field_doc),+),
+                shape: <$type as $crate::wire::Field<'a>>::SHAPE,
+            },)+]);
+
+            fn read(input: &'a [u8]) -> $crate::wire::Parsed<'a, Self> {
+                $(let (input, $field) = <$type as $crate::wire::Field<'a>>::read(input)?;)+
+                Ok((input, Self { $($field,)+ }))
+            }
+
             fn write(&self, out: &mut impl $crate::wire::Sink) {
                 $($crate::wire::Field::write(&self.$field, out);)+
             }
@@ -264,7 +297,7 @@ macro_rules! bits {
             #[inline(always)]
             fn read(input: &[u8]) -> $crate::wire::Parsed<'_, Self> {
                 let (rest, bits) = <u8 as $crate::wire::Field<'_>>::read(input)?;
-                if bits & !Self::ALL.0 == 0 {
+                if Self(bits).and(Self::ALL).0 == bits {
                     Ok((rest, Self(bits)))
                 } else {
                     Err(nom::Err::Error($crate::error::DecodeError::BadValue))

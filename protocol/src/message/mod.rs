@@ -8,6 +8,7 @@ pub mod channel;
 pub mod directory;
 pub mod media;
 pub mod room;
+pub mod service;
 pub mod session;
 
 use alloc::vec::Vec;
@@ -159,6 +160,7 @@ areas! {
     0x04 channel Channel;
     0x06 call Call;
     0x07 media Media;
+    0x08 service Service;
 }
 
 /// One message, made where its caller's caller wants it: behind the `match` over all of them it would be copied, at the

@@ -2,7 +2,7 @@
 
 use crate::code::Code;
 use crate::id::{RequestId, SessionId, UserId};
-use crate::wire::{Opaque, Text, Within};
+use crate::wire::{Secret, Text, Within};
 
 choice! {
     /// How a person proves who it is
@@ -66,7 +66,7 @@ messages! {
         /// The account's name, or the name a guest wishes to be shown by
         name: Text<'a, 64>,
         /// The password or the token; empty for a guest
-        credential: Opaque<'a, 1024>,
+        credential: Secret<'a, 1024>,
         /// The device's name, chosen by the client, stable over its logins
         device: Text<'a, 64>,
     }

@@ -20,6 +20,7 @@ use crate::message::room::{Change, Delta, Member, Options, Presence, Role, RoomD
 use crate::seed::Random;
 use crate::server::envelope::{Admission, Letter, Outbox, Owner};
 use crate::service::DecisionId;
+use crate::service::mirror::Told;
 use crate::time::Instant;
 use crate::wire::{Params, Text, Within};
 
@@ -388,6 +389,15 @@ impl Room {
         self.withdraw(session, out);
         self.delta(session, Change::Leave, code, out);
         self.members.remove(&session);
+        let room = self.id;
+        out.tell(
+            self.me(),
+            Told::MemberOut {
+                room,
+                session,
+                code,
+            },
+        );
         let over = Letter::RoomOver {
             room: self.id,
             code: told,
@@ -436,6 +446,15 @@ impl Room {
         }
         for session in self.members.keys().copied().collect::<Vec<_>>() {
             self.withdraw(session, out);
+            let room = self.id;
+            out.tell(
+                self.me(),
+                Told::MemberOut {
+                    room,
+                    session,
+                    code,
+                },
+            );
             let over = Letter::RoomOver {
                 room: self.id,
                 code,
@@ -450,6 +469,8 @@ impl Room {
         }
         self.members.clear();
         self.life = Life::Over;
+        let room = self.id;
+        out.tell(self.me(), Told::RoomClosed { room, code });
         if self.call.take().is_none() {
             let gone = Letter::RoomGone {
                 room: self.id,
@@ -474,7 +495,7 @@ impl Room {
     }
 
     fn post(&mut self, parcel: &Parcel, receipt: Receipt, out: &mut Outbox) {
-        let (me, sender) = (self.me(), Owner::Session(receipt.session));
+        let (me, sender) = (self.me(), receipt.owner());
         let others: Vec<SessionId> = self
             .members
             .keys()
@@ -482,7 +503,7 @@ impl Room {
             .filter(|session| *session != receipt.session)
             .collect();
         //= CHAN-009
-        let refusal = if !self.members.contains_key(&receipt.session) {
+        let refusal = if !receipt.is_service() && !self.members.contains_key(&receipt.session) {
             Some(Code::NOT_IN_ROOM)
         } else if others.is_empty() {
             Some(Code::UNREACHABLE)

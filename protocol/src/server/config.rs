@@ -6,6 +6,7 @@ use core::time::Duration;
 use crate::limits;
 use crate::media::HopConfig;
 use crate::people::DirectoryPolicy;
+use crate::service::LinkConfig;
 
 /// What becomes of a login of a user that has a session already, on another device.
 ///
@@ -51,6 +52,8 @@ pub struct Config {
     pub reserved_frames: bool,
     /// How media is forwarded.
     pub media: HopConfig,
+    /// Which services may link, and what they are asked; without it none may, and nobody is told what happens.
+    pub link: Option<LinkConfig>,
 }
 
 impl Default for Config {
@@ -68,6 +71,7 @@ impl Default for Config {
                 max_queue: Some(limits::RELAY_QUEUE),
                 ..HopConfig::default()
             },
+            link: None,
         }
     }
 }

@@ -21,11 +21,12 @@ impl Server {
         let doors = self
             .conns
             .values()
-            .filter(|c| matches!(c, Conn::Door(_) | Conn::MediaDoor { .. }));
+            .filter(|c| matches!(c, Conn::Door(_) | Conn::MediaDoor { .. }) || c.is_unlinked());
         if doors.count() >= limits::MAX_DOORS {
             return self.close(conn, Code::TOO_MANY);
         }
         let state = match purpose {
+            Purpose::Service => return self.service_connected(conn),
             Purpose::Control => {
                 let door = Door::new(self.now);
                 self.timers
@@ -70,7 +71,7 @@ impl Server {
     pub(super) fn breach(&mut self, conn: ConnId, violation: Violation) {
         let session = match self.conns.get(&conn) {
             Some(Conn::Session { session, .. } | Conn::Media(session)) => Some(*session),
-            Some(Conn::Door(_) | Conn::MediaDoor { .. }) => None,
+            Some(Conn::Door(_) | Conn::MediaDoor { .. } | Conn::Link(_)) => None,
             // Already given up: nothing more is charged to it.
             Some(Conn::Closing) | None => return,
         };
@@ -93,6 +94,7 @@ impl Server {
                 self.close(conn, violation.code());
             }
             Some(Conn::MediaDoor { .. }) => self.close(conn, violation.code()),
+            Some(Conn::Link(_)) => self.link_breach(conn, violation),
             Some(Conn::Closing) | None => {}
         }
     }
@@ -119,6 +121,7 @@ impl Server {
                 framer.push(bytes);
                 self.attach_media(conn);
             }
+            Some(Conn::Link(_)) => self.link_stream(conn, bytes),
             //= MEDIA-016
             Some(Conn::Media(_)) if !bytes.is_empty() => {
                 self.breach(conn, Violation::UnexpectedStream);
@@ -128,7 +131,7 @@ impl Server {
         if fin
             && matches!(
                 self.conns.get(&conn),
-                Some(Conn::Door(_) | Conn::Session { .. })
+                Some(Conn::Door(_) | Conn::Session { .. } | Conn::Link(_))
             )
         {
             //= WIRE-008
@@ -154,6 +157,7 @@ impl Server {
             {
                 self.lose_media(session);
             }
+            Some(Conn::Link(_)) => self.link_gone(conn),
             _ => {}
         }
     }

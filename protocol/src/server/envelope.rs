@@ -19,7 +19,9 @@ use crate::message::media::Kind;
 use crate::people::DirectoryPolicy;
 use crate::people::server::Status;
 use crate::room::server::{Asker, Creation, Entry, Order, Publication};
+use crate::service::mirror::Told;
 use crate::service::{Contact, Decision, DecisionId, Question};
+use crate::time::Instant;
 
 use super::shard::ShardId;
 
@@ -34,6 +36,10 @@ pub(crate) enum Owner {
     Relay(SessionId),
     /// Names of users and rooms.
     Directory,
+    /// The business service, where one may link.
+    Service,
+    /// A shard itself: whoever asked the service something there.
+    Shard(u16),
 }
 
 /// What a media ticket is for.
@@ -302,6 +308,33 @@ pub(crate) enum Letter {
         code: Code,
     },
 
+    // To the service.
+    Question {
+        id: DecisionId,
+        deadline: Instant,
+        question: Question,
+    },
+    Told(Told),
+    /// A command was carried out, or not.
+    ErrandDone {
+        errand: u64,
+        code: Code,
+    },
+
+    // From the service, to a session, a user and a call.
+    Remove {
+        code: Code,
+        errand: Option<u64>,
+    },
+    RemoveAll {
+        code: Code,
+        errand: u64,
+    },
+    EndCall {
+        code: Code,
+        errand: u64,
+    },
+
     // To the media side of a session.
     Ticket {
         scope: Scope,
@@ -439,6 +472,8 @@ pub(crate) struct Outbox {
     pub(crate) envelopes: VecDeque<Envelope>,
     pub(crate) questions: VecDeque<(DecisionId, Owner, Question)>,
     asked: u64,
+    /// Whether there is a service machine that wants to hear what happens.
+    pub(crate) tells: bool,
 }
 
 impl Outbox {
@@ -461,7 +496,7 @@ impl Outbox {
 
     /// A parcel reaches nobody.
     pub(crate) fn undeliverable(&mut self, from: Owner, receipt: Receipt, code: Code) {
-        let (to, expected) = (Owner::Session(receipt.session), Expected::NOBODY);
+        let (to, expected) = (receipt.owner(), Expected::NOBODY);
         self.send(from, to, Letter::Expect { receipt, expected });
         self.send(from, to, Letter::Receipted { receipt, code });
     }
@@ -469,6 +504,18 @@ impl Outbox {
     /// The answer to a session's request.
     pub(crate) fn outcome(&mut self, from: Owner, to: SessionId, request: RequestId, code: Code) {
         self.send(from, Owner::Session(to), Letter::Outcome { request, code });
+    }
+
+    /// Tells the service machine what happened.
+    pub(crate) fn tell(&mut self, from: Owner, told: Told) {
+        if self.tells {
+            self.send(from, Owner::Service, Letter::Told(told));
+        }
+    }
+
+    /// Says what became of a command of the service.
+    pub(crate) fn errand_done(&mut self, from: Owner, errand: u64, code: Code) {
+        self.send(from, Owner::Service, Letter::ErrandDone { errand, code });
     }
 
     /// Asks the service; the answer comes as [`Letter::Decided`] with the same id.

@@ -205,6 +205,7 @@ impl Server {
                 self.conns.insert(conn, Conn::MediaDoor { framer });
                 self.attach_here(conn, &token);
             }
+            Moving::Service => self.service_connected(conn),
         }
     }
 

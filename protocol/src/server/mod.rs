@@ -5,6 +5,7 @@ mod connections;
 pub(crate) mod directory;
 pub(crate) mod envelope;
 mod event;
+mod links;
 mod login;
 mod media;
 mod relay;
@@ -36,6 +37,9 @@ use crate::limits;
 use crate::message::session::Retry;
 use crate::room::server::Room;
 use crate::seed::{Random, Seed};
+use crate::service::link::Link;
+use crate::service::mirror::Told;
+use crate::service::server::Services;
 use crate::service::{Decide, Decision, DecisionId};
 use crate::session::door::Door;
 use crate::session::server::Session;
@@ -63,8 +67,17 @@ enum Conn {
         framer: Framer,
     },
     Media(SessionId),
+    /// A service's connection.
+    Link(Link),
     /// Closed by us; what still comes in is ignored.
     Closing,
+}
+
+impl Conn {
+    /// Whether it is a service's that has not linked.
+    fn is_unlinked(&self) -> bool {
+        matches!(self, Self::Link(link) if !link.is_linked())
+    }
 }
 
 /// A server's core.
@@ -84,6 +97,8 @@ pub struct Server {
     calls: BTreeMap<CallId, Call>,
     relays: BTreeMap<SessionId, Relay>,
     directory: Directory,
+    /// What knows the linked services, where any may link.
+    services: Option<Services>,
     tickets: Tickets,
     /// Ended calls whose ids are still refused.
     remembered: VecDeque<(Instant, CallId)>,
@@ -125,10 +140,16 @@ impl Server {
         shard: ShardId,
         count: u16,
     ) -> Self {
+        let placement = Placement::new(shard, count);
+        let mut random = Random::new(seed);
+        let mut outbox = Outbox::of(shard);
+        outbox.tells = config.link.is_some();
+        let services = (outbox.tells && placement.is_here(Owner::Service))
+            .then(|| Services::new(random.below(1 << 31) as u32));
         Self {
             config,
-            placement: Placement::new(shard, count),
-            random: Random::new(seed),
+            placement,
+            random,
             now,
             unix_epoch: 0,
             conns: BTreeMap::new(),
@@ -139,12 +160,13 @@ impl Server {
             calls: BTreeMap::new(),
             relays: BTreeMap::new(),
             directory: Directory::default(),
+            services,
             tickets: Tickets::default(),
             remembered: VecDeque::new(),
             remembered_ids: BTreeSet::new(),
             asked: BTreeMap::new(),
             timers: Timers::default(),
-            outbox: Outbox::of(shard),
+            outbox,
             writes: VecDeque::new(),
             outputs: VecDeque::new(),
             ready: BTreeSet::new(),
@@ -181,6 +203,9 @@ impl Server {
     }
 
     fn event(&mut self, event: Event) {
+        if let Some((session, told)) = told(&event) {
+            self.outbox.tell(Owner::Session(session), told);
+        }
         self.outputs.push_back(Output::Event(event));
     }
 
@@ -204,6 +229,18 @@ impl Server {
         let deadline = self.now.after(limits::DECISION);
         self.asked.insert(id, (deadline, asker));
         self.timers.set(timers::Key::Decision(id), Some(deadline));
+        //= SVC-010
+        let linked = self.config.link.as_ref();
+        if linked.is_some_and(|link| link.asks.has(question.permission())) {
+            let letter = Letter::Question {
+                id,
+                deadline,
+                question,
+            };
+            return self
+                .outbox
+                .send(Owner::Shard(self.placement.own().0), Owner::Service, letter);
+        }
         self.outputs.push_back(Output::Decide(Decide {
             id,
             deadline,
@@ -244,6 +281,9 @@ impl Server {
                     self.refresh_room(id);
                 }
                 timers::Key::Owner(Owner::Relay(session)) => self.refresh_relay(session),
+                timers::Key::Owner(Owner::Service) => {
+                    self.with_services(Services::wake);
+                }
                 timers::Key::Owner(_) => {}
                 timers::Key::Decision(id) => {
                     //= SES-018
@@ -256,6 +296,7 @@ impl Server {
                     }
                     //= MEDIA-018
                     Some(Conn::MediaDoor { .. }) => self.close(conn, Code::ATTACH_TIMEOUT),
+                    Some(Conn::Link(_)) => self.wake_link(conn),
                     _ => {}
                 },
             }
@@ -275,6 +316,39 @@ impl Server {
             self.remembered_ids.remove(&call);
         }
     }
+}
+
+/// What the service is told of an event.
+fn told(event: &Event) -> Option<(SessionId, Told)> {
+    Some(match event {
+        Event::LoggedIn {
+            user,
+            session,
+            name,
+        } => {
+            let (user, name) = (*user, name.clone());
+            let session = *session;
+            let told = Told::SessionBegan {
+                session,
+                user,
+                name,
+            };
+            (session, told)
+        }
+        Event::Suspended { session } => {
+            let session = *session;
+            (session, Told::SessionSuspended { session })
+        }
+        Event::Resumed { session } => {
+            let session = *session;
+            (session, Told::SessionResumed { session })
+        }
+        Event::SessionEnded { session, code } => {
+            let (session, code) = (*session, *code);
+            (session, Told::SessionEnded { session, code })
+        }
+        _ => return None,
+    })
 }
 
 impl Core for Server {

@@ -10,6 +10,7 @@ use crate::limits;
 use crate::message::Wire;
 use crate::people::server::Surroundings as PeopleSurroundings;
 use crate::room::server::{Room, Surroundings as RoomSurroundings};
+use crate::service::mirror::Told;
 use crate::session::server::Onward;
 use crate::session::user::User;
 
@@ -41,6 +42,9 @@ impl Server {
     fn deliver(&mut self, Envelope { from, to, letter }: Envelope) {
         match to {
             Owner::Session(id) if self.sessions.contains_key(&id) => {
+                if let Letter::Remove { code, errand } = letter {
+                    return self.end_by_service(id, code, errand);
+                }
                 self.with_session(id, |session, cx| {
                     session.receive(from, letter, cx);
                     Ok(Onward::Stay)
@@ -85,12 +89,18 @@ impl Server {
                     &mut self.outbox,
                 );
             }
+            Owner::Service => self.deliver_to_service(from, letter),
+            Owner::Shard(_) => {
+                if let Letter::Decided { id, decision } = letter {
+                    self.decided(id, decision);
+                }
+            }
             Owner::Session(_) | Owner::Relay(_) => self.bounce(from, to, letter),
         }
     }
 
     /// Answers for a machine that is not there.
-    fn bounce(&mut self, from: Owner, to: Owner, letter: Letter) {
+    pub(super) fn bounce(&mut self, from: Owner, to: Owner, letter: Letter) {
         let out = &mut self.outbox;
         match letter {
             Letter::Parcel { receipt, .. } => {
@@ -105,7 +115,7 @@ impl Server {
                     receipt,
                     code: Code::UNREACHABLE,
                 };
-                out.send(to, Owner::Session(receipt.session), letter);
+                out.send(to, receipt.owner(), letter);
             }
             // The room went away while this was on its way; the directory has been told before, and opens another.
             Letter::Enter(entry) if !entry.room_name.is_empty() => {
@@ -120,6 +130,11 @@ impl Server {
             Letter::Enter(entry) => {
                 out.outcome(to, entry.session, entry.request, Code::NO_SUCH_ROOM);
             }
+            Letter::Remove {
+                errand: Some(errand),
+                ..
+            } => out.errand_done(to, errand, Code::NO_SUCH_SESSION),
+            Letter::EndCall { errand, .. } => out.errand_done(to, errand, Code::NOT_IN_CALL),
             Letter::Leave {
                 session,
                 request: Some(request),
@@ -176,6 +191,11 @@ impl Server {
         match letter {
             Letter::OpenRoom { creation, asker } => {
                 let epoch = self.random.u64();
+                let told = Told::RoomOpened {
+                    room: id,
+                    name: creation.name.clone(),
+                };
+                self.outbox.tell(Owner::Room(id), told);
                 let room = Room::new(id, epoch, creation, self.now);
                 self.rooms.entry(id).or_insert(room);
                 //= ROOM-014
@@ -188,6 +208,11 @@ impl Server {
             }
             Letter::OpenForCall { call, admitted } => {
                 let epoch = self.random.u64();
+                let told = Told::RoomOpened {
+                    room: id,
+                    name: alloc::string::String::new(),
+                };
+                self.outbox.tell(Owner::Room(id), told);
                 let room = Room::for_call(id, epoch, call, admitted, self.now);
                 self.rooms.entry(id).or_insert(room);
                 self.outbox

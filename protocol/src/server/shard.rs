@@ -25,6 +25,8 @@ pub(super) enum Moving {
     Resume(Box<(Door, Attempt)>),
     /// It is a media connection, and this is its ticket.
     Attach([u8; 32]),
+    /// It is a service's, on which nothing has come yet.
+    Service,
 }
 
 /// Its secrets are not shown.
@@ -33,6 +35,7 @@ impl core::fmt::Debug for Handover {
         f.write_str(match &self.0 {
             Moving::Resume(_) => "Handover(Resume)",
             Moving::Attach(_) => "Handover(Attach)",
+            Moving::Service => "Handover(Service)",
         })
     }
 }
@@ -64,7 +67,8 @@ impl Placement {
             Owner::Room(id) => of_id(id.0),
             Owner::Call(id) => of_id(id.0),
             Owner::User(id) => id.0,
-            Owner::Directory => 0,
+            Owner::Directory | Owner::Service => 0,
+            Owner::Shard(shard) => return ShardId(shard),
         };
         self.of(spread)
     }

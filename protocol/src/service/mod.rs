@@ -1,13 +1,29 @@
 //! Decisions: what the business layer is asked, each with a deadline, answered through the same seam as all else.
 
+pub mod client;
+pub mod link;
+mod log;
+pub(crate) mod mirror;
+pub(crate) mod server;
+mod token;
+
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use bytes::Bytes;
+
+pub use token::{LinkConfig, ServiceToken};
+
 use crate::code::Code;
 use crate::id::{CallId, RoomId, UserId};
-use crate::message::Media;
-use crate::message::directory::Relation;
+use crate::message::directory::{ContactEntry, Relation};
+use crate::message::service::{
+    DecideCall, DecideContact, DecideJoin, DecideLogin, DecideLookup, Permissions,
+};
+use crate::message::session::Method;
+use crate::message::{Media, Wire};
 use crate::time::Instant;
+use crate::wire::{Params, Secret, Text};
 
 /// A question to the service; unique for the life of the core.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,7 +41,7 @@ pub struct Decide {
 }
 
 /// What the service decides.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub enum Question {
     /// May this person log in, and who is it?
     Login {
@@ -72,8 +88,97 @@ pub enum Question {
     },
 }
 
+impl Question {
+    /// What a linked service has to be permitted, to be asked this.
+    pub const fn permission(&self) -> Permissions {
+        match self {
+            Self::Login { .. } => Permissions::LOGIN,
+            Self::Lookup { .. } | Self::Contact { .. } => Permissions::DIRECTORY,
+            Self::Join { .. } => Permissions::JOIN,
+            Self::Call { .. } => Permissions::CALL,
+        }
+    }
+
+    /// Whether a decision is an answer to this question.
+    pub const fn is_answered_by(&self, decision: &Decision) -> bool {
+        match (self, decision) {
+            (_, Decision::Deny(_)) => true,
+            (Self::Login { .. } | Self::Lookup { .. }, Decision::User { user, .. }) => user.0 != 0,
+            (Self::Join { .. } | Self::Call { .. } | Self::Contact { .. }, Decision::Allow) => true,
+            (Self::Login { .. } | Self::Lookup { .. }, Decision::Allow)
+            | (
+                Self::Join { .. } | Self::Call { .. } | Self::Contact { .. },
+                Decision::User { .. },
+            ) => false,
+        }
+    }
+
+    /// The frame that puts it to a linked service.
+    pub(crate) fn frame(&self, question: u64, within_ms: u32) -> Bytes {
+        let params = Params::NONE;
+        match self {
+            Self::Login { method, name } => {
+                let (method, credential): (_, &[u8]) = match method {
+                    Proof::Guest => (Method::Guest, &[]),
+                    Proof::Password(password) => (Method::Password, password),
+                    Proof::Token(token) => (Method::Token, token),
+                };
+                DecideLogin {
+                    question,
+                    within_ms,
+                    method,
+                    name: Text::cut(name),
+                    credential: Secret::new(credential).unwrap_or_default(),
+                    params,
+                }
+                .encode()
+            }
+            Self::Lookup { user, name } => DecideLookup {
+                question,
+                within_ms,
+                user: *user,
+                name: Text::cut(name),
+                params,
+            }
+            .encode(),
+            Self::Join { user, room, name } => DecideJoin {
+                question,
+                within_ms,
+                user: *user,
+                room: *room,
+                name: Text::cut(name),
+                params,
+            }
+            .encode(),
+            Self::Contact { user, entry } => DecideContact {
+                question,
+                within_ms,
+                user: *user,
+                entry: entry.wire(),
+                params,
+            }
+            .encode(),
+            Self::Call {
+                call,
+                caller,
+                callee,
+                media,
+            } => DecideCall {
+                question,
+                within_ms,
+                call: *call,
+                caller: *caller,
+                callee: *callee,
+                media: *media,
+                params,
+            }
+            .encode(),
+        }
+    }
+}
+
 /// How a person proves who it is.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub enum Proof {
     /// Not at all.
     Guest,
@@ -111,6 +216,24 @@ pub struct Contact {
     pub relation: Relation,
     /// What the one whose list this is calls it, at most 64 bytes; may be empty.
     pub name: String,
+}
+
+impl Contact {
+    pub(crate) fn of(entry: &ContactEntry<'_>) -> Self {
+        Self {
+            user: entry.user,
+            relation: entry.relation,
+            name: String::from(entry.name.as_str()),
+        }
+    }
+
+    pub(crate) fn wire(&self) -> ContactEntry<'_> {
+        ContactEntry {
+            user: self.user,
+            relation: self.relation,
+            name: Text::cut(&self.name),
+        }
+    }
 }
 
 impl core::fmt::Debug for Proof {

@@ -10,7 +10,7 @@ use crate::error::Violation;
 use crate::id::SessionId;
 use crate::io::{Deadline, Timer};
 use crate::limits;
-use crate::message::session::{Message as SessionMessage, Method, Welcome};
+use crate::message::session::{Hello, Message as SessionMessage, Method, Welcome};
 use crate::message::{Message, Wire, admit};
 use crate::seed::Random;
 use crate::server::Config;
@@ -96,29 +96,9 @@ impl Door {
         }
         match message {
             Message::Session(SessionMessage::Hello(hello)) => {
-                //= SES-004
-                if hello.min_version > VERSION || hello.max_version < VERSION {
-                    return Err(Violation::UnsupportedVersion);
-                }
-                self.heartbeat_ms = hello.heartbeat_ms.value().min(config.heartbeat_ms);
-                let dead_after_ms = Within::clamp(self.heartbeat_ms.saturating_mul(4));
-                let reserved = match config.reserved_frames {
-                    true => reserved_param(random),
-                    false => Vec::new(),
-                };
-                //= SES-003
-                let welcome = Welcome {
-                    version: VERSION,
-                    heartbeat_ms: Within::clamp(self.heartbeat_ms),
-                    dead_after_ms,
-                    resume_window_ms: Within::clamp(config.resume_window.as_millis() as u32),
-                    max_frame: Within::clamp(limits::MAX_FRAME as u32),
-                    max_unacknowledged: Within::clamp(limits::MAX_UNACKNOWLEDGED as u32),
-                    max_rooms: limits::MAX_ROOMS as u8,
-                    agent: Text::cut(&config.agent),
-                    params: Params::from_encoded(&reserved).unwrap_or_default(),
-                };
-                Ok(Step::Reply(welcome.encode()))
+                let (heartbeat_ms, welcome) = welcome(&hello, config, random)?;
+                self.heartbeat_ms = heartbeat_ms;
+                Ok(Step::Reply(welcome))
             }
             Message::Session(SessionMessage::Authenticate(login)) => {
                 self.device = login.device.as_str().to_string();
@@ -143,4 +123,35 @@ impl Door {
             _ => Ok(Step::Stay),
         }
     }
+}
+
+/// The answer to HELLO: the interval of heartbeats, in milliseconds, and WELCOME.
+pub(crate) fn welcome(
+    hello: &Hello<'_>,
+    config: &Config,
+    random: &mut Random,
+) -> Result<(u32, Bytes), Violation> {
+    //= SES-004
+    if hello.min_version > VERSION || hello.max_version < VERSION {
+        return Err(Violation::UnsupportedVersion);
+    }
+    let heartbeat_ms = hello.heartbeat_ms.value().min(config.heartbeat_ms);
+    let dead_after_ms = Within::clamp(heartbeat_ms.saturating_mul(4));
+    let reserved = match config.reserved_frames {
+        true => reserved_param(random),
+        false => Vec::new(),
+    };
+    //= SES-003
+    let welcome = Welcome {
+        version: VERSION,
+        heartbeat_ms: Within::clamp(heartbeat_ms),
+        dead_after_ms,
+        resume_window_ms: Within::clamp(config.resume_window.as_millis() as u32),
+        max_frame: Within::clamp(limits::MAX_FRAME as u32),
+        max_unacknowledged: Within::clamp(limits::MAX_UNACKNOWLEDGED as u32),
+        max_rooms: limits::MAX_ROOMS as u8,
+        agent: Text::cut(&config.agent),
+        params: Params::from_encoded(&reserved).unwrap_or_default(),
+    };
+    Ok((heartbeat_ms, welcome.encode()))
 }

@@ -249,7 +249,7 @@ impl Session {
                 receipt,
                 code: Code::DELIVERED,
             };
-            outbox.send(self.me(), Owner::Session(receipt.session), letter);
+            outbox.send(self.me(), receipt.owner(), letter);
         }
         Ok(())
     }
@@ -319,7 +319,7 @@ impl Session {
                 receipt,
                 code: Code::UNDETERMINED,
             };
-            outbox.send(me, Owner::Session(receipt.session), letter);
+            outbox.send(me, receipt.owner(), letter);
         }
         outbox.send(me, Owner::Relay(self.id), Letter::SessionOver);
         outbox.send(
@@ -515,8 +515,7 @@ impl Session {
                     number: self.numbered,
                 };
                 let letter = Letter::Expect { receipt, expected };
-                cx.outbox
-                    .send(self.me(), Owner::Session(receipt.session), letter);
+                cx.outbox.send(self.me(), receipt.owner(), letter);
                 let frame = parcel.frame(self.numbered);
                 self.deliver(frame, receipt, cx);
             }

@@ -121,7 +121,7 @@ impl User {
                 receipt,
                 only,
             } => {
-                let at = Owner::Session(receipt.session);
+                let at = receipt.owner();
                 //= CHAN-005, DIR-016
                 if self.sessions.is_empty() || self.people.blocks(parcel.user) {
                     return out.undeliverable(me, receipt, Code::UNREACHABLE);
@@ -202,6 +202,17 @@ impl User {
             Letter::Ring { call } => {
                 let sessions = self.sessions().collect();
                 out.send(me, Owner::Call(call), Letter::Rung { sessions });
+            }
+            Letter::RemoveAll { code, errand } => {
+                let errand_code = match self.sessions.is_empty() {
+                    true => Code::NO_SUCH_SESSION,
+                    false => Code::DELIVERED,
+                };
+                for session in self.sessions() {
+                    let letter = Letter::Remove { code, errand: None };
+                    out.send(me, Owner::Session(session), letter);
+                }
+                out.errand_done(me, errand, errand_code);
             }
             letter => self.people.receive(letter, cx),
         }

@@ -293,6 +293,54 @@ impl<'a, const MAX: usize> Field<'a> for Opaque<'a, MAX> {
     }
 }
 
+/// Bytes like [`Opaque`] that nobody may see: `Debug` shows only that they are there.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct Secret<'a, const MAX: usize>(Opaque<'a, MAX>);
+
+impl<'a, const MAX: usize> Secret<'a, MAX> {
+    /// The bytes, if they are not too many.
+    pub fn new(bytes: &'a [u8]) -> Option<Self> {
+        Opaque::new(bytes).map(Self)
+    }
+
+    /// The bytes.
+    pub const fn as_bytes(&self) -> &'a [u8] {
+        self.0.as_bytes()
+    }
+}
+
+impl<const MAX: usize> core::fmt::Debug for Secret<'_, MAX> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(if self.as_bytes().is_empty() {
+            "empty"
+        } else {
+            "…"
+        })
+    }
+}
+
+impl<'a, const MAX: usize> Field<'a> for Secret<'a, MAX> {
+    const SHAPE: Shape = Shape::Opaque { max: MAX };
+
+    fn read(input: &'a [u8]) -> Parsed<'a, Self> {
+        let (rest, opaque) = Opaque::read(input)?;
+        Ok((rest, Self(opaque)))
+    }
+
+    #[inline(always)]
+    fn encoded_len(&self) -> usize {
+        self.0.encoded_len()
+    }
+
+    fn write(&self, out: &mut impl Sink) {
+        self.0.write(out);
+    }
+
+    fn value(&self) -> Value {
+        self.0.value()
+    }
+}
+
 /// A number between `MIN` and `MAX`, both included, in four bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Within<const MIN: u32, const MAX: u32>(u32);
@@ -345,6 +393,12 @@ pub struct List<'a, T, const MAX: usize>(Entries<'a, T>);
 enum Entries<'a, T> {
     Read { bytes: &'a [u8], count: u16 },
     Slice(&'a [T]),
+}
+
+impl<T, const MAX: usize> Default for List<'_, T, MAX> {
+    fn default() -> Self {
+        Self(Entries::Slice(&[]))
+    }
 }
 
 impl<'a, T: Field<'a> + Clone, const MAX: usize> List<'a, T, MAX> {

@@ -11,7 +11,7 @@ mod sink;
 mod utf8;
 
 pub use dynamic::{Value, Values, decode as decode_dynamic, encode as encode_dynamic};
-pub use field::{Address, Field, List, Opaque, Parsed, Text, Within};
+pub use field::{Address, Field, List, Opaque, Parsed, Secret, Text, Within};
 pub use framer::{Frame, Framer};
 pub use header::{Flags, FrameHeader, HEADER_LEN};
 pub use params::{Param, Params};

@@ -104,9 +104,11 @@ pub struct FieldSchema {
 pub enum Sender {
     /// Clients only.
     Client,
-    /// Servers only.
+    /// Servers only; on the service link, to services.
     Server,
-    /// Both.
+    /// Services only, on the service link.
+    Service,
+    /// Clients and servers, and on the service link both sides.
     Either,
 }
 

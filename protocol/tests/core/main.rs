@@ -19,6 +19,8 @@ mod moderation;
 mod people;
 mod regressions;
 mod room;
+mod service;
+mod service_host;
 mod session;
 mod support;
 mod wire;

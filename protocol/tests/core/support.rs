@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::cluster::{Cluster, shards};
+use super::service_host::ServiceHost;
 use bytes::Bytes;
 use duet_protocol::client::{self, Client, Credentials};
 use duet_protocol::code::Code;
@@ -18,7 +19,7 @@ use duet_protocol::seed::Seed;
 use duet_protocol::server;
 use duet_protocol::service::{Decide, Decision, Proof, Question};
 use duet_protocol::time::Instant;
-use duet_protocol::wire::{Flags, Frame, Framer, Opaque, Params, Text, Within};
+use duet_protocol::wire::{Flags, Frame, Framer, Params, Secret, Text, Within};
 use duet_sim::{LinkConfig, Node, NodeId, Packet, Stream, Time, World};
 
 pub(crate) const SERVER: NodeId = NodeId(0);
@@ -79,6 +80,7 @@ pub(crate) type Policy = Box<dyn FnMut(&Decide) -> Option<Decision>>;
 pub(crate) enum Host {
     Client(Box<ClientHost>),
     Raw(Box<RawHost>),
+    Service(Box<ServiceHost>),
     Server(Box<ServerHost>),
 }
 
@@ -164,6 +166,10 @@ const CAPABILITIES: Capabilities = Capabilities {
     unreliable_datagrams: true,
 };
 
+pub(crate) const fn capabilities() -> Capabilities {
+    CAPABILITIES
+}
+
 pub(crate) fn instant(time: Time) -> Instant {
     Instant::from_micros(time.as_micros())
 }
@@ -173,7 +179,7 @@ fn time(at: Instant) -> Time {
 }
 
 /// Cuts a stream's bytes at random places, as a transport may.
-fn cut(cuts: &mut Stream, mut bytes: Bytes) -> Vec<Bytes> {
+pub(crate) fn cut(cuts: &mut Stream, mut bytes: Bytes) -> Vec<Bytes> {
     let mut pieces = Vec::new();
     while bytes.len() > 1 && cuts.below(3) == 0 {
         let at = 1 + cuts.below(bytes.len() as u64 - 1) as usize;
@@ -455,6 +461,8 @@ impl Node for Host {
             Self::Client(client) if client.dead => None,
             Self::Client(client) => client.core.deadline(),
             Self::Raw(_) => None,
+            Self::Service(service) if service.dead => None,
+            Self::Service(service) => service.core.deadline(),
             Self::Server(server) => server.core.deadline(),
         }
         .map(|deadline| time(deadline.at))
@@ -468,6 +476,10 @@ impl Node for Host {
                 client.drain(now);
             }
             Self::Raw(_) => {}
+            Self::Service(service) => {
+                service.core.handle(now, Input::Wake);
+                service.drain(now);
+            }
             Self::Server(server) => {
                 server.core.handle(now, Input::Wake);
                 server.drain(now);
@@ -480,6 +492,8 @@ impl Node for Host {
             Self::Client(client) if client.dead => {}
             Self::Client(client) => client.receive(instant(now), packet),
             Self::Raw(raw) => raw.receive(packet),
+            Self::Service(service) if service.dead => {}
+            Self::Service(service) => service.receive(instant(now), packet),
             Self::Server(server) => server.receive(instant(now), from, packet),
         }
     }
@@ -489,6 +503,7 @@ impl Node for Host {
             Self::Client(client) if client.dead => None,
             Self::Client(client) => client.out.pop_front().map(|packet| (SERVER, packet)),
             Self::Raw(raw) => raw.out.pop_front().map(|packet| (SERVER, packet)),
+            Self::Service(service) => service.transmit(),
             Self::Server(server) => server.out.pop_front(),
         }
     }
@@ -561,7 +576,7 @@ pub(crate) fn authenticate(name: &str) -> Authenticate<'_> {
     } else {
         Method::Guest
     };
-    let credential = Opaque::new(b"secret").expect("short");
+    let credential = Secret::new(b"secret").expect("short");
     let (name, device) = (Text::cut(name), Text::cut("raw"));
     Authenticate {
         method,
@@ -687,28 +702,28 @@ impl Net {
     pub(crate) fn client(&self, index: usize) -> &ClientHost {
         match self.world.node(self.clients[index]) {
             Host::Client(client) => client,
-            Host::Server(_) | Host::Raw(_) => unreachable!("clients are clients"),
+            _ => unreachable!("clients are clients"),
         }
     }
 
     pub(crate) fn client_mut(&mut self, index: usize) -> &mut ClientHost {
         match self.world.node_mut(self.clients[index]) {
             Host::Client(client) => client,
-            Host::Server(_) | Host::Raw(_) => unreachable!("clients are clients"),
+            _ => unreachable!("clients are clients"),
         }
     }
 
     pub(crate) fn server(&self) -> &ServerHost {
         match self.world.node(SERVER) {
             Host::Server(server) => server,
-            Host::Client(_) | Host::Raw(_) => unreachable!("node 0 is the server"),
+            _ => unreachable!("node 0 is the server"),
         }
     }
 
     pub(crate) fn server_mut(&mut self) -> &mut ServerHost {
         match self.world.node_mut(SERVER) {
             Host::Server(server) => server,
-            Host::Client(_) | Host::Raw(_) => unreachable!("node 0 is the server"),
+            _ => unreachable!("node 0 is the server"),
         }
     }
 
@@ -762,7 +777,7 @@ impl Net {
     pub(crate) fn raw_host(&self, id: NodeId) -> &RawHost {
         match self.world.node(id) {
             Host::Raw(raw) => raw,
-            Host::Client(_) | Host::Server(_) => unreachable!("raw peers are raw"),
+            _ => unreachable!("raw peers are raw"),
         }
     }
 
@@ -786,6 +801,18 @@ impl Net {
         }
         self.world.flush();
         self.run_ms(100);
+    }
+
+    /// Lets a raw peer send bytes, and waits for nothing.
+    pub(crate) fn say_later(&mut self, id: NodeId, bytes: impl Into<Bytes>) {
+        if let Host::Raw(raw) = self.world.node_mut(id) {
+            raw.out.push_back(Wire::Stream {
+                conn: raw.conn,
+                bytes: bytes.into(),
+                fin: false,
+            });
+        }
+        self.world.flush();
     }
 
     /// Lets a raw peer send a datagram.

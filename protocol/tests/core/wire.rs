@@ -437,7 +437,9 @@ fn wire_003_a_server_closes_at_the_header_of_a_frame_that_is_too_large() {
 
 #[test]
 fn wire_004_a_server_answers_malformed_whatever_the_message() {
-    for schema in schemas().filter(|schema| schema.sender != Sender::Server) {
+    for schema in
+        schemas().filter(|schema| matches!(schema.sender, Sender::Client | Sender::Either))
+    {
         let broken = samples::broken(schema);
         let broken = &broken[broken.len() - 1];
         let code = closes(5, &samples::frame(schema, &broken.body));
@@ -453,7 +455,9 @@ fn wire_004_a_server_answers_malformed_whatever_the_message() {
 
 #[test]
 fn wire_005_the_flags_are_those_of_the_kind() {
-    for schema in schemas().filter(|schema| schema.sender != Sender::Server) {
+    for schema in
+        schemas().filter(|schema| matches!(schema.sender, Sender::Client | Sender::Either))
+    {
         let body = samples::good(schema.fields, samples::Size::Typical);
         for flags in (0..4).filter(|flags| *flags != schema.flags.0) {
             let code = closes(6, &frame(schema.kind, flags, &body));
@@ -473,7 +477,7 @@ fn wire_006_an_unknown_kind_is_skipped_if_it_is_ignorable_and_ends_the_session_i
         assert!(is_ignorable(kind));
         assert_eq!(closes(7, &frame(kind, 0, b"whatever")), None, "{kind:#x}");
     }
-    for kind in [0x0000, 0x0100, 0x010c, 0x0500, 0x0801, 0x7faa, 0x7fff] {
+    for kind in [0x0000, 0x0100, 0x010c, 0x0500, 0x08ff, 0x7faa, 0x7fff] {
         assert!(schema(kind).is_none() && !is_ignorable(kind));
         let code = closes(8, &frame(kind, 0, b"whatever"));
         assert_eq!(code, Some(Code::UNKNOWN_CRITICAL), "{kind:#x}");

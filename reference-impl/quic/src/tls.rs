@@ -13,7 +13,7 @@ use rustls::version::TLS13;
 use crate::seeded::ToldTime;
 use crate::settings::{ClientSettings, ServerSettings, SettingsError};
 
-/// A server's TLS, which offers both protocols: a client that speaks neither is refused.
+/// A server's TLS, which offers every protocol: a client that speaks none of them is refused.
 pub(crate) fn server(
     settings: &ServerSettings,
     time: Arc<ToldTime>,
@@ -23,7 +23,7 @@ pub(crate) fn server(
             .with_protocol_versions(&[&TLS13])?
             .with_no_client_auth()
             .with_single_cert(settings.identity.chain(), settings.identity.key())?;
-    config.alpn_protocols = [Purpose::Control, Purpose::Media]
+    config.alpn_protocols = [Purpose::Control, Purpose::Media, Purpose::Service]
         .map(|purpose| purpose.alpn().to_vec())
         .into();
     config.max_early_data_size = 0;
@@ -33,10 +33,11 @@ pub(crate) fn server(
     Ok(Arc::new(config))
 }
 
-/// A client's TLS for its two kinds of connection.
+/// A client's TLS for its kinds of connection.
 pub(crate) struct Client {
     control: Arc<QuicClientConfig>,
     media: Arc<QuicClientConfig>,
+    service: Arc<QuicClientConfig>,
 }
 
 impl Client {
@@ -49,6 +50,7 @@ impl Client {
         Ok(Self {
             control: client(Purpose::Control, &provider, &verifier, time)?,
             media: client(Purpose::Media, &provider, &verifier, time)?,
+            service: client(Purpose::Service, &provider, &verifier, time)?,
         })
     }
 
@@ -56,6 +58,7 @@ impl Client {
         match purpose {
             Purpose::Control => self.control.clone(),
             Purpose::Media => self.media.clone(),
+            Purpose::Service => self.service.clone(),
         }
     }
 }
@@ -82,7 +85,7 @@ fn client(
 pub(crate) fn purpose(session: &dyn quinn_proto::crypto::Session) -> Option<Purpose> {
     let data = session.handshake_data()?.downcast::<HandshakeData>().ok()?;
     let protocol = data.protocol?;
-    [Purpose::Control, Purpose::Media]
+    [Purpose::Control, Purpose::Media, Purpose::Service]
         .into_iter()
         .find(|purpose| purpose.alpn() == protocol)
 }

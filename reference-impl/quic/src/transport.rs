@@ -53,7 +53,7 @@ pub(crate) fn server(handle: Arc<Handle>) -> TransportConfig {
 pub(crate) fn client(purpose: Purpose, handle: Arc<Handle>) -> TransportConfig {
     let mut config = common(handle);
     match purpose {
-        Purpose::Control => config
+        Purpose::Control | Purpose::Service => config
             .max_idle_timeout(Some(idle(IDLE)))
             .max_concurrent_bidi_streams(VarInt::from_u32(CONTROL_STREAMS)),
         Purpose::Media => config

@@ -19,6 +19,7 @@ pub(super) const fn sender(sender: Sender) -> &'static str {
     match sender {
         Sender::Client => "client",
         Sender::Server => "server",
+        Sender::Service => "service",
         Sender::Either => "either",
     }
 }

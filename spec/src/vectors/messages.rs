@@ -129,7 +129,7 @@ fn refused(schema: &MessageSchema, body: &[u8], all: &mut Vec<Json>) {
     ));
     let wrong = match schema.sender {
         Sender::Client => "server",
-        Sender::Server => "client",
+        Sender::Server | Sender::Service => "client",
         Sender::Either => return,
     };
     let mut vector = vector(

@@ -12,6 +12,7 @@ use crate::message::media::State;
 use crate::message::room::{Change, Joined, Member, Options, Presence};
 use crate::server::envelope::{Letter, Outbox, Owner, Scope};
 use crate::server::hash;
+use crate::service::mirror::Told;
 use crate::service::{Decision, DecisionId, Question};
 use crate::time::Instant;
 use crate::wire::{List, Params, Text, Within};
@@ -193,6 +194,15 @@ impl Room {
             self.me(),
             Owner::Session(session),
             Letter::Entered { room: self.id },
+        );
+        let room = self.id;
+        out.tell(
+            self.me(),
+            Told::MemberIn {
+                room,
+                session,
+                user,
+            },
         );
         self.delta(session, Change::Join, Code::NONE, out);
         self.send_snapshot(session, request, out);

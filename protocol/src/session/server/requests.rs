@@ -42,6 +42,9 @@ impl Session {
             Message::Channel(message) => self.channel_frame(frame, message, cx)?,
             Message::Call(message) => self.call_frame(message, cx),
             Message::Media(message) => self.media_frame(message, cx)?,
+            Message::Service(_) => {
+                return Err(Violation::UnexpectedFrame);
+            }
         }
         Ok(Onward::Stay)
     }
@@ -217,7 +220,7 @@ impl Session {
             Address::User(user) => Owner::User(user),
             Address::Session(session) => Owner::Session(session),
             Address::Room(room) => Owner::Room(room),
-            // No external service is linked in this revision, and the embedded one takes no data.
+            Address::Service if matches!(payload, Payload::Data(_)) => Owner::Service,
             Address::Service => return false,
         };
         let (user, session, time) = (self.who.user, self.id, cx.unix_micros);

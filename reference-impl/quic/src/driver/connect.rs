@@ -37,7 +37,7 @@ impl<C: Core> Driver<C> {
                 .map_err(|_| format!("{text:?} is not an IP address with a port"))?,
         };
         let mode = match purpose {
-            Purpose::Control => Mode::Cubic,
+            Purpose::Control | Purpose::Service => Mode::Cubic,
             Purpose::Media => Mode::Media,
         };
         let handle = Handle::new(mode);
