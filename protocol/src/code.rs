@@ -218,6 +218,25 @@ codes! {
     /// The circuit breaker stopped the sender (RFC 8083)
     0x0403 CIRCUIT_BROKEN;
 
+    /// No such transfer, or this session has no part in it
+    0x0500 NOT_IN_TRANSFER;
+    /// The receiver declined the transfer
+    0x0501 DECLINED;
+    /// A side gave the transfer up
+    0x0502 ABORTED;
+    /// The payload is larger than the server or the receiver takes
+    0x0503 TOO_LARGE;
+    /// An offset beyond the payload's end
+    0x0504 BAD_OFFSET;
+    /// More or fewer bytes came than were offered
+    0x0505 WRONG_SIZE;
+    /// What arrived is not what was sent
+    0x0506 DIGEST_MISMATCH;
+    /// No progress for too long, or the stream was not opened in time
+    0x0507 STALLED;
+    /// Nobody answered the offer in time
+    0x0508 OFFER_TIMEOUT;
+
     /// Another service is the active one by now
     0x0800 FENCED;
     /// A verdict to a question that was not asked, or one that does not fit it

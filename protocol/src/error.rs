@@ -164,6 +164,8 @@ pub enum UsageError {
     NotActive,
     /// No such question, or its time is over.
     NoSuchQuestion,
+    /// No such transfer, or it is over.
+    NoSuchTransfer,
 }
 
 impl fmt::Display for UsageError {
@@ -182,6 +184,7 @@ impl fmt::Display for UsageError {
             Self::StreamInUse => "the stream's number is in use",
             Self::NotActive => "this service is not the active one",
             Self::NoSuchQuestion => "no such question, or its time is over",
+            Self::NoSuchTransfer => "no such transfer",
         })
     }
 }

@@ -56,6 +56,8 @@ wide_ids! {
     SessionId,
     /// A call: 128 random bits, drawn by the caller.
     CallId,
+    /// A transfer: 128 random bits, drawn by its sender.
+    TransferId,
 }
 
 /// A user: 64 bits, given by whoever keeps the accounts; zero is nobody.

@@ -14,6 +14,8 @@ use crate::server::{Envelope, Handover, ShardId};
 use crate::service::{Decide, Decision, DecisionId};
 use crate::time::Instant;
 
+pub use crate::transfer::{Carried, Direction, FirstFrame, Splice};
+
 /// A connection. A client's core numbers those that it asks for; a server's driver numbers those that arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnId(pub u64);
@@ -109,12 +111,23 @@ pub enum Input {
         /// Whether these are the last.
         fin: bool,
     },
-    /// The peer abandoned a stream.
+    /// The peer abandoned a stream that carries no payload.
     Reset {
         /// The connection.
         conn: ConnId,
         /// The stream.
         id: StreamId,
+    },
+    /// How [`Output::Splice`] fares.
+    Spliced {
+        /// The connection.
+        conn: ConnId,
+        /// The stream.
+        id: StreamId,
+        /// The position in the transfer's payload that it has come to.
+        at: u64,
+        /// How it fares.
+        carried: Carried,
     },
     /// A datagram arrived.
     Datagram {
@@ -196,6 +209,41 @@ pub enum Output<E> {
         /// Whether these are the last.
         fin: bool,
     },
+    /// Carry a transfer's payload over a stream whose first frame has been read, or written; how that fares is
+    /// [`Input::Spliced`].
+    Splice {
+        /// The connection.
+        conn: ConnId,
+        /// The stream.
+        id: StreamId,
+        /// What it carries.
+        splice: Splice,
+    },
+    /// Ask the peer to send no more on a stream; whatever of it comes is thrown away.
+    Stop {
+        /// The connection.
+        conn: ConnId,
+        /// The stream.
+        id: StreamId,
+        /// The code that the peer is told.
+        code: Code,
+    },
+    /// Abandon a stream; what was not sent of it never is.
+    Reset {
+        /// The connection.
+        conn: ConnId,
+        /// The stream.
+        id: StreamId,
+        /// The code that the peer is told.
+        code: Code,
+    },
+    /// Let the peer have so many streams open at once, from now on.
+    Allow {
+        /// The connection.
+        conn: ConnId,
+        /// How many, the first included.
+        streams: u32,
+    },
     /// Close a connection, once what was written before has been acknowledged or a second has passed.
     Close {
         /// The connection.
@@ -247,6 +295,10 @@ pub enum Timer {
     Join,
     /// A suspended side of a call must have come back.
     Suspended,
+    /// An offer must have been answered.
+    Offer,
+    /// A transfer must have made progress.
+    Stall,
     /// A media ticket or a remembered id expires.
     Expiry,
     /// A media connection must have attached, or is idle for too long.

@@ -9,11 +9,11 @@
 //! | the bytes of a frame, fields and their limits | [`wire`] |
 //! | what messages there are | [`message`] |
 //! | login, resume, heartbeat | [`session`] |
-//! | rooms · text and data · calls | `room` · `channel` · [`call`] |
+//! | rooms · text and data · calls · transfers | `room` · `channel` · [`call`] · [`transfer`] |
 //! | contacts, blocking, presence | [`people`] |
 //! | repair, pacing, playout | [`media`] |
 //! | what the business layer is asked | [`service`] |
-//! | which event is legal when | [`table`], and the tables in [`session`] and [`call`] |
+//! | which event is legal when | [`table`], and the tables in [`session`], [`call`] and [`transfer`] |
 //! | codes, limits, timers | [`code`], [`limits`] |
 #![no_std]
 #![forbid(unsafe_code)]
@@ -38,4 +38,5 @@ pub mod service;
 pub mod session;
 pub mod table;
 pub mod time;
+pub mod transfer;
 pub mod wire;

@@ -125,6 +125,22 @@ limits! {
     MAX_PUSHED_BYTES = 524_288;
     /// Epochs of the service link whose last command is remembered
     MAX_EPOCHS = 64;
+    /// Mebibytes of a transfer's payload, unless the operator says otherwise
+    MAX_TRANSFER_MIB = 4_096;
+    /// Bytes a second that a sender is allowed, unless the operator says otherwise
+    TRANSFER_RATE = 16_777_216;
+    /// Transfers of a session that it offers, and as many that it receives
+    MAX_TRANSFERS = 3;
+    /// Streams beyond the first that the client of a session may have open
+    MAX_STREAMS_BEYOND = 8;
+    /// Offers that a session has not answered
+    MAX_OFFERS = 8;
+    /// Transfers of a server
+    MAX_SERVER_TRANSFERS = 10_000;
+    /// Streams that a transfer may be given, one after the other
+    MAX_ATTEMPTS = 1_000;
+    /// Ended transfers that a server remembers
+    MAX_REMEMBERED_TRANSFERS = 4_096;
 }
 
 timers! {
@@ -176,6 +192,14 @@ timers! {
     STATS = 5_000 ms;
     /// From the loss of the active service until data that it did not confirm is answered `undetermined`
     ENTRY_WAIT = 30_000 ms;
+    /// From OFFER until a device of the receiver must have accepted or declined
+    OFFER = 120_000 ms;
+    /// From SEND until the transfer's stream must have come
+    TRANSFER_OPEN = 10_000 ms;
+    /// From the last progress of an accepted transfer, with both sides there, until it ends with `stalled`
+    TRANSFER_STALL = 30_000 ms;
+    /// From one PROGRESS to the next, at the least
+    PROGRESS = 1_000 ms;
     /// Interval of feedback
     FEEDBACK = 25 ms;
 }

@@ -55,6 +55,8 @@ pub const TABLES: &[Table] = &[
     crate::call::client::TABLE,
     crate::service::link::TABLE,
     crate::service::client::TABLE,
+    crate::transfer::server::TABLE,
+    crate::transfer::client::TABLE,
 ];
 
 /// Declares phases, events, `verdict` and `TABLE`.

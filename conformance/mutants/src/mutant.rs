@@ -141,7 +141,12 @@ impl Mutant {
 
     fn output(&mut self, output: Output<duet_protocol::server::Event>) {
         match output {
-            Output::Write { conn, bytes, .. } => {
+            Output::Write {
+                conn,
+                id: StreamId::FIRST_OF_PEER,
+                bytes,
+                ..
+            } => {
                 self.lines.entry(conn).or_default().outward.push(&bytes);
                 while let Some(item) = self.lines.get_mut(&conn).and_then(|l| l.outward.next()) {
                     self.frame_out(conn, item);
@@ -172,6 +177,29 @@ impl Mutant {
                 });
             }
             Output::Open { conn, id } => self.outputs.push_back(Output::Open { conn, id }),
+            Output::Write {
+                conn,
+                id,
+                bytes,
+                fin,
+            } => self.outputs.push_back(Output::Write {
+                conn,
+                id,
+                bytes,
+                fin,
+            }),
+            Output::Splice { conn, id, splice } => {
+                self.outputs.push_back(Output::Splice { conn, id, splice });
+            }
+            Output::Stop { conn, id, code } => {
+                self.outputs.push_back(Output::Stop { conn, id, code });
+            }
+            Output::Reset { conn, id, code } => {
+                self.outputs.push_back(Output::Reset { conn, id, code });
+            }
+            Output::Allow { conn, streams } => {
+                self.outputs.push_back(Output::Allow { conn, streams });
+            }
         }
     }
 

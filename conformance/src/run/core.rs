@@ -226,7 +226,8 @@ impl Core for WireCore {
                 self.tell(now, conn, What::Closed(cause));
             }
             Input::Reset { conn, .. } => self.tell(now, conn, What::Finished),
-            Input::Path { .. }
+            Input::Spliced { .. }
+            | Input::Path { .. }
             | Input::Decision { .. }
             | Input::WallClock { .. }
             | Input::Envelope(_)

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::grade::MediaGrade;
 use crate::code::Code;
 use crate::error::EndReason;
-use crate::id::{CallId, RequestId, RoomId, SessionId, StreamNumber, UserId};
+use crate::id::{CallId, RequestId, RoomId, SessionId, StreamNumber, TransferId, UserId};
 use crate::message::Media;
 use crate::message::directory::Availability;
 use crate::message::media::{Codec, Description, Kind};
@@ -17,6 +17,8 @@ use crate::message::room::Change;
 use crate::people::client::ContactInfo;
 use crate::room::client::{MemberInfo, RoomSettings};
 use crate::wire::{Address, Opaque};
+
+use super::transfers::Offering;
 
 /// A stream and how to receive it; see [`Description`] for the units.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -295,6 +297,40 @@ pub enum Event {
         reason: EndReason,
         /// With `glare`: the call that rings already.
         existing: Option<CallId>,
+    },
+    /// Someone offers a transfer: [`super::Client::receive`] or [`super::Client::decline`] it.
+    TransferOffered {
+        /// The transfer.
+        transfer: TransferId,
+        /// The sender.
+        user: UserId,
+        /// The sender's session.
+        session: SessionId,
+        /// The sender's name.
+        user_name: String,
+        /// What is offered; the name is the sender's word, and no path.
+        offering: Offering,
+    },
+    /// The payload of a transfer begins to pass, or goes on after a loss.
+    TransferStarted {
+        /// The transfer.
+        transfer: TransferId,
+        /// From this byte.
+        at: u64,
+    },
+    /// How much of a transfer the receiver has.
+    TransferProgress {
+        /// The transfer.
+        transfer: TransferId,
+        /// Bytes.
+        at: u64,
+    },
+    /// A transfer is over.
+    TransferEnded {
+        /// The transfer.
+        transfer: TransferId,
+        /// Why: [`Code::DELIVERED`] where the receiver has all of it, and the digests agree.
+        reason: EndReason,
     },
     /// A stream is there; in a call it is subscribed to without asking.
     StreamOpened {

@@ -44,7 +44,10 @@ impl Client {
             return;
         }
         if id != StreamId::FIRST_OF_CLIENT {
-            return self.breach(conn, Violation::UnexpectedStream);
+            if let Err(violation) = self.other_stream(conn, id, bytes, fin) {
+                self.breach(conn, violation);
+            }
+            return;
         }
         up.framer.push(bytes);
         loop {
@@ -133,6 +136,7 @@ impl Client {
                 self.channel_frame(frame, message);
                 Ok(())
             }
+            Message::Transfer(message) => self.transfer_frame(message),
             Message::Call(message) => self.call_frame(message),
             Message::Media(message) => {
                 self.media_frame(message);
@@ -230,6 +234,7 @@ impl Client {
                 for frame in again {
                     self.write(conn, frame);
                 }
+                self.resume_transfers();
                 self.events.push_back(Event::Resumed);
             }
             session::Message::Ack(ack) => {
@@ -363,6 +368,16 @@ impl Client {
             }
             Some(Asked::Ticket) | None => {}
             Some(Asked::Presence) if code == Code::DELIVERED => {}
+            Some(Asked::Offer(transfer)) => {
+                self.events.push_back(Event::Answer {
+                    request,
+                    code,
+                    number,
+                });
+                if code != Code::DELIVERED {
+                    self.end_transfer(transfer, EndReason::new(code, Initiator::Peer));
+                }
+            }
             Some(_) => self.events.push_back(Event::Answer {
                 request,
                 code,

@@ -6,6 +6,7 @@ mod frames;
 mod grade;
 mod media;
 mod rooms;
+mod transfers;
 
 use alloc::collections::btree_map::Entry;
 use alloc::collections::{BTreeMap, VecDeque};
@@ -21,11 +22,12 @@ pub use crate::room::client::{MemberInfo, RoomSettings};
 pub use event::{Event, StreamDescription};
 pub use grade::MediaGrade;
 pub use rooms::{Ban, RoomChange};
+pub use transfers::Offering;
 
 use crate::call::client::Call;
 use crate::code::Code;
 use crate::error::{EndReason, Initiator, UsageError, Violation};
-use crate::id::{CallId, RequestId, RoomId, SessionId, StreamNumber};
+use crate::id::{CallId, RequestId, RoomId, SessionId, StreamNumber, TransferId};
 use crate::io::{Cause, ConnId, Core, Deadline, Input, Output, Purpose, StreamId, Timer};
 use crate::limits;
 use crate::media::HopConfig;
@@ -41,6 +43,7 @@ use crate::session::{Beat, Heartbeat, client as link};
 use crate::time::{Instant, earlier};
 use crate::wire::{Framer, Params, Text, Within, reserved_param};
 use media::{MediaLink, MediaSide};
+use transfers::Transfers;
 
 /// What an embedder may set.
 #[derive(Clone, Debug)]
@@ -108,6 +111,7 @@ enum Asked {
     Join(Wish),
     Publish(StreamDescription),
     Subscribe(SessionId, StreamDescription),
+    Offer(TransferId),
     Ticket,
     /// PRESENCE_SET in a new session: the application did not ask for it this time.
     Presence,
@@ -135,6 +139,7 @@ pub struct Client {
     calls: BTreeMap<CallId, Call>,
     /// Calls that this side gave up a moment ago: an answer to them may still be on its way.
     given_up: VecDeque<CallId>,
+    transfers: Transfers,
     media: MediaSide,
     outputs: VecDeque<Output<Event>>,
     events: VecDeque<Event>,
@@ -161,6 +166,7 @@ impl Client {
             streams: BTreeMap::new(),
             calls: BTreeMap::new(),
             given_up: VecDeque::new(),
+            transfers: Transfers::default(),
             media,
             outputs: VecDeque::new(),
             events: VecDeque::new(),
@@ -304,6 +310,7 @@ impl Client {
             self.end_call(call, EndReason::new(Code::LOST, Initiator::Network), None);
         }
         self.waiting.clear();
+        self.lose_transfers();
         self.streams.clear();
         self.drop_media();
         if !returning {
@@ -568,6 +575,13 @@ impl Core for Client {
                 bytes,
                 fin,
             } => self.stream(conn, id, bytes, fin),
+            Input::Spliced {
+                conn,
+                id,
+                at,
+                carried,
+            } => self.carried(conn, id, at, carried),
+            Input::Reset { id, .. } if id.by_peer => self.other_reset(id),
             Input::Reset { conn, .. } => {
                 let code = Code::STREAM_ENDED;
                 self.outputs.push_back(Output::Close { conn, code });

@@ -10,6 +10,7 @@ pub mod media;
 pub mod room;
 pub mod service;
 pub mod session;
+pub mod transfer;
 
 use alloc::vec::Vec;
 
@@ -158,6 +159,7 @@ areas! {
     0x02 directory Directory;
     0x03 room Room;
     0x04 channel Channel;
+    0x05 transfer Transfer;
     0x06 call Call;
     0x07 media Media;
     0x08 service Service;

@@ -50,6 +50,10 @@ pub struct Config {
     pub directory: DirectoryPolicy,
     /// Whether frames of reserved kinds are sent at random.
     pub reserved_frames: bool,
+    /// The most bytes that a transfer may have.
+    pub max_transfer: u64,
+    /// The most bytes a second that a transfer's sender is allowed; 0 is no limit.
+    pub transfer_rate: u32,
     /// How media is forwarded.
     pub media: HopConfig,
     /// Which services may link, and what they are asked; without it none may, and nobody is told what happens.
@@ -66,6 +70,8 @@ impl Default for Config {
             rooms: Rooms::OnJoin,
             directory: DirectoryPolicy::default(),
             reserved_frames: true,
+            max_transfer: (limits::MAX_TRANSFER_MIB as u64) << 20,
+            transfer_rate: limits::TRANSFER_RATE as u32,
             media: HopConfig {
                 demand_needed: false,
                 max_queue: Some(limits::RELAY_QUEUE),

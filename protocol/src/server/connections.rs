@@ -50,6 +50,7 @@ impl Server {
     pub(super) fn close(&mut self, conn: ConnId, code: Code) {
         self.flush_writes();
         self.timers.set(timers::Key::Conn(conn), None);
+        self.transfers.forget_conn(conn);
         self.conns.insert(conn, Conn::Closing);
         self.outputs.push_back(Output::Close { conn, code });
     }
@@ -104,6 +105,10 @@ impl Server {
             //= WIRE-009
             return match self.conns.get(&conn) {
                 Some(Conn::Closing) | None => {}
+                Some(Conn::Session { session, .. }) => {
+                    let session = *session;
+                    self.other_stream(session, conn, id, bytes, fin);
+                }
                 Some(_) => self.breach(conn, Violation::UnexpectedStream),
             };
         }
@@ -141,6 +146,7 @@ impl Server {
 
     pub(super) fn closed(&mut self, conn: ConnId, cause: &Cause) {
         self.timers.set(timers::Key::Conn(conn), None);
+        self.transfers.forget_conn(conn);
         match self.conns.remove(&conn) {
             Some(Conn::Session { session: id, .. })
                 if self.sessions.get(&id).and_then(Session::conn) == Some(conn) =>

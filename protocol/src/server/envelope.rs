@@ -12,7 +12,7 @@ use bytes::Bytes;
 use crate::call::server::Request as CallRequest;
 use crate::channel::{Expected, Parcel, Receipt};
 use crate::code::Code;
-use crate::id::{CallId, FlowId, RequestId, RoomId, SessionId, StreamNumber, UserId};
+use crate::id::{CallId, FlowId, RequestId, RoomId, SessionId, StreamNumber, TransferId, UserId};
 use crate::message::Media;
 use crate::message::directory::Availability;
 use crate::message::media::Kind;
@@ -22,6 +22,7 @@ use crate::room::server::{Asker, Creation, Entry, Order, Publication};
 use crate::service::mirror::Told;
 use crate::service::{Contact, Decision, DecisionId, Question};
 use crate::time::Instant;
+use crate::transfer;
 
 use super::shard::ShardId;
 
@@ -32,6 +33,7 @@ pub(crate) enum Owner {
     User(UserId),
     Room(RoomId),
     Call(CallId),
+    Transfer(TransferId),
     /// The media side of a session.
     Relay(SessionId),
     /// Names of users and rooms.
@@ -334,6 +336,8 @@ pub(crate) enum Letter {
         code: Code,
         errand: u64,
     },
+    // To a transfer, and from it to users and sessions.
+    Transfer(transfer::Letter),
 
     // To the media side of a session.
     Ticket {

@@ -4,7 +4,7 @@ use alloc::string::String;
 
 use crate::code::Code;
 use crate::error::Violation;
-use crate::id::{CallId, SessionId, UserId};
+use crate::id::{CallId, SessionId, TransferId, UserId};
 use crate::io::ConnId;
 
 /// What an operator's logs are told.
@@ -62,6 +62,20 @@ pub enum Event {
         /// Why.
         code: Code,
     },
+    /// A transfer is offered.
+    TransferBegan {
+        /// Which.
+        transfer: TransferId,
+        /// Bytes.
+        size: u64,
+    },
+    /// A transfer is over.
+    TransferEnded {
+        /// Which.
+        transfer: TransferId,
+        /// Why.
+        code: Code,
+    },
 }
 
 /// How much the core holds.
@@ -77,6 +91,8 @@ pub struct Census {
     pub rooms: usize,
     /// Calls that are not over.
     pub calls: usize,
+    /// Transfers that are not over.
+    pub transfers: usize,
     /// Media connections.
     pub media: usize,
 }

@@ -267,6 +267,7 @@ impl Server {
             session.attach(conn, cx);
             Ok(Onward::Stay)
         });
+        self.allow_streams(conn);
         if self.config.reserved_frames && self.random.below(2) == 0 {
             let frame = reserved_frame(&mut self.random, true);
             self.outbox.frame(Owner::Directory, id, frame);

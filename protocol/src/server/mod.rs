@@ -14,6 +14,7 @@ mod sessions;
 mod shard;
 mod tickets;
 mod timers;
+mod transfers;
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::sync::Arc;
@@ -30,7 +31,6 @@ pub use shard::{Handover, ShardId};
 
 use crate::call::server::Call;
 use crate::code::Code;
-use crate::error::Violation;
 use crate::id::{CallId, RoomId, SessionId, UserId};
 use crate::io::{ConnId, Core, Deadline, Input, Output, StreamId};
 use crate::limits;
@@ -54,6 +54,7 @@ use relay::Relay;
 use shard::Placement;
 use tickets::Tickets;
 use timers::Timers;
+use transfers::Transfers;
 
 /// What a connection is.
 enum Conn {
@@ -95,6 +96,7 @@ pub struct Server {
     users: BTreeMap<UserId, User>,
     rooms: BTreeMap<RoomId, Room>,
     calls: BTreeMap<CallId, Call>,
+    transfers: Transfers,
     relays: BTreeMap<SessionId, Relay>,
     directory: Directory,
     /// What knows the linked services, where any may link.
@@ -108,6 +110,8 @@ pub struct Server {
     timers: Timers,
     outbox: Outbox,
     writes: VecDeque<(ConnId, Bytes)>,
+    /// What becomes of other streams than control streams.
+    streams: VecDeque<Output<Event>>,
     outputs: VecDeque<Output<Event>>,
     /// Sessions whose media side may have datagrams to pop.
     ready: BTreeSet<SessionId>,
@@ -158,6 +162,7 @@ impl Server {
             users: BTreeMap::new(),
             rooms: BTreeMap::new(),
             calls: BTreeMap::new(),
+            transfers: Transfers::default(),
             relays: BTreeMap::new(),
             directory: Directory::default(),
             services,
@@ -168,6 +173,7 @@ impl Server {
             timers: Timers::default(),
             outbox,
             writes: VecDeque::new(),
+            streams: VecDeque::new(),
             outputs: VecDeque::new(),
             ready: BTreeSet::new(),
         }
@@ -185,6 +191,7 @@ impl Server {
             users: self.users.len(),
             rooms: self.rooms.len(),
             calls: self.calls.len(),
+            transfers: self.transfers.census(),
             media: self
                 .conns
                 .values()
@@ -223,6 +230,7 @@ impl Server {
                 fin: false,
             });
         }
+        self.outputs.append(&mut self.streams);
     }
 
     fn ask(&mut self, id: DecisionId, asker: Asker, question: crate::service::Question) {
@@ -280,6 +288,7 @@ impl Server {
                     }
                     self.refresh_room(id);
                 }
+                timers::Key::Owner(Owner::Transfer(id)) => self.wake_transfer(id),
                 timers::Key::Owner(Owner::Relay(session)) => self.refresh_relay(session),
                 timers::Key::Owner(Owner::Service) => {
                     self.with_services(Services::wake);
@@ -308,6 +317,7 @@ impl Server {
         {
             self.forget_oldest_call();
         }
+        self.transfers.forget_until(self.now);
     }
 
     /// The oldest of the ended calls may be used again as an id.
@@ -364,7 +374,10 @@ impl Core for Server {
                 bytes,
                 fin,
             } => self.stream(conn, id, bytes, fin),
-            Input::Reset { conn, .. } => self.breach(conn, Violation::StreamEnded),
+            Input::Reset { conn, id } => self.reset(conn, id),
+            Input::Spliced {
+                conn, id, carried, ..
+            } => self.carried(conn, id, carried),
             Input::Datagram { conn, bytes, at } => self.datagram(conn, &bytes, at),
             Input::Path { conn, rtt, .. } => {
                 if let Some(Conn::Media(session)) = self.conns.get(&conn)

@@ -77,6 +77,7 @@ impl Server {
             }
             Owner::Room(id) => self.deliver_to_room(from, id, letter),
             Owner::Call(id) => self.deliver_to_call(id, letter),
+            Owner::Transfer(id) => self.deliver_to_transfer(id, letter),
             Owner::Relay(id) if self.relays.contains_key(&id) => {
                 self.deliver_to_relay(from, id, letter)
             }
@@ -178,6 +179,7 @@ impl Server {
                     out.send(to, Owner::Call(call), Letter::PartyOut { session, code });
                 }
             }
+            Letter::Transfer(letter) => super::transfers::bounce(to, letter, out),
             Letter::Reserved { user } => {
                 if let Owner::Call(call) = to {
                     out.send(to, Owner::User(user), Letter::Release { call });

@@ -28,6 +28,7 @@ impl Server {
             unix_micros: self.unix_epoch.saturating_add(self.now.as_micros()),
             outbox: &mut self.outbox,
             writes: &mut self.writes,
+            streams: &mut self.streams,
         };
         let onward = session.frames(framer, &mut cx);
         self.follow(id, onward);
@@ -47,6 +48,7 @@ impl Server {
             unix_micros: self.unix_epoch.saturating_add(self.now.as_micros()),
             outbox: &mut self.outbox,
             writes: &mut self.writes,
+            streams: &mut self.streams,
         };
         let onward = run(session, &mut cx);
         self.follow(id, onward);

@@ -66,6 +66,7 @@ impl Placement {
             Owner::Session(id) | Owner::Relay(id) => of_id(id.0),
             Owner::Room(id) => of_id(id.0),
             Owner::Call(id) => of_id(id.0),
+            Owner::Transfer(id) => of_id(id.0),
             Owner::User(id) => id.0,
             Owner::Directory | Owner::Service => 0,
             Owner::Shard(shard) => return ShardId(shard),

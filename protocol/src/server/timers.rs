@@ -56,6 +56,7 @@ impl Timers {
         let timer = match key {
             Key::Owner(Owner::Session(_)) => Timer::Heartbeat,
             Key::Owner(Owner::Call(_)) => Timer::Ring,
+            Key::Owner(Owner::Transfer(_)) => Timer::Stall,
             Key::Owner(Owner::Relay(_)) => Timer::Pacing,
             Key::Owner(_) => Timer::Expiry,
             Key::Conn(_) => Timer::Login,

@@ -2,6 +2,7 @@
 
 mod requests;
 mod rooms;
+mod transfers;
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::string::String;
@@ -16,14 +17,16 @@ use crate::channel::{Expected, Receipt, Tally};
 use crate::code::Code;
 use crate::error::Violation;
 use crate::id::{CallId, RequestId, RoomId, SessionId, UserId};
-use crate::io::{ConnId, Deadline, Timer};
+use crate::io::{ConnId, Deadline, Output, Timer};
 use crate::limits;
 use crate::message::session::{Message as SessionMessage, Outcome, Ping};
 use crate::message::{Message, Wire, room};
+use crate::server::Event;
 use crate::server::envelope::{Letter, Outbox, Owner};
 use crate::table::table;
 use crate::time::{Instant, earlier};
 use crate::wire::{Framer, Params};
+use transfers::Transfers;
 
 table! {
     /// A control connection, as the server sees it
@@ -138,6 +141,7 @@ pub(crate) struct Session {
     calls: BTreeSet<CallId>,
     /// The room of the call that it is in, which does not count as one of its rooms.
     call_room: Option<RoomId>,
+    transfers: Transfers,
     lookups: Rate,
     /// For what others are told of: rooms, streams, calls.
     announced: Rate,
@@ -155,6 +159,8 @@ pub(crate) struct Context<'a> {
     pub(crate) unix_micros: u64,
     pub(crate) outbox: &'a mut Outbox,
     pub(crate) writes: &'a mut VecDeque<(ConnId, Bytes)>,
+    /// What becomes of other streams than the first.
+    pub(crate) streams: &'a mut VecDeque<Output<Event>>,
 }
 
 impl Session {
@@ -181,6 +187,7 @@ impl Session {
             rooms: BTreeSet::new(),
             calls: BTreeSet::new(),
             call_room: None,
+            transfers: Transfers::default(),
             lookups: Rate::new(now, limits::LOOKUP_EACH, limits::LOOKUP_BURST),
             receipts_sent: Rate::new(now, limits::RECEIPT_EACH, limits::RECEIPT_BURST),
             reported: BTreeMap::new(),
@@ -226,8 +233,16 @@ impl Session {
         for frame in self.sequence.unacknowledged() {
             cx.writes.push_back((conn, frame.clone()));
         }
+        self.transfers.unlink();
         if self.suspended_until.take().is_some() {
             self.tell_all(cx.outbox, |session| Letter::Resumed { session });
+        } else {
+            // The link beneath was given up for this one: whatever streams it had are gone.
+            for transfer in self.transfers.ids() {
+                let (me, session) = (self.me(), self.id);
+                cx.outbox.send(me, transfer, Letter::Suspended { session });
+                cx.outbox.send(me, transfer, Letter::Resumed { session });
+            }
         }
         self.release_held(cx);
     }
@@ -272,6 +287,7 @@ impl Session {
     /// The link is gone; the session waits for another.
     pub(crate) fn suspend(&mut self, now: Instant, window: Duration, outbox: &mut Outbox) {
         self.link = None;
+        self.transfers.unlink();
         if self.suspended_until.is_none() {
             //= SES-009
             self.suspended_until = Some(now.after(window));
@@ -284,6 +300,7 @@ impl Session {
         let calls = self.calls.iter().map(|call| Owner::Call(*call));
         rooms
             .chain(calls)
+            .chain(self.transfers.ids())
             .for_each(|to| outbox.send(self.me(), to, letter(self.id)));
     }
 
@@ -299,6 +316,11 @@ impl Session {
                     code,
                 },
             );
+        }
+        for transfer in self.transfers.take() {
+            let session = self.id;
+            let letter = Letter::PartyOut { session, code };
+            outbox.send(me, Owner::Transfer(transfer), letter);
         }
         let waits = self.requests.values().filter_map(|pending| match pending {
             Pending::Waiting(room) => Some(*room),
@@ -535,6 +557,7 @@ impl Session {
             Letter::CallOver { call } => {
                 self.calls.remove(&call);
             }
+            Letter::Transfer(letter) => self.transfer_letter(letter, cx),
             Letter::Entered { room } => {
                 self.rooms.insert(room);
                 if self.suspended_until.is_some() {

@@ -11,6 +11,7 @@ use crate::limits;
 use crate::people::server::{People, Surroundings};
 use crate::server::Duplicates;
 use crate::server::envelope::{Letter, Outbox, Owner};
+use crate::transfer;
 
 /// A user with at least one session.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -213,6 +214,30 @@ impl User {
                     out.send(me, Owner::Session(session), letter);
                 }
                 out.errand_done(me, errand, errand_code);
+            }
+            Letter::Transfer(transfer::Letter::Bring {
+                transfer,
+                sender: user,
+                from: sender,
+                only,
+                frame,
+            }) => {
+                //= DIR-016
+                let is_blocked = self.people.blocks(user);
+                let wanted = |session: &SessionId| {
+                    !is_blocked && *session != sender && only.is_none_or(|only| only == *session)
+                };
+                let sessions: Vec<SessionId> = self.sessions().filter(wanted).collect();
+                for session in &sessions {
+                    let tell = transfer::Tell::Offered {
+                        frame: frame.clone(),
+                    };
+                    let letter = Letter::Transfer(transfer::Letter::Tell { transfer, tell });
+                    out.send(me, Owner::Session(*session), letter);
+                }
+                //= XFER-002
+                let letter = transfer::Letter::Reached { transfer, sessions };
+                out.send(me, Owner::Transfer(transfer), Letter::Transfer(letter));
             }
             letter => self.people.receive(letter, cx),
         }

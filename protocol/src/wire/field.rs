@@ -7,7 +7,7 @@ use super::schema::Shape;
 use super::sink::Sink;
 use super::utf8::{is_ascii, is_utf8};
 use crate::error::DecodeError;
-use crate::id::{CallId, FlowId, RequestId, RoomId, SessionId, StreamNumber, UserId};
+use crate::id::{CallId, FlowId, RequestId, RoomId, SessionId, StreamNumber, TransferId, UserId};
 
 /// What a reader gives: the rest, and the value.
 pub type Parsed<'a, T> = nom::IResult<&'a [u8], T, DecodeError>;
@@ -139,6 +139,7 @@ newtypes! {
     RoomId([u8; 16]) Shape::Fixed { len: 16 };
     SessionId([u8; 16]) Shape::Fixed { len: 16 };
     CallId([u8; 16]) Shape::Fixed { len: 16 };
+    TransferId([u8; 16]) Shape::Fixed { len: 16 };
     RequestId(u32) Shape::U32;
     FlowId(u32) Shape::U32;
     StreamNumber(u8) Shape::U8;

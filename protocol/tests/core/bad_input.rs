@@ -63,6 +63,7 @@ impl Scene {
             users: 2,
             rooms: 1,
             calls: 1,
+            transfers: 0,
             media: 2,
         };
         assert_eq!(before, expected);
@@ -975,7 +976,12 @@ impl Driven {
                     bytes,
                     ..
                 } => self.framer.push(bytes),
-                Output::Write { .. } | Output::Open { .. } => {}
+                Output::Write { .. }
+                | Output::Open { .. }
+                | Output::Splice { .. }
+                | Output::Stop { .. }
+                | Output::Reset { .. }
+                | Output::Allow { .. } => {}
                 Output::Close { conn, code } => self.closed.push((conn, code)),
                 Output::Connect { conn, purpose, .. } => self.connects.push((conn, purpose)),
                 Output::Decide(_) => panic!("a client decides nothing"),
@@ -1226,10 +1232,11 @@ fn ses_002_a_server_that_breaks_a_rule_loses_its_client() {
 }
 
 #[test]
-fn wire_009_a_stream_that_a_server_opens_ends_the_session() {
+fn wire_009_a_stream_of_the_server_that_carries_no_transfer_ends_the_session() {
     let mut client = Driven::online(10);
     let (by_peer, index) = (true, 0);
-    client.hear_on(CONTROL, StreamId { by_peer, index }, b"?", false);
+    let ping = frame(0x0108, 0, &[0; 8]);
+    client.hear_on(CONTROL, StreamId { by_peer, index }, &ping, false);
     client.assert_ended_for(Violation::UnexpectedStream, "a stream of the server");
 }
 

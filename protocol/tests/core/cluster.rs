@@ -64,6 +64,7 @@ impl Cluster {
             sum.users += census.users;
             sum.rooms += census.rooms;
             sum.calls += census.calls;
+            sum.transfers += census.transfers;
             sum.media += census.media;
         }
         sum
@@ -149,6 +150,7 @@ impl Core for Cluster {
             Input::Connected { conn, .. }
             | Input::Stream { conn, .. }
             | Input::Reset { conn, .. }
+            | Input::Spliced { conn, .. }
             | Input::Datagram { conn, .. }
             | Input::Path { conn, .. }
             | Input::Closed { conn, .. } => {

@@ -11,6 +11,7 @@
 )]
 
 mod bad_input;
+mod bulk;
 mod call;
 mod channel;
 mod cluster;
@@ -23,4 +24,5 @@ mod service;
 mod service_host;
 mod session;
 mod support;
+mod transfers;
 mod wire;

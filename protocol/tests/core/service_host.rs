@@ -54,9 +54,21 @@ impl ServiceHost {
                     self.out.push_back(Wire::Connect { conn, purpose });
                 }
                 Output::Open { .. } => {}
+                Output::Splice { .. }
+                | Output::Stop { .. }
+                | Output::Reset { .. }
+                | Output::Allow { .. } => panic!("a service has one stream"),
                 Output::Write {
-                    conn, bytes, fin, ..
-                } => self.out.push_back(Wire::Stream { conn, bytes, fin }),
+                    conn,
+                    id,
+                    bytes,
+                    fin,
+                } => self.out.push_back(Wire::Stream {
+                    conn,
+                    id,
+                    bytes,
+                    fin,
+                }),
                 Output::Close { conn, code } => {
                     self.conn = None;
                     self.out.push_back(Wire::Close { conn, code });

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::cluster::{Cluster, shards};
 use super::service_host::ServiceHost;
+use crate::bulk::{Bulk, mirrored};
 use bytes::Bytes;
 use duet_protocol::client::{self, Client, Credentials};
 use duet_protocol::code::Code;
@@ -35,10 +36,22 @@ pub(crate) enum Wire {
         conn: ConnId,
         purpose: Purpose,
     },
+    /// `id` as the client sees it.
     Stream {
         conn: ConnId,
+        id: StreamId,
         bytes: Bytes,
         fin: bool,
+    },
+    /// The peer abandons its direction of a stream.
+    Reset {
+        conn: ConnId,
+        id: StreamId,
+    },
+    /// The peer wants no more of a stream.
+    Stop {
+        conn: ConnId,
+        id: StreamId,
     },
     Datagram {
         conn: ConnId,
@@ -53,7 +66,11 @@ pub(crate) enum Wire {
 impl Packet for Wire {
     fn size(&self) -> usize {
         match self {
-            Self::Connect { .. } | Self::Accepted { .. } | Self::Close { .. } => 40,
+            Self::Connect { .. }
+            | Self::Accepted { .. }
+            | Self::Reset { .. }
+            | Self::Stop { .. }
+            | Self::Close { .. } => 40,
             Self::Stream { bytes, .. } | Self::Datagram { bytes, .. } => bytes.len() + 40,
         }
     }
@@ -63,6 +80,8 @@ impl Packet for Wire {
             Self::Connect { .. } => "connect",
             Self::Accepted { .. } => "accepted",
             Self::Stream { .. } => "stream",
+            Self::Reset { .. } => "reset",
+            Self::Stop { .. } => "stop",
             Self::Datagram { .. } => "datagram",
             Self::Close { .. } => "close",
         }
@@ -88,8 +107,9 @@ pub(crate) struct ClientHost {
     pub(crate) core: Client,
     pub(crate) events: Vec<(Instant, client::Event)>,
     purposes: BTreeMap<ConnId, Purpose>,
+    pub(crate) bulk: Bulk,
     cuts: Stream,
-    out: VecDeque<Wire>,
+    pub(crate) out: VecDeque<Wire>,
     rtt: Duration,
     /// A killed process: it says nothing and hears nothing.
     pub(crate) dead: bool,
@@ -101,6 +121,9 @@ pub(crate) struct RawHost {
     pub(crate) framer: Framer,
     /// What the server said, frame by frame.
     pub(crate) heard: Vec<Frame>,
+    /// What it said on other streams than the first, and which of those it ended, reset or stopped.
+    pub(crate) streams: BTreeMap<StreamId, Vec<u8>>,
+    pub(crate) broken: Vec<StreamId>,
     /// The code with which it closed the connection.
     pub(crate) closed: Option<Code>,
     out: VecDeque<Wire>,
@@ -109,13 +132,16 @@ pub(crate) struct RawHost {
 impl RawHost {
     fn receive(&mut self, packet: Wire) {
         match packet {
-            Wire::Stream { conn, bytes, .. } if conn == self.conn => {
+            Wire::Stream {
+                conn, id, bytes, ..
+            } if conn == self.conn && id == StreamId::FIRST_OF_CLIENT => {
                 self.framer.push(bytes);
                 while let Some(frame) = self.framer.next_frame().expect("whole frames") {
                     if frame.header.flags.has(Flags::SEQUENCED) {
                         let received = self.sequenced() + 1;
                         self.out.push_back(Wire::Stream {
                             conn,
+                            id,
                             bytes: Ack {
                                 received,
                                 params: Params::NONE,
@@ -126,6 +152,17 @@ impl RawHost {
                     }
                     self.heard.push(frame);
                 }
+            }
+            Wire::Stream {
+                conn, id, bytes, ..
+            } if conn == self.conn => {
+                self.streams
+                    .entry(id)
+                    .or_default()
+                    .extend_from_slice(&bytes);
+            }
+            Wire::Reset { conn, id } | Wire::Stop { conn, id } if conn == self.conn => {
+                self.broken.push(id);
             }
             Wire::Close { conn, code } if conn == self.conn => self.closed = Some(code),
             _ => {}
@@ -154,10 +191,11 @@ pub(crate) struct ServerHost {
     pub(crate) events: Vec<(Instant, server::Event)>,
     pub(crate) policy: Policy,
     conns: BTreeMap<(NodeId, ConnId), ConnId>,
-    names: BTreeMap<ConnId, (NodeId, ConnId)>,
+    pub(crate) names: BTreeMap<ConnId, (NodeId, ConnId)>,
     next: u64,
+    pub(crate) bulk: Bulk,
     cuts: Stream,
-    out: VecDeque<(NodeId, Wire)>,
+    pub(crate) out: VecDeque<(NodeId, Wire)>,
     rtt: Duration,
 }
 
@@ -190,21 +228,39 @@ pub(crate) fn cut(cuts: &mut Stream, mut bytes: Bytes) -> Vec<Bytes> {
 }
 
 impl ClientHost {
-    fn drain(&mut self, now: Instant) {
+    pub(crate) fn drain(&mut self, now: Instant) {
         while let Some(output) = self.core.poll_output() {
             match output {
                 Output::Connect { conn, purpose, .. } => {
                     self.purposes.insert(conn, purpose);
                     self.out.push_back(Wire::Connect { conn, purpose });
                 }
-                Output::Open { .. } => {}
+                Output::Open { .. } | Output::Allow { .. } => {}
                 Output::Write {
-                    conn, bytes, fin, ..
+                    conn,
+                    id,
+                    bytes,
+                    fin,
                 } => {
-                    self.out.push_back(Wire::Stream { conn, bytes, fin });
+                    self.out.push_back(Wire::Stream {
+                        conn,
+                        id,
+                        bytes,
+                        fin,
+                    });
+                }
+                Output::Splice { conn, id, splice } => self.splice(now, conn, id, splice),
+                Output::Stop { conn, id, .. } => {
+                    self.bulk.streams.remove(&(conn, id));
+                    self.out.push_back(Wire::Stop { conn, id });
+                }
+                Output::Reset { conn, id, .. } => {
+                    self.bulk.streams.remove(&(conn, id));
+                    self.out.push_back(Wire::Reset { conn, id });
                 }
                 Output::Close { conn, code } => {
                     self.purposes.remove(&conn);
+                    self.bulk.forget(conn);
                     self.out.push_back(Wire::Close { conn, code });
                 }
                 Output::Decide(_) => panic!("a client asked for a decision"),
@@ -248,8 +304,25 @@ impl ClientHost {
                     },
                 );
             }
-            Wire::Stream { conn, bytes, fin } if self.purposes.contains_key(&conn) => {
-                let id = StreamId::FIRST_OF_CLIENT;
+            Wire::Stream {
+                conn,
+                id,
+                bytes,
+                fin,
+            } if self.purposes.contains_key(&conn) && id != StreamId::FIRST_OF_CLIENT => {
+                self.other_stream(now, conn, id, bytes, fin);
+            }
+            Wire::Reset { conn, id } | Wire::Stop { conn, id }
+                if self.purposes.contains_key(&conn) =>
+            {
+                self.broken(now, conn, id);
+            }
+            Wire::Stream {
+                conn,
+                id,
+                bytes,
+                fin,
+            } if self.purposes.contains_key(&conn) => {
                 for bytes in cut(&mut self.cuts, bytes) {
                     self.core.handle(
                         now,
@@ -285,6 +358,7 @@ impl ClientHost {
                 );
             }
             Wire::Close { conn, code } if self.purposes.remove(&conn).is_some() => {
+                self.lose_streams(now, conn);
                 self.core.handle(
                     now,
                     Input::Closed {
@@ -300,31 +374,42 @@ impl ClientHost {
 }
 
 impl ServerHost {
-    fn drain(&mut self, now: Instant) {
+    pub(crate) fn drain(&mut self, now: Instant) {
         loop {
             let Some(output) = self.core.poll_output() else {
                 break;
             };
             match output {
-                Output::Connect { .. } | Output::Open { .. } => panic!("a server connects nowhere"),
+                Output::Connect { .. } => panic!("a server connects nowhere"),
+                Output::Open { .. } => {}
                 Output::Envelope { .. } | Output::Handover { .. } => panic!("these stay inside"),
                 Output::Write {
-                    conn, bytes, fin, ..
-                } => {
-                    if let Some((to, conn)) = self.names.get(&conn) {
-                        self.out.push_back((
-                            *to,
-                            Wire::Stream {
-                                conn: *conn,
-                                bytes,
-                                fin,
-                            },
-                        ));
-                    }
+                    conn,
+                    id,
+                    bytes,
+                    fin,
+                } => self.wire(conn, |conn| Wire::Stream {
+                    conn,
+                    id: mirrored(id),
+                    bytes,
+                    fin,
+                }),
+                Output::Allow { .. } => {}
+                Output::Splice { conn, id, splice } => self.splice(now, conn, id, splice),
+                Output::Stop { conn, id, .. } => {
+                    self.bulk.streams.remove(&(conn, id));
+                    let id = mirrored(id);
+                    self.wire(conn, |conn| Wire::Stop { conn, id });
+                }
+                Output::Reset { conn, id, .. } => {
+                    self.bulk.streams.remove(&(conn, id));
+                    let id = mirrored(id);
+                    self.wire(conn, |conn| Wire::Reset { conn, id });
                 }
                 Output::Close { conn, code } => {
                     if let Some((to, name)) = self.names.remove(&conn) {
                         self.conns.remove(&(to, name));
+                        self.bulk.forget(conn);
                         self.out.push_back((to, Wire::Close { conn: name, code }));
                         // As a transport does, once it has closed.
                         self.core.handle(
@@ -396,7 +481,24 @@ impl ServerHost {
                     },
                 );
             }
-            Wire::Stream { conn, bytes, fin } => {
+            Wire::Stream {
+                conn,
+                id,
+                bytes,
+                fin,
+            } if id != StreamId::FIRST_OF_CLIENT => {
+                if let Some(conn) = self.conns.get(&(from, conn)).copied() {
+                    self.other_stream(now, conn, mirrored(id), bytes, fin);
+                }
+            }
+            Wire::Reset { conn, id } | Wire::Stop { conn, id } => {
+                if let Some(conn) = self.conns.get(&(from, conn)).copied() {
+                    self.broken(now, conn, mirrored(id));
+                }
+            }
+            Wire::Stream {
+                conn, bytes, fin, ..
+            } => {
                 let id = StreamId::FIRST_OF_PEER;
                 for bytes in cut(&mut self.cuts, bytes) {
                     if let Some(conn) = self.conns.get(&(from, conn)) {
@@ -438,6 +540,7 @@ impl ServerHost {
             Wire::Close { conn, code } => {
                 if let Some(conn) = self.conns.remove(&(from, conn)) {
                     self.names.remove(&conn);
+                    self.lose_streams(now, conn);
                     self.core.handle(
                         now,
                         Input::Closed {
@@ -459,13 +562,16 @@ impl Node for Host {
     fn deadline(&self) -> Option<Time> {
         match self {
             Self::Client(client) if client.dead => None,
-            Self::Client(client) => client.core.deadline(),
+            Self::Client(client) => {
+                let core = client.core.deadline().map(|deadline| deadline.at);
+                [core, client.bulk.deadline()].into_iter().flatten().min()
+            }
             Self::Raw(_) => None,
             Self::Service(service) if service.dead => None,
-            Self::Service(service) => service.core.deadline(),
-            Self::Server(server) => server.core.deadline(),
+            Self::Service(service) => service.core.deadline().map(|deadline| deadline.at),
+            Self::Server(server) => server.core.deadline().map(|deadline| deadline.at),
         }
-        .map(|deadline| time(deadline.at))
+        .map(time)
     }
 
     fn wake(&mut self, now: Time) {
@@ -474,6 +580,7 @@ impl Node for Host {
             Self::Client(client) => {
                 client.core.handle(now, Input::Wake);
                 client.drain(now);
+                client.pour(now);
             }
             Self::Raw(_) => {}
             Self::Service(service) => {
@@ -620,6 +727,7 @@ impl Net {
             conns: BTreeMap::new(),
             names: BTreeMap::new(),
             next: 0,
+            bulk: Bulk::default(),
             cuts: Stream::new(seed, "server cuts"),
             out: VecDeque::new(),
             rtt: delay * 2,
@@ -649,6 +757,7 @@ impl Net {
                 core,
                 events: Vec::new(),
                 purposes: BTreeMap::new(),
+                bulk: Bulk::default(),
                 cuts: Stream::new(seed, &format!("cuts {index}")),
                 out: VecDeque::new(),
                 rtt: delay * 2,
@@ -759,6 +868,8 @@ impl Net {
             conn,
             framer,
             heard: Vec::new(),
+            streams: BTreeMap::new(),
+            broken: Vec::new(),
             closed: None,
             out,
         };
@@ -783,18 +894,20 @@ impl Net {
 
     /// Lets a raw peer send bytes on its first stream, and waits for what comes of it.
     pub(crate) fn say(&mut self, id: NodeId, bytes: impl Into<Bytes>) {
-        self.put(id, bytes.into(), false);
+        self.put(id, StreamId::FIRST_OF_CLIENT, bytes.into(), false);
     }
 
     /// The same, and the end of the stream.
     pub(crate) fn say_last(&mut self, id: NodeId, bytes: impl Into<Bytes>) {
-        self.put(id, bytes.into(), true);
+        self.put(id, StreamId::FIRST_OF_CLIENT, bytes.into(), true);
     }
 
-    fn put(&mut self, id: NodeId, bytes: Bytes, fin: bool) {
+    /// The same on any stream.
+    pub(crate) fn put(&mut self, id: NodeId, stream: StreamId, bytes: Bytes, fin: bool) {
         if let Host::Raw(raw) = self.world.node_mut(id) {
             raw.out.push_back(Wire::Stream {
                 conn: raw.conn,
+                id: stream,
                 bytes,
                 fin,
             });
@@ -808,6 +921,7 @@ impl Net {
         if let Host::Raw(raw) = self.world.node_mut(id) {
             raw.out.push_back(Wire::Stream {
                 conn: raw.conn,
+                id: StreamId::FIRST_OF_CLIENT,
                 bytes: bytes.into(),
                 fin: false,
             });

@@ -540,16 +540,19 @@ fn wire_008_a_stream_that_is_reset_ends_the_session() {
 }
 
 #[test]
-fn wire_009_a_second_stream_ends_the_session() {
+fn wire_009_a_stream_that_carries_no_transfer_ends_the_session() {
     let second = |by_peer, index| StreamId { by_peer, index };
-    for (seed, id) in [
-        (16, second(true, 1)),
-        (17, second(true, 9)),
-        (18, second(false, 0)),
+    let ping = frame(0x0108, 0, &[0; 8]);
+    for (seed, id, bytes, fin) in [
+        (16, second(true, 1), &ping[..], false),
+        (17, second(true, 9), &ping[..], false),
+        (18, second(true, 1), &ping[..5], true),
+        (19, second(true, 1), &[], true),
+        (20, second(false, 0), b"?", false),
     ] {
         let (mut net, peer) = online(seed);
         net.server_command(|core, now| {
-            let (conn, bytes, fin) = (ConnId(1), Bytes::from_static(b"?"), false);
+            let (conn, bytes) = (ConnId(1), Bytes::copy_from_slice(bytes));
             core.handle(
                 now,
                 Input::Stream {

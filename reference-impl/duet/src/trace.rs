@@ -201,6 +201,7 @@ impl Observer for Tracer {
                 log.event(now, "duet:connection", *conn, &data);
             }
             Input::Reset { .. }
+            | Input::Spliced { .. }
             | Input::Path { .. }
             | Input::Decision { .. }
             | Input::WallClock { .. }
@@ -225,6 +226,10 @@ impl Observer for Tracer {
             }
             Seen::Connect { .. }
             | Seen::Open { .. }
+            | Seen::Splice { .. }
+            | Seen::Stop { .. }
+            | Seen::Reset { .. }
+            | Seen::Allow { .. }
             | Seen::Decide(_)
             | Seen::Shard(_)
             | Seen::Event => {}

@@ -342,6 +342,33 @@ impl Conn {
             .is_some_and(|stream| stream.queued > MAX_QUEUED)
     }
 
+    /// Wants no more of a stream; what of it still comes is thrown away by QUIC.
+    pub(crate) fn stop(&mut self, id: StreamId, code: Code) {
+        let quic_id = self.quic_id(id);
+        if self
+            .quic
+            .recv_stream(quic_id)
+            .stop(cause::error_code(code))
+            .is_err()
+        {
+            debug!(?id, "stopped after its end");
+        }
+    }
+
+    /// Abandons the sending side of a stream.
+    pub(crate) fn reset(&mut self, id: StreamId, code: Code) {
+        let quic_id = self.quic_id(id);
+        if self.streams.remove(&id).is_some()
+            && self
+                .quic
+                .send_stream(quic_id)
+                .reset(cause::error_code(code))
+                .is_err()
+        {
+            debug!(?id, "reset after its end");
+        }
+    }
+
     fn flush(&mut self, id: StreamId) {
         if !id.by_peer && id.index >= self.opened {
             return;

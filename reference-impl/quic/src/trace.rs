@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use duet_protocol::code::Code;
-use duet_protocol::io::{ConnId, Input, Output, Purpose, StreamId};
+use duet_protocol::io::{ConnId, Input, Output, Purpose, Splice, StreamId};
 use duet_protocol::server::ShardId;
 use duet_protocol::service::Decide;
 use duet_protocol::time::Instant;
@@ -54,6 +54,40 @@ pub enum Seen<'a> {
         /// Its payload.
         bytes: &'a [u8],
     },
+    /// A stream is to carry a transfer's payload.
+    Splice {
+        /// The connection.
+        conn: ConnId,
+        /// The stream.
+        id: StreamId,
+        /// What it carries.
+        splice: Splice,
+    },
+    /// No more of a stream is wanted.
+    Stop {
+        /// The connection.
+        conn: ConnId,
+        /// The stream.
+        id: StreamId,
+        /// The code that the peer is told.
+        code: Code,
+    },
+    /// A stream is abandoned.
+    Reset {
+        /// The connection.
+        conn: ConnId,
+        /// The stream.
+        id: StreamId,
+        /// The code that the peer is told.
+        code: Code,
+    },
+    /// The peer may have so many streams open.
+    Allow {
+        /// The connection.
+        conn: ConnId,
+        /// How many.
+        streams: u32,
+    },
     /// A connection is to be closed.
     Close {
         /// The connection.
@@ -95,6 +129,25 @@ impl<'a> Seen<'a> {
                 id: *id,
                 bytes,
                 fin: *fin,
+            },
+            Output::Splice { conn, id, splice } => Self::Splice {
+                conn: *conn,
+                id: *id,
+                splice: *splice,
+            },
+            Output::Stop { conn, id, code } => Self::Stop {
+                conn: *conn,
+                id: *id,
+                code: *code,
+            },
+            Output::Reset { conn, id, code } => Self::Reset {
+                conn: *conn,
+                id: *id,
+                code: *code,
+            },
+            Output::Allow { conn, streams } => Self::Allow {
+                conn: *conn,
+                streams: *streams,
             },
             Output::Close { conn, code } => Self::Close {
                 conn: *conn,

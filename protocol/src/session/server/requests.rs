@@ -40,6 +40,7 @@ impl Session {
             Message::Directory(message) => self.directory_frame(message, cx)?,
             Message::Room(message) => self.room_frame(message, cx)?,
             Message::Channel(message) => self.channel_frame(frame, message, cx)?,
+            Message::Transfer(message) => self.transfer_frame(message, cx)?,
             Message::Call(message) => self.call_frame(message, cx),
             Message::Media(message) => self.media_frame(message, cx)?,
             Message::Service(_) => {

@@ -350,6 +350,13 @@ fn tell(event: &Event, json: bool) {
         }
         Event::CallBegan { call } => ("call_began", format!("call {call}")),
         Event::CallEnded { call, code } => ("call_ended", format!("call {call}: {code}")),
+        Event::TransferBegan { transfer, size } => (
+            "transfer_began",
+            format!("transfer {transfer} of {size} bytes"),
+        ),
+        Event::TransferEnded { transfer, code } => {
+            ("transfer_ended", format!("transfer {transfer}: {code}"))
+        }
     };
     // A server whose log cannot be written serves on.
     let _ = match json {

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use duet_protocol::code::Code;
-use duet_protocol::io::{Cause, ConnId, Core, Input, Output, Timer};
+use duet_protocol::io::{Carried, Cause, ConnId, Core, Input, Output, Timer};
 use duet_protocol::service::{Decide, Decision, DecisionId};
 use duet_protocol::time::Instant;
 use quinn_proto::{DatagramEvent, EcnCodepoint, Endpoint, EndpointConfig};
@@ -420,6 +420,19 @@ impl<C: Core> Driver<C> {
                     self.attend(now, now, handle);
                 }
             }
+            Output::Splice { conn, id, splice } => {
+                // This driver has no sources, sinks or pipes yet.
+                let (at, carried) = (splice.from, Carried::Failed);
+                self.inputs.push_back(Input::Spliced {
+                    conn,
+                    id,
+                    at,
+                    carried,
+                });
+            }
+            Output::Stop { conn, id, code } => self.with(conn, |conn| conn.stop(id, code)),
+            Output::Reset { conn, id, code } => self.with(conn, |conn| conn.reset(id, code)),
+            Output::Allow { conn, streams } => self.allow_streams(conn, streams),
             Output::Close { conn, code } => {
                 if let Some(&handle) = self.handles.get(&conn) {
                     self.with(conn, |conn| conn.close(now, code));
@@ -475,6 +488,8 @@ fn timer(timer: Timer) -> &'static str {
         Timer::Join => "join",
         Timer::Suspended => "suspended",
         Timer::Expiry => "expiry",
+        Timer::Offer => "offer",
+        Timer::Stall => "stall",
         Timer::Attach => "attach",
         Timer::Feedback => "feedback",
         Timer::Pacing => "pacing",

@@ -150,7 +150,7 @@ impl Core for TestCore {
             Input::Closed { conn, cause } => {
                 assert_eq!(self.closed.insert(conn, (now, cause)), None, "twice");
             }
-            Input::Decision { .. } => {}
+            Input::Spliced { .. } | Input::Decision { .. } => {}
             Input::WallClock { unix_micros } => self.wall_clock = Some(unix_micros),
             Input::Envelope(_) | Input::Handover { .. } | Input::Wake => {
                 self.wakes.push(now);
