@@ -103,10 +103,35 @@ fn shape_of<'a>(shapes: &'a [FieldSchema], name: &str) -> &'a Shape {
     found.map_or(&Shape::Params, |field| &field.shape)
 }
 
+/// Fields that nobody may read in a trace: passwords, tokens, tickets, secrets.
+const SECRETS: [&str; 5] = ["credential", "resume_token", "token", "ticket", "secret"];
+
+/// How long a secret is, in the place of the secret.
+fn hidden(name: &str, of: &Value) -> Option<String> {
+    match of {
+        Value::Bytes(bytes) if SECRETS.contains(&name) && !bytes.is_empty() => {
+            Some(format!("…({} bytes)", bytes.len()))
+        }
+        _ => None,
+    }
+}
+
+/// Whether a frame of this kind may hold a secret.
+fn holds_secret(kind: u16) -> bool {
+    message::schema(kind).is_some_and(|schema| {
+        let bytes = |field: &&FieldSchema| !matches!(field.shape, Shape::U64);
+        let mut fields = schema.fields.iter().filter(bytes);
+        fields.any(|field| SECRETS.contains(&field.name))
+    })
+}
+
 fn fields(shapes: &[FieldSchema], values: &[(String, Value)]) -> String {
     let fields: Vec<_> = values
         .iter()
-        .map(|(name, of)| format!("{name}={}", value(shape_of(shapes, name), of)))
+        .map(|(name, of)| {
+            let shown = hidden(name, of).unwrap_or_else(|| value(shape_of(shapes, name), of));
+            format!("{name}={shown}")
+        })
         .collect();
     fields.join(", ")
 }
@@ -119,7 +144,10 @@ pub fn frame(frame: &Frame) -> String {
             "{} with a body of {} bytes, {}: {why}",
             name(frame.header.kind),
             frame.body.len(),
-            brief(&frame.body),
+            match holds_secret(frame.header.kind) {
+                true => "not shown".to_owned(),
+                false => brief(&frame.body),
+            },
         ),
     }
 }
@@ -146,15 +174,20 @@ pub fn json(frame: &Frame) -> serde_json::Value {
         }
         Err(_) => {}
     }
-    let raw = json!({ "length": frame.body.len(), "data": hex(&frame.body) });
+    let raw = match holds_secret(frame.header.kind) {
+        true => json!({ "length": frame.body.len() }),
+        false => json!({ "length": frame.body.len(), "data": hex(&frame.body) }),
+    };
     data.insert("raw".to_owned(), raw);
     serde_json::Value::Object(data)
 }
 
 fn json_fields(shapes: &[FieldSchema], values: &[(String, Value)]) -> serde_json::Value {
-    let entries = values
-        .iter()
-        .map(|(name, of)| (name.clone(), json_value(shape_of(shapes, name), of)));
+    let entries = values.iter().map(|(name, of)| {
+        let shown = hidden(name, of).map(serde_json::Value::from);
+        let shown = shown.unwrap_or_else(|| json_value(shape_of(shapes, name), of));
+        (name.clone(), shown)
+    });
     serde_json::Value::Object(entries.collect())
 }
 
@@ -172,5 +205,43 @@ fn json_value(shape: &Shape, of: &Value) -> serde_json::Value {
         }
         (Shape::Record(shapes), Value::Record(values)) => json_fields(shapes, values),
         (shape, other) => value(shape, other).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use duet_protocol::message::Wire as _;
+    use duet_protocol::message::session::{Authenticate, Method};
+    use duet_protocol::wire::{Frame, Framer, Params, Secret, Text};
+
+    fn login(password: &[u8]) -> Frame {
+        let login = Authenticate {
+            method: Method::Password,
+            name: Text::cut("alice"),
+            credential: Secret::new(password).unwrap_or_default(),
+            device: Text::cut("desk"),
+            params: Params::NONE,
+        };
+        let mut framer = Framer::new(16_384);
+        framer.push(login.encode());
+        framer.next_frame().ok().flatten().expect("a whole frame")
+    }
+
+    #[test]
+    fn a_password_is_in_no_trace() {
+        let frame = login(b"hunter2");
+        let mut cut = frame.clone();
+        cut.body = Bytes::copy_from_slice(&frame.body[..frame.body.len() - 3]);
+        let hex = super::hex(b"hunter2");
+        for frame in [&frame, &cut] {
+            let shown = format!("{} {}", super::frame(frame), super::json(frame));
+            assert!(
+                !shown.contains("hunter2") && !shown.contains(&hex),
+                "{shown}"
+            );
+        }
+        assert!(super::frame(&frame).contains("credential=…(7 bytes)"));
+        assert!(super::json(&frame).to_string().contains("alice"));
     }
 }
