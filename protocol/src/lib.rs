@@ -19,12 +19,16 @@
 #![forbid(unsafe_code)]
 
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
 pub mod call;
 mod channel;
 pub mod client;
 pub mod code;
 pub mod error;
+#[cfg(test)]
+mod explore;
 pub mod id;
 pub mod io;
 pub mod limits;

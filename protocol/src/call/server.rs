@@ -1,6 +1,9 @@
 //! A call as its owner keeps it. It reserves both users, lower id first, asks the service, rings, and at ACCEPT
 //! reserves a room of two; who may do what, and when, is the table's.
 
+#[cfg(test)]
+mod inspect;
+
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::time::Duration;

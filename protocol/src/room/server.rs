@@ -1,6 +1,8 @@
 //! A room as its owner keeps it: members, streams and subscriptions, told as a snapshot and numbered deltas.
 
 mod entry;
+#[cfg(test)]
+mod inspect;
 mod lobby;
 mod moderation;
 mod streams;

@@ -421,6 +421,8 @@ pub(crate) struct StreamKey {
 pub(crate) struct Admission {
     pub(crate) session: SessionId,
     pub(crate) ticket: [u8; 32],
+    /// Whether the ticket has been used.
+    pub(crate) entered: bool,
     pub(crate) audio: bool,
     pub(crate) video: bool,
 }
@@ -435,6 +437,7 @@ impl Admission {
         Self {
             session,
             ticket,
+            entered: false,
             audio: media.has(audio),
             video: media.has(video),
         }
@@ -449,7 +452,7 @@ impl Admission {
 }
 
 /// A letter with its two ends, for the shard that owns the machine at the second.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Envelope {
     pub(crate) from: Owner,
     pub(crate) to: Owner,
@@ -485,6 +488,15 @@ impl Outbox {
     pub(crate) fn of(shard: ShardId) -> Self {
         Self {
             asked: u64::from(shard.0) << 48,
+            ..Self::default()
+        }
+    }
+
+    /// An outbox whose decisions are numbered from `asked` on.
+    #[cfg(test)]
+    pub(crate) fn asking_from(asked: u64) -> Self {
+        Self {
+            asked,
             ..Self::default()
         }
     }

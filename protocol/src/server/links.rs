@@ -17,6 +17,7 @@ use crate::service::server::{Act, Context, Services};
 use crate::session::Beat;
 use crate::wire::{Params, reserved_frame};
 
+use super::delivery;
 use super::envelope::{Letter, Owner};
 use super::shard::{Handover, Moving};
 use super::{Conn, Server, timers};
@@ -202,7 +203,7 @@ impl Server {
 
     pub(super) fn deliver_to_service(&mut self, from: Owner, letter: Letter) {
         if self.services.is_none() {
-            return self.bounce(from, Owner::Service, letter);
+            return delivery::bounce(from, Owner::Service, letter, &mut self.outbox);
         }
         self.with_services(|services, cx| services.receive(from, letter, cx));
     }

@@ -2,6 +2,7 @@
 
 mod config;
 mod connections;
+pub(crate) mod delivery;
 pub(crate) mod directory;
 pub(crate) mod envelope;
 mod event;
@@ -11,7 +12,7 @@ mod media;
 mod relay;
 mod router;
 mod sessions;
-mod shard;
+pub(crate) mod shard;
 mod tickets;
 mod timers;
 mod transfers;

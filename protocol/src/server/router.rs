@@ -1,19 +1,18 @@
-//! Delivers envelopes until none is left. What is addressed to a machine that is not there is answered for it.
+//! Delivers envelopes until none is left.
 
 use alloc::boxed::Box;
 
-use crate::call::server::{Call, Surroundings, Verb, refused};
+use crate::call::server::Surroundings;
 use crate::code::Code;
 use crate::id::{CallId, RoomId};
 use crate::io::Output;
 use crate::limits;
 use crate::message::Wire;
 use crate::people::server::Surroundings as PeopleSurroundings;
-use crate::room::server::{Room, Surroundings as RoomSurroundings};
-use crate::service::mirror::Told;
+use crate::room::server::Surroundings as RoomSurroundings;
 use crate::session::server::Onward;
-use crate::session::user::User;
 
+use super::delivery;
 use super::envelope::{Envelope, Letter, Owner};
 use super::timers::Key;
 use super::{Asker, Event, Server};
@@ -57,23 +56,8 @@ impl Server {
                     unix_micros: self.unix_epoch.saturating_add(self.now.as_micros()),
                     out: &mut self.outbox,
                 };
-                match self.users.get_mut(&id) {
-                    Some(user) => {
-                        user.receive(from, letter, &mut cx);
-                        if user.is_over() {
-                            self.users.remove(&id);
-                        }
-                    }
-                    None if !matches!(letter, Letter::Detach { .. } | Letter::Release { .. }) => {
-                        // Nobody of that id is online: an empty user answers as an offline one does.
-                        let mut user = User::new(id, self.config.duplicates);
-                        user.receive(from, letter, &mut cx);
-                        if !user.is_over() {
-                            self.users.insert(id, user);
-                        }
-                    }
-                    None => {}
-                }
+                let policy = self.config.duplicates;
+                delivery::to_user(&mut self.users, policy, from, id, letter, &mut cx);
             }
             Owner::Room(id) => self.deliver_to_room(from, id, letter),
             Owner::Call(id) => self.deliver_to_call(id, letter),
@@ -96,143 +80,20 @@ impl Server {
                     self.decided(id, decision);
                 }
             }
-            Owner::Session(_) | Owner::Relay(_) => self.bounce(from, to, letter),
-        }
-    }
-
-    /// Answers for a machine that is not there.
-    pub(super) fn bounce(&mut self, from: Owner, to: Owner, letter: Letter) {
-        let out = &mut self.outbox;
-        match letter {
-            Letter::Parcel { receipt, .. } => {
-                let code = match to {
-                    Owner::Room(_) => Code::NOT_IN_ROOM,
-                    _ => Code::UNREACHABLE,
-                };
-                out.undeliverable(to, receipt, code);
+            Owner::Session(_) | Owner::Relay(_) => {
+                delivery::bounce(from, to, letter, &mut self.outbox)
             }
-            Letter::ParcelFrame { receipt, .. } => {
-                let letter = Letter::Receipted {
-                    receipt,
-                    code: Code::UNREACHABLE,
-                };
-                out.send(to, receipt.owner(), letter);
-            }
-            // The room went away while this was on its way; the directory has been told before, and opens another.
-            Letter::Enter(entry) if !entry.room_name.is_empty() => {
-                out.send(to, Owner::Directory, Letter::Enter(entry));
-            }
-            Letter::Order(order) => {
-                //= ROOM-016
-                let (request, code) = (order.by.request, Code::NOT_MODERATOR);
-                let letter = Letter::Outcome { request, code };
-                out.send(to, order.by.reply_to, letter);
-            }
-            Letter::Enter(entry) => {
-                out.outcome(to, entry.session, entry.request, Code::NO_SUCH_ROOM);
-            }
-            Letter::Remove {
-                errand: Some(errand),
-                ..
-            } => out.errand_done(to, errand, Code::NO_SUCH_SESSION),
-            Letter::EndCall { errand, .. } => out.errand_done(to, errand, Code::NOT_IN_CALL),
-            Letter::Leave {
-                session,
-                request: Some(request),
-                ..
-            }
-            | Letter::Publish {
-                session, request, ..
-            }
-            | Letter::Unpublish {
-                session, request, ..
-            }
-            | Letter::Subscribe {
-                session, request, ..
-            }
-            | Letter::Unsubscribe {
-                session, request, ..
-            } => {
-                out.outcome(to, session, request, Code::NOT_IN_ROOM);
-            }
-            Letter::Forward { flow, request, .. } => {
-                out.send(to, from, Letter::NotForwarding { flow, request });
-            }
-            // The session ended while it was being let in, or called.
-            Letter::Entered { room } | Letter::Waiting { room, .. } => {
-                if let Owner::Session(session) = to {
-                    let (request, code) = (None, Code::SESSION_ENDED);
-                    out.send(
-                        to,
-                        Owner::Room(room),
-                        Letter::Leave {
-                            session,
-                            request,
-                            code,
-                        },
-                    );
-                }
-            }
-            Letter::CallOpen { call } | Letter::Invited { call, .. } => {
-                if let Owner::Session(session) = to {
-                    let code = Code::SESSION_ENDED;
-                    out.send(to, Owner::Call(call), Letter::PartyOut { session, code });
-                }
-            }
-            Letter::Transfer(letter) => super::transfers::bounce(to, letter, out),
-            Letter::Reserved { user } => {
-                if let Owner::Call(call) = to {
-                    out.send(to, Owner::User(user), Letter::Release { call });
-                }
-            }
-            _ => {}
         }
     }
 
     fn deliver_to_room(&mut self, from: Owner, id: RoomId, letter: Letter) {
-        match letter {
-            Letter::OpenRoom { creation, asker } => {
-                let epoch = self.random.u64();
-                let told = Told::RoomOpened {
-                    room: id,
-                    name: creation.name.clone(),
-                };
-                self.outbox.tell(Owner::Room(id), told);
-                let room = Room::new(id, epoch, creation, self.now);
-                self.rooms.entry(id).or_insert(room);
-                //= ROOM-014
-                if let Some(asker) = asker {
-                    let (request, room) = (asker.request, id);
-                    let letter = Letter::RoomCreated { request, room };
-                    self.outbox.send(Owner::Room(id), asker.reply_to, letter);
-                }
-                self.refresh_room(id);
-            }
-            Letter::OpenForCall { call, admitted } => {
-                let epoch = self.random.u64();
-                let told = Told::RoomOpened {
-                    room: id,
-                    name: alloc::string::String::new(),
-                };
-                self.outbox.tell(Owner::Room(id), told);
-                let room = Room::for_call(id, epoch, call, admitted, self.now);
-                self.rooms.entry(id).or_insert(room);
-                self.outbox
-                    .send(Owner::Room(id), Owner::Call(call), Letter::RoomOpened);
-            }
-            letter => match self.rooms.get_mut(&id) {
-                Some(room) => {
-                    let mut cx = RoomSurroundings {
-                        now: self.now,
-                        random: &mut self.random,
-                        out: &mut self.outbox,
-                    };
-                    room.receive(letter, &mut cx);
-                    self.refresh_room(id);
-                }
-                None => self.bounce(from, Owner::Room(id), letter),
-            },
-        }
+        let mut cx = RoomSurroundings {
+            now: self.now,
+            random: &mut self.random,
+            out: &mut self.outbox,
+        };
+        delivery::to_room(&mut self.rooms, from, id, letter, &mut cx);
+        self.refresh_room(id);
     }
 
     /// Notes a room's next deadline, or its end.
@@ -254,26 +115,11 @@ impl Server {
             random: &mut self.random,
             out: &mut self.outbox,
         };
-        match (self.calls.get_mut(&id), letter) {
-            (Some(call), letter) => {
-                call.receive(letter, &mut cx);
-                self.refresh_call(id);
-            }
-            (None, Letter::Call(request)) => {
-                let is_invite = matches!(request.verb, Verb::Invite { .. });
-                //= CALL-014
-                if is_invite && self.remembered_ids.contains(&id) {
-                    let frame = refused(id, Code::ID_IN_USE, CallId::NONE);
-                    return cx.out.frame(Owner::Call(id), request.session, frame);
-                }
-                if let Some(call) = Call::new(id, request, &mut cx) {
-                    self.calls.insert(id, call);
-                    self.event(Event::CallBegan { call: id });
-                    self.refresh_call(id);
-                }
-            }
-            (None, letter) => self.bounce(Owner::Directory, Owner::Call(id), letter),
+        let (calls, ended) = (&mut self.calls, &self.remembered_ids);
+        if delivery::to_call(calls, ended, id, letter, &mut cx) {
+            self.event(Event::CallBegan { call: id });
         }
+        self.refresh_call(id);
     }
 
     /// Notes a call's next deadline, or its end: then only its id is kept.

@@ -4,6 +4,7 @@ use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
 
+use super::delivery;
 use super::envelope::{Letter, Outbox, Owner};
 use super::timers::Key;
 use super::{Conn, Event, Server};
@@ -112,7 +113,12 @@ impl Server {
                 self.event(Event::TransferBegan { transfer: id, size });
                 self.refresh_transfer(id);
             }
-            letter => self.bounce(Owner::Directory, Owner::Transfer(id), letter),
+            letter => delivery::bounce(
+                Owner::Directory,
+                Owner::Transfer(id),
+                letter,
+                &mut self.outbox,
+            ),
         }
     }
 

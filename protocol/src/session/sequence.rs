@@ -19,6 +19,20 @@ pub(crate) struct Sequence {
 }
 
 impl Sequence {
+    /// The same with counts from zero, where nothing waits for its acknowledgement: then they decide nothing.
+    #[cfg(test)]
+    pub(crate) fn rebase(&mut self) {
+        if self.kept.is_empty() {
+            *self = Self::default();
+        }
+    }
+
+    /// The number of the last frame sent.
+    #[cfg(test)]
+    pub(crate) const fn sent(&self) -> u64 {
+        self.sent
+    }
+
     /// Keeps a frame until it is acknowledged and gives its number.
     pub(crate) fn push(&mut self, frame: Bytes) -> u64 {
         self.sent = self.sent.saturating_add(1);

@@ -1,5 +1,7 @@
 //! A session as the server keeps it: it outlives its links, turns frames into envelopes and envelopes into frames.
 
+#[cfg(test)]
+mod inspect;
 mod requests;
 mod rooms;
 mod transfers;

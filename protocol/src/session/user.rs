@@ -1,6 +1,9 @@
 //! A user: its sessions, the one call that it may be in, and its people. Whatever is addressed to a user, or to one of
 //! its sessions, passes here, so that what it has blocked does not.
 
+#[cfg(test)]
+mod inspect;
+
 use alloc::string::String;
 use alloc::vec::Vec;
 

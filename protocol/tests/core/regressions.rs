@@ -9,8 +9,8 @@ use duet_protocol::id::{RequestId, RoomId, StreamNumber};
 use duet_protocol::io::Purpose;
 use duet_protocol::message::channel::{DataTo, TextTo};
 use duet_protocol::message::media::{Attach, Subscribe, Unsubscribe};
-use duet_protocol::message::room::{Change, Join};
-use duet_protocol::message::{Media, Message, Wire, session};
+use duet_protocol::message::room::{self, Change, Join, Leave};
+use duet_protocol::message::{Media, Message, Wire, call, session};
 use duet_protocol::service::{Decision, Question};
 use duet_protocol::wire::{Address, Opaque, Params, Text};
 use std::time::Duration;
@@ -451,4 +451,57 @@ fn chan_011_one_sender_cannot_fill_a_receivers_queue() {
         2,
         "the receiver was ended"
     );
+}
+
+/// Where a call and its room are on two shards, the room heard of the call's end a while after a side had left it, and
+/// let that side in again meanwhile, with the same ticket. Found by the explorer.
+#[test]
+fn call_018_a_ticket_of_a_calls_room_admits_once() {
+    // Of these, each is a server of three shards.
+    for seed in (2..60).step_by(3) {
+        let mut net = Net::new(seed, &["alice"]);
+        net.login();
+        let bob = net.raw_online("bob");
+        let call = invite(&mut net, 0, "bob");
+        net.run_ms(200);
+        let (media, end_to_end, params) = (Media::ALL, Opaque::default(), Params::NONE);
+        let accept = call::Accept {
+            call,
+            media,
+            end_to_end,
+            params,
+        };
+        net.say(bob, accept.encode());
+        net.run_ms(100);
+        let start = net.raw_host(bob).last(|message| match message {
+            Message::Call(call::Message::Start(start)) => Some((start.room, start.ticket)),
+            _ => None,
+        });
+        let (room, ticket) = start.expect("START");
+        let join = |request| {
+            let (name, secret) = (Text::default(), Opaque::new(&ticket).unwrap());
+            let request = RequestId(request);
+            Join {
+                request,
+                room,
+                name,
+                secret,
+                params,
+            }
+            .encode()
+        };
+        let request = RequestId(2);
+        let leave = Leave {
+            request,
+            room,
+            params,
+        };
+        net.say(bob, [join(1), leave.encode(), join(3)].concat());
+        net.run(Duration::from_secs(1));
+        let joined = net.raw_host(bob).heard.iter().filter(|frame| {
+            let message = Message::decode(frame.header.kind, &frame.body);
+            matches!(message, Some(Ok(Message::Room(room::Message::Joined(_)))))
+        });
+        assert_eq!(joined.count(), 1, "seed {seed}");
+    }
 }

@@ -51,14 +51,19 @@ impl Room {
         if self.members.contains_key(&entry.session) {
             return self.refuse(&entry, Code::ALREADY_IN_ROOM, out);
         }
-        if let Some((_, admitted)) = &self.call {
+        if let Some((_, admitted)) = &mut self.call {
             //= CALL-018
-            let holds_ticket = admitted
-                .iter()
-                .any(|who| who.session == entry.session && who.ticket.as_slice() == entry.secret);
-            return match holds_ticket {
-                true => self.admit(entry, out),
-                false => self.refuse(&entry, Code::BAD_SECRET, out),
+            let own = admitted.iter_mut().find(|who| {
+                !who.entered
+                    && who.session == entry.session
+                    && who.ticket.as_slice() == entry.secret
+            });
+            return match own {
+                Some(who) => {
+                    who.entered = true;
+                    self.admit(entry, out)
+                }
+                None => self.refuse(&entry, Code::BAD_SECRET, out),
             };
         }
         let ticket = self.take_ticket(&entry, now);

@@ -18,7 +18,7 @@ use super::Room;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Publication {
     pub(crate) stream: StreamNumber,
-    kind: Kind,
+    pub(super) kind: Kind,
     codec: Codec,
     payload_type: u8,
     clock_rate: u32,
