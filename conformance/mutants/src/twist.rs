@@ -59,6 +59,17 @@ pub(crate) enum Twist {
     PresenceFloods,
     HiddenIsForbidden,
     ConfirmIsLost,
+    FirstIsMember,
+    AnyName,
+    MembersClose,
+    SettingsAreSilent,
+    KnocksAreSilent,
+    KickedIsLeft,
+    BanIsSecret,
+    AnyonesTicket,
+    NobodyIsMentioned,
+    NoNumber,
+    AnyoneHasRead,
 }
 
 /// What a mutant remembers of what it saw.
@@ -325,6 +336,35 @@ impl Twist {
             }
             Self::PresenceFloods => recode(item, "RESULT", Code::RATE_LIMITED, Code::DELIVERED),
             Self::HiddenIsForbidden => recode(item, "RESULT", Code::NOT_FOUND, Code::FORBIDDEN),
+            Self::FirstIsMember if name == "JOINED" => {
+                if let Some(Value::List(mut members)) = item.field("members") {
+                    for member in &mut members {
+                        if let Value::Record(fields) = member {
+                            for (name, value) in fields {
+                                if name == "role" {
+                                    *value = Value::Number(1);
+                                }
+                            }
+                        }
+                    }
+                    item.set("members", Value::List(members));
+                }
+            }
+            Self::AnyName => recode(item, "RESULT", Code::NAME_TAKEN, Code::FORBIDDEN),
+            Self::MembersClose => recode(item, "RESULT", Code::NOT_MODERATOR, Code::DELIVERED),
+            Self::SettingsAreSilent if name == "ROOM" => item.hollow(),
+            Self::KnocksAreSilent if name == "KNOCK" => item.hollow(),
+            Self::KickedIsLeft => recode(item, "MEMBER", Code::KICKED, Code::LEFT),
+            Self::AnyonesTicket => recode(item, "RESULT", Code::BAD_SECRET, Code::DELIVERED),
+            Self::BanIsSecret => recode(item, "RESULT", Code::BANNED, Code::NO_SUCH_ROOM),
+            Self::NobodyIsMentioned if name == "TEXT_FROM" => {
+                item.set("mention", Value::Number(0));
+            }
+            Self::NoNumber if name == "RESULT" => item.set("number", Value::Number(0)),
+            Self::AnyoneHasRead if name == "RECEIPT_FROM" => {
+                let user = item.number("user").unwrap_or(0);
+                item.set("user", Value::Number(user ^ 1));
+            }
             Self::StreamsAreSilent if name == "STREAM" => item.hollow(),
             Self::ConfirmIsLost if name == "CONFIRM" => item.hollow(),
             _ => {}
