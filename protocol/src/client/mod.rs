@@ -2,6 +2,8 @@
 
 mod commands;
 mod event;
+#[cfg(test)]
+mod explored;
 mod frames;
 mod grade;
 mod media;

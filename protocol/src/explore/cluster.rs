@@ -154,6 +154,7 @@ impl Cluster {
         let letter = Letter::Attach {
             session,
             device,
+            opened: NOW,
             contacts: Vec::new(),
         };
         let mut step = Step::new(None);
@@ -344,7 +345,7 @@ impl Cluster {
     pub(super) fn resume(&mut self, id: SessionId, step: &mut Step) {
         self.at(self.home(Owner::Session(id)), step, |cluster, out, step| {
             cluster.with_session(id, out, step, |session, cx| {
-                session.attach(ConnId(1), cx);
+                session.attach(ConnId(1), NOW, cx);
                 Ok(Onward::Stay)
             });
         });

@@ -12,6 +12,8 @@
 //!   clock could give, and a few that none could.
 //! - *Rates* are never used up.
 //!
+//! [`resume`] is another model, of whole clients and servers, whose links are lost and resumed.
+//!
 //! `DUET_EXPLORE_STATES` and `DUET_EXPLORE_DEPTH` bound the search, whose result is printed: `./dev explore`.
 
 #![allow(
@@ -26,6 +28,7 @@ mod call;
 mod client;
 mod cluster;
 mod planted;
+mod resume;
 mod rules;
 
 use core::ops::ControlFlow;

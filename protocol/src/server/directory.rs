@@ -23,7 +23,7 @@ use super::config::Rooms;
 use super::envelope::{Letter, Outbox, Owner, Seek};
 
 /// Who is called what.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Directory {
     users: BTreeMap<String, Vec<(SessionId, UserId)>>,
     /// Rooms that have a name.
@@ -36,7 +36,7 @@ pub(crate) struct Directory {
 }
 
 /// A LOOKUP that the service is asked about.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Asked {
     to: Owner,
     request: RequestId,

@@ -58,6 +58,8 @@ pub(crate) enum Letter {
     Attach {
         session: SessionId,
         device: String,
+        /// When the connection began on which it logs in.
+        opened: Instant,
         /// The user's list, as the service gave it at this login.
         contacts: Vec<Contact>,
     },
@@ -474,7 +476,7 @@ impl core::fmt::Debug for Envelope {
 }
 
 /// Where a machine puts what it wants sent, asked, or written.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Outbox {
     pub(crate) envelopes: VecDeque<Envelope>,
     pub(crate) questions: VecDeque<(DecisionId, Owner, Question)>,

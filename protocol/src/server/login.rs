@@ -13,6 +13,7 @@ use crate::message::session::{Authenticated, Resumed, Retry};
 use crate::service::Decision;
 use crate::session::door::{Attempt, Door, Step};
 use crate::session::server::{Identity, Onward, Session};
+use crate::time::Instant;
 use crate::wire::{Framer, Params, Text, reserved_frame};
 
 use super::envelope::{Letter, Owner};
@@ -21,7 +22,7 @@ use super::shard::{Handover, Moving};
 use super::{Asker, Conn, Event, Server, hash, timers};
 
 /// A login that the user has still to take in.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Arriving {
     conn: ConnId,
     user: UserId,
@@ -91,11 +92,12 @@ impl Server {
             return;
         };
         let session = self.placement.draw_session(&mut self.random);
-        let device = door.device.clone();
+        let (device, opened) = (door.device.clone(), door.opened);
         self.arriving.insert(session, Arriving { conn, user, name });
         let attach = Letter::Attach {
             session,
             device,
+            opened,
             contacts,
         };
         self.outbox
@@ -135,6 +137,7 @@ impl Server {
             framer,
             heartbeat_ms,
             device,
+            opened,
             ..
         } = door;
         let token = hash(&resume_token);
@@ -168,7 +171,7 @@ impl Server {
             session: id,
             name,
         });
-        self.attach_session(id, conn, framer);
+        self.attach_session(id, conn, opened, framer);
     }
 
     /// RESUME: here where the session's home is, otherwise the connection moves there.
@@ -213,11 +216,14 @@ impl Server {
         let (id, received) = (attempt.session, attempt.received);
         //= SES-007
         //= SES-026
+        //= SES-028
+        let Some(Conn::Door(Door { opened, .. })) = self.conns.get(&conn) else {
+            return;
+        };
         let used = hash(&attempt.token);
-        let good = self
-            .sessions
-            .get(&id)
-            .is_some_and(|session| session.knows(&used) && session.device() == attempt.device);
+        let good = self.sessions.get(&id).is_some_and(|session| {
+            session.knows(&used) && session.device() == attempt.device && !session.outlived(*opened)
+        });
         if !good {
             // The client may log in afresh, on a new connection.
             return self.dismiss(conn, Code::RESUME_REFUSED, Retry::Now, Duration::ZERO);
@@ -255,16 +261,16 @@ impl Server {
             .encode(),
         );
         self.event(Event::Resumed { session: id });
-        self.attach_session(id, conn, door.framer);
+        self.attach_session(id, conn, door.opened, door.framer);
     }
 
     /// Puts a connection beneath a session, with what has come on it already.
-    fn attach_session(&mut self, id: SessionId, conn: ConnId, came: Framer) {
+    fn attach_session(&mut self, id: SessionId, conn: ConnId, opened: Instant, came: Framer) {
         if let Some(Conn::Session { framer, .. }) = self.conns.get_mut(&conn) {
             *framer = came;
         }
         self.with_session(id, |session, cx| {
-            session.attach(conn, cx);
+            session.attach(conn, opened, cx);
             Ok(Onward::Stay)
         });
         self.allow_streams(conn);

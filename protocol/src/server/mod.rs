@@ -6,6 +6,8 @@ pub(crate) mod delivery;
 pub(crate) mod directory;
 pub(crate) mod envelope;
 mod event;
+#[cfg(test)]
+mod explored;
 mod links;
 mod login;
 mod media;
@@ -58,6 +60,7 @@ use timers::Timers;
 use transfers::Transfers;
 
 /// What a connection is.
+#[derive(Clone, PartialEq, Eq, Hash)]
 enum Conn {
     Door(Door),
     Session {

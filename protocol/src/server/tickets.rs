@@ -14,7 +14,7 @@ use super::hash;
 use super::shard::Placement;
 
 /// Every ticket that is neither used nor forgotten. A session holds a few; its oldest give way.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Tickets {
     by_hash: BTreeMap<[u8; 32], (SessionId, Instant)>,
     by_session: BTreeMap<SessionId, VecDeque<[u8; 32]>>,

@@ -16,7 +16,7 @@ pub(crate) enum Key {
     Decision(DecisionId),
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Timers {
     by_time: BTreeSet<(Instant, Key)>,
     by_key: BTreeMap<Key, Instant>,

@@ -80,7 +80,7 @@ impl Happening {
 }
 
 /// A connection of a service.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Link {
     pub(crate) framer: Framer,
     opened: Instant,

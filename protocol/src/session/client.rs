@@ -70,7 +70,7 @@ impl Happening {
 }
 
 /// What the client knows of its session.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Session {
     pub(crate) id: SessionId,
     pub(crate) resume_token: [u8; 32],
@@ -78,7 +78,7 @@ pub(crate) struct Session {
 }
 
 /// The control connection.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Link {
     /// None, and none wanted.
     Idle,
@@ -91,7 +91,7 @@ pub(crate) enum Link {
 }
 
 /// An established control connection.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Up {
     pub(crate) conn: ConnId,
     pub(crate) framer: Framer,

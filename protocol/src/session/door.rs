@@ -23,18 +23,18 @@ use crate::wire::{Frame, Framer, Params, Sender, Text, Within, reserved_param};
 pub(crate) const VERSION: u16 = 1;
 
 /// A connection that has not logged in.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Door {
     pub(crate) framer: Framer,
     phase: Phase,
-    opened: Instant,
+    pub(crate) opened: Instant,
     /// As WELCOME announced it, in milliseconds.
     pub(crate) heartbeat_ms: u32,
     pub(crate) device: String,
 }
 
 /// What RESUME said.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Attempt {
     pub(crate) session: SessionId,
     pub(crate) token: [u8; 32],

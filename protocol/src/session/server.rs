@@ -1,6 +1,8 @@
 //! A session as the server keeps it: it outlives its links, turns frames into envelopes and envelopes into frames.
 
 #[cfg(test)]
+mod explored;
+#[cfg(test)]
 mod inspect;
 mod requests;
 mod rooms;
@@ -133,6 +135,8 @@ pub(crate) struct Session {
     previous_hash: Option<[u8; 32]>,
     heartbeat: (Duration, Duration),
     link: Option<Link>,
+    /// When the newest connection that was its link began.
+    newest: Instant,
     suspended_until: Option<Instant>,
     sequence: Sequence,
     requests: BTreeMap<RequestId, Pending>,
@@ -173,6 +177,7 @@ impl Session {
         heartbeat_ms: u32,
         now: Instant,
     ) -> Self {
+        let newest = Instant::EPOCH;
         let interval = Duration::from_millis(heartbeat_ms.into());
         Self {
             id,
@@ -181,6 +186,7 @@ impl Session {
             previous_hash: None,
             heartbeat: (interval, interval.saturating_mul(4)),
             link: None,
+            newest,
             suspended_until: None,
             sequence: Sequence::default(),
             requests: BTreeMap::new(),
@@ -227,8 +233,15 @@ impl Session {
         )
     }
 
-    /// Puts a link beneath the session; what the peer has not got is sent again.
-    pub(crate) fn attach(&mut self, conn: ConnId, cx: &mut Context<'_>) {
+    /// Whether a connection is one that the client can have given up before the present link, or the last: then what
+    /// comes on it is late.
+    pub(crate) fn outlived(&self, opened: Instant) -> bool {
+        opened < self.newest
+    }
+
+    /// Puts a link beneath the session, a connection that began at `opened`; what the peer has not got is sent again.
+    pub(crate) fn attach(&mut self, conn: ConnId, opened: Instant, cx: &mut Context<'_>) {
+        self.newest = opened;
         let heartbeat = Heartbeat::new(cx.now, self.heartbeat.0, self.heartbeat.1);
         self.link = Some(Link { conn, heartbeat });
         //= SES-024

@@ -14,6 +14,7 @@ use crate::limits;
 use crate::people::server::{People, Surroundings};
 use crate::server::Duplicates;
 use crate::server::envelope::{Letter, Outbox, Owner};
+use crate::time::Instant;
 use crate::transfer;
 
 /// A user with at least one session.
@@ -33,6 +34,8 @@ pub(crate) struct User {
 struct Device {
     session: SessionId,
     name: String,
+    /// When the connection began on which it logged in.
+    opened: Instant,
 }
 
 /// The call that a user is in, whatever its state.
@@ -66,17 +69,29 @@ impl User {
     }
 
     /// Takes a session in, or not, by the policy, and says which; those whose place it takes are told to end.
-    fn attach(&mut self, session: SessionId, device: String, out: &mut Outbox) -> bool {
+    fn attach(
+        &mut self,
+        session: SessionId,
+        device: String,
+        opened: Instant,
+        out: &mut Outbox,
+    ) -> bool {
         let me = Owner::User(self.id);
         //= SES-027
         let same = |other: &Device| !device.is_empty() && other.name == device;
         let others = self.sessions.iter().filter(|other| !same(other)).count();
-        let refused = match self.policy {
-            //= SES-022
-            Duplicates::FirstWins => others > 0,
-            Duplicates::NewestWins => false,
-            Duplicates::Several => others >= limits::MAX_SESSIONS,
-        };
+        //= SES-029
+        let late = self
+            .sessions
+            .iter()
+            .any(|other| same(other) && opened < other.opened);
+        let refused = late
+            || match self.policy {
+                //= SES-022
+                Duplicates::FirstWins => others > 0,
+                Duplicates::NewestWins => false,
+                Duplicates::Several => others >= limits::MAX_SESSIONS,
+            };
         if refused {
             let code = Code::ALREADY_LOGGED_IN;
             out.send(me, Owner::Session(session), Letter::NotAdmitted { code });
@@ -98,6 +113,7 @@ impl User {
         self.sessions.push(Device {
             session,
             name: device,
+            opened,
         });
         out.send(me, Owner::Session(session), Letter::Admitted);
         true
@@ -110,9 +126,10 @@ impl User {
             Letter::Attach {
                 session,
                 device,
+                opened,
                 contacts,
             } => {
-                if self.attach(session, device, out) {
+                if self.attach(session, device, opened, out) {
                     self.people.attach(session, contacts, cx);
                 }
             }

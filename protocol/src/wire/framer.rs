@@ -19,7 +19,7 @@ pub struct Frame {
 /// Cuts a stream into frames. It holds at most one frame beyond what it was given, and checks a length before it
 /// waits for that many bytes. A frame that came in one piece is a slice of it; what is left of an unfinished one is
 /// copied, so that a few bytes do not keep the whole buffer that they came in.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Framer {
     /// The beginning of an unfinished frame.
     partial: BytesMut,

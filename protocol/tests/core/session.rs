@@ -520,6 +520,53 @@ fn ses_026_a_resume_token_is_of_no_use_on_another_device() {
     }
 }
 
+/// A client gives a connection up on which its RESUME is still on the way, and resumes on the next. The first RESUME
+/// comes late, while its token is still good, and once displaced the newer link: the client, told that it was displaced,
+/// was logged out for good, with a token that the server did not know. The explorer found it, in seven steps.
+#[test]
+fn ses_028_a_resume_on_a_connection_that_was_given_up_comes_too_late() {
+    for seed in [42, 43, 44] {
+        // Without reserved frames there is nothing to acknowledge, which would show that RESUMED has arrived.
+        let link = duet_sim::LinkConfig::default();
+        let quiet = |server: &mut duet_protocol::server::Config| server.reserved_frames = false;
+        let mut net = Net::with(seed, &[], link, quiet, |_| {});
+        let raw = net.raw_online("alice");
+        let (session, resume_token) = authenticated(&net, raw);
+        let resume = Resume {
+            session,
+            resume_token,
+            received: 1,
+            device: Text::cut("raw"),
+            params: Params::NONE,
+        };
+        let (older, newer) = (net.raw_greeted(), net.raw_greeted());
+        net.say(newer, resume.encode());
+        net.say(older, resume.encode());
+        assert_eq!(goodbye(&net, older), Some(Code::RESUME_REFUSED));
+        assert_eq!(net.raw_host(newer).closed, None, "seed {seed}");
+        // The same where nothing is left of the newer link but what it stood for.
+        let last = net.raw_greeted();
+        net.say(last, resume.encode());
+        assert_eq!(goodbye(&net, newer), Some(Code::DISPLACED));
+        assert_eq!(net.raw_host(last).closed, None, "seed {seed}");
+    }
+}
+
+/// The same with logins: a process that began anew gave its first connection up and logged in on the second; the first
+/// AUTHENTICATE came late, took the place of the session as one of the same device, and the process was told never to
+/// come back.
+#[test]
+fn ses_029_a_login_on_a_connection_that_was_given_up_comes_too_late() {
+    for seed in [45, 46, 47] {
+        let mut net = Net::new(seed, &[]);
+        let (older, newer) = (net.raw_greeted(), net.raw_greeted());
+        net.say(newer, authenticate("alice").encode());
+        net.say(older, authenticate("alice").encode());
+        assert_eq!(goodbye(&net, older), Some(Code::ALREADY_LOGGED_IN));
+        assert_eq!(net.raw_host(newer).closed, None, "seed {seed}");
+    }
+}
+
 #[test]
 fn a_server_of_several_shards_is_one_server() {
     for seed in 50..56 {
