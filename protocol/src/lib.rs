@@ -15,6 +15,10 @@
 //! | what the business layer is asked | [`service`] |
 //! | which event is legal when | [`table`], and the tables in [`session`], [`call`] and [`transfer`] |
 //! | codes, limits, timers | [`code`], [`limits`] |
+//!
+//! Three programs show it at work: `examples/client.rs`, a client over any byte transport; `examples/server.rs`, a
+//! server in a loop; `examples/assigned_room.rs`, a call that two applications negotiate themselves, in a room that a
+//! service assigns. The crate needs `core` and `alloc` only; `bare/` holds it to that.
 #![no_std]
 #![forbid(unsafe_code)]
 
