@@ -15,6 +15,7 @@
 //! | what the business layer is asked | [`service`] |
 //! | which event is legal when | [`table`], and the tables in [`session`], [`call`] and [`transfer`] |
 //! | codes, limits, timers | [`code`], [`limits`] |
+//! | what a trace can say | [`trace`] |
 //!
 //! Three programs show it at work: `examples/client.rs`, a client over any byte transport; `examples/server.rs`, a
 //! server in a loop; `examples/assigned_room.rs`, a call that two applications negotiate themselves, in a room that a
@@ -46,5 +47,6 @@ pub mod service;
 pub mod session;
 pub mod table;
 pub mod time;
+pub mod trace;
 pub mod transfer;
 pub mod wire;

@@ -2,6 +2,7 @@
 
 use duet_protocol::io::Cause;
 use duet_protocol::time::Instant;
+use duet_protocol::trace as event;
 use duet_protocol::wire::Frame;
 use duet_sim::Trace;
 use duet_sim::trace::{Clock, Header, VantagePoint};
@@ -85,18 +86,18 @@ impl Entry {
 
     fn data(&self) -> (&'static str, serde_json::Value) {
         match &self.what {
-            Happened::Connecting => ("duet:connection", json!({ "state": "connecting" })),
-            Happened::Connected => ("duet:connection", json!({ "state": "established" })),
-            Happened::Sent(frame) => ("duet:frame_sent", render::json(frame)),
-            Happened::SentRaw(bytes) => ("duet:bytes_sent", raw(bytes)),
-            Happened::Received(frame) => ("duet:frame_received", render::json(frame)),
-            Happened::Garbled(why) => ("duet:bytes_received", json!({ "error": why })),
-            Happened::SentFin => ("duet:stream", json!({ "state": "fin_sent" })),
-            Happened::ReceivedFin => ("duet:stream", json!({ "state": "fin_received" })),
-            Happened::SentDatagram(bytes) => ("duet:datagram_sent", raw(bytes)),
-            Happened::ReceivedDatagram(bytes) => ("duet:datagram_received", raw(bytes)),
+            Happened::Connecting => (event::CONNECTION, json!({ "state": "connecting" })),
+            Happened::Connected => (event::CONNECTION, json!({ "state": "established" })),
+            Happened::Sent(frame) => (event::FRAME_SENT, render::json(frame)),
+            Happened::SentRaw(bytes) => (event::BYTES_SENT, raw(bytes)),
+            Happened::Received(frame) => (event::FRAME_RECEIVED, render::json(frame)),
+            Happened::Garbled(why) => (event::BYTES_RECEIVED, json!({ "error": why })),
+            Happened::SentFin => (event::STREAM, json!({ "state": "fin_sent" })),
+            Happened::ReceivedFin => (event::STREAM, json!({ "state": "fin_received" })),
+            Happened::SentDatagram(bytes) => (event::DATAGRAM_SENT, raw(bytes)),
+            Happened::ReceivedDatagram(bytes) => (event::DATAGRAM_RECEIVED, raw(bytes)),
             Happened::Closing(code) => (
-                "duet:connection",
+                event::CONNECTION,
                 json!({ "state": "closing", "code": code }),
             ),
             Happened::Closed(why) => {
@@ -107,7 +108,7 @@ impl Entry {
                     Cause::Failed(why) => ("transport", Some(why.clone())),
                 };
                 (
-                    "duet:connection",
+                    event::CONNECTION,
                     json!({ "state": "closed", "by": by, "code": code }),
                 )
             }
@@ -116,7 +117,7 @@ impl Entry {
                 requirement,
                 pass,
             } => (
-                "duet:verdict",
+                event::VERDICT,
                 json!({ "check": check, "requirement": requirement, "pass": pass }),
             ),
         }

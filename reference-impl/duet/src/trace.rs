@@ -9,6 +9,7 @@ use duet_protocol::io::{ConnId, Input, StreamId};
 use duet_protocol::media::{Control, Datagram};
 use duet_protocol::message::schema;
 use duet_protocol::time::Instant;
+use duet_protocol::trace as event;
 use duet_protocol::wire::Framer;
 use duet_quic::{Observer, Seen, frames};
 use duet_sim::trace::{Clock, Header, Trace, VantagePoint};
@@ -118,9 +119,9 @@ impl Log {
             whole.push(frame);
         }
         let verb = if sent {
-            "duet:frame_sent"
+            event::FRAME_SENT
         } else {
-            "duet:frame_received"
+            event::FRAME_RECEIVED
         };
         for frame in whole {
             let data = frames::json(&frame);
@@ -135,15 +136,15 @@ impl Log {
         }
         if fin {
             let data = json!({ "state": "fin", "by": if sent { "local" } else { "peer" } });
-            self.event(now, "duet:stream", conn, &data);
+            self.event(now, event::STREAM, conn, &data);
         }
     }
 
     fn datagram(&mut self, now: Instant, sent: bool, conn: ConnId, bytes: &[u8]) {
         let verb = if sent {
-            "duet:datagram_sent"
+            event::DATAGRAM_SENT
         } else {
-            "duet:datagram_received"
+            event::DATAGRAM_RECEIVED
         };
         let data = match Datagram::read(bytes) {
             Ok(Datagram::Media {
@@ -187,7 +188,7 @@ impl Observer for Tracer {
         self.log(|log| match input {
             Input::Connected { conn, purpose, .. } => {
                 let data = json!({ "state": "connected", "purpose": format!("{purpose:?}") });
-                log.event(now, "duet:connection", *conn, &data);
+                log.event(now, event::CONNECTION, *conn, &data);
             }
             Input::Stream {
                 conn,
@@ -198,7 +199,7 @@ impl Observer for Tracer {
             Input::Datagram { conn, bytes, .. } => log.datagram(now, false, *conn, bytes),
             Input::Closed { conn, cause } => {
                 let data = json!({ "state": "closed", "cause": format!("{cause:?}") });
-                log.event(now, "duet:connection", *conn, &data);
+                log.event(now, event::CONNECTION, *conn, &data);
             }
             Input::Reset { .. }
             | Input::Spliced { .. }
@@ -222,7 +223,7 @@ impl Observer for Tracer {
             Seen::Datagram { conn, bytes } => log.datagram(now, true, conn, bytes),
             Seen::Close { conn, code } => {
                 let data = json!({ "state": "closing", "code": code.to_string() });
-                log.event(now, "duet:connection", conn, &data);
+                log.event(now, event::CONNECTION, conn, &data);
             }
             Seen::Connect { .. }
             | Seen::Open { .. }

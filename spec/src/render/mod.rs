@@ -6,6 +6,7 @@ mod machines;
 mod messages;
 mod registry;
 mod tables;
+mod trace_schema;
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -62,6 +63,10 @@ fn files() -> &'static [(String, Vec<u8>)] {
             (
                 "spec/registry.json".to_owned(),
                 registry::to_json().into_bytes(),
+            ),
+            (
+                "spec/trace.schema.json".to_owned(),
+                trace_schema::to_json().into_bytes(),
             ),
             ("spec/duet.lua".to_owned(), dissector::lua().into_bytes()),
             ("fuzz/duet.dict".to_owned(), dictionary::dict().into_bytes()),
