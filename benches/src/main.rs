@@ -1,6 +1,7 @@
 //! Benchmarks with the peers beside them: one process, interleaved rounds, ratios.
 //!
 //! ```text
+//! duet-bench growth [--check]
 //! duet-bench [codec] [--check] [--json] [--instructions] [--save]
 //!
 //! --check          exit with 1 where a goal or the committed baseline is missed: by instructions; without valgrind
@@ -13,6 +14,7 @@
 mod allocations;
 mod baseline;
 mod codec;
+mod growth;
 mod instructions;
 mod measure;
 mod profile;
@@ -20,7 +22,7 @@ mod report;
 
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: duet-bench [codec] [--check] [--json] [--instructions] [--save]";
+const USAGE: &str = "usage: duet-bench growth [--check]\n       duet-bench [codec] [--check] [--json] [--instructions] [--save]";
 
 #[global_allocator]
 static ALLOCATOR: allocations::Counting = allocations::Counting;
@@ -37,6 +39,9 @@ fn main() -> ExitCode {
     match (name, options) {
         // What `--instructions` runs under callgrind.
         ("codec", ["--only", case, passes]) => codec::run_only(case, passes),
+        ("growth", ["--only", case, passes]) => growth::run_only(case, passes),
+        ("growth", []) => growth::bench(false),
+        ("growth", ["--check"]) => growth::bench(true),
         ("codec", options) if options.iter().all(|option| known.contains(option)) => {
             let is_set = |option| options.contains(&option);
             codec::bench(&codec::Options {

@@ -124,6 +124,8 @@ violations! {
     BadVerdict => BAD_VERDICT ["SVC-012"];
     /// A command whose number does not follow the last
     OutOfOrder => OUT_OF_ORDER ["SVC-040"];
+    /// A server that makes its client say more than it takes from it
+    Overdrawn => BACKLOG ["SES-032"];
 }
 
 impl From<DecodeError> for Violation {

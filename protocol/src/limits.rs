@@ -51,6 +51,8 @@ limits! {
     MAX_UNACKNOWLEDGED = 1_024;
     /// Bytes of sequenced frames that may wait for acknowledgement
     MAX_UNACKNOWLEDGED_BYTES = 1_048_576;
+    /// Sequenced frames, and requests, that a server can make a client have waiting beyond those limits, by what a client says by itself
+    MAX_UNASKED = 256;
     /// Rooms a session may be in
     MAX_ROOMS = 4;
     /// Requests of a session that wait for their answer
@@ -105,6 +107,12 @@ limits! {
     MAX_KEPT_PACKETS = 512;
     /// Media tickets of a session that are unused
     MAX_TICKETS = 4;
+    /// Bytes of memory that a connection before its login may cost
+    DOOR_MEMORY = 65_536;
+    /// Bytes of memory that a session may cost, at its server and at its client, beside its rooms and its media
+    SESSION_MEMORY = 2_097_152;
+    /// Bytes of memory that a room may cost
+    ROOM_MEMORY = 1_048_576;
     /// Connections that have not logged in yet
     MAX_DOORS = 1_024;
     /// Calls that a server remembers after their end

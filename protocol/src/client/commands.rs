@@ -348,7 +348,7 @@ impl Client {
         if self.media.flow_of(description.stream).is_some() {
             return Err(UsageError::StreamInUse);
         }
-        self.ready(now, 512)?;
+        self.may_request(now, 512)?;
         let request = self.ask_to_publish(room, description);
         self.settle();
         Ok(request)
@@ -362,10 +362,10 @@ impl Client {
         session: SessionId,
         stream: StreamNumber,
     ) -> Result<RequestId, UsageError> {
-        let Some(description) = self.streams.get(&(session, stream)).cloned() else {
+        let Some((_, description)) = self.streams.get(&(session, stream)).cloned() else {
             return Err(UsageError::NoSuchStream);
         };
-        self.ready(now, 128)?;
+        self.may_request(now, 128)?;
         let request = self.ask_to_subscribe(room, session, description);
         self.settle();
         Ok(request)

@@ -22,6 +22,7 @@ impl Client {
             credentials: self.credentials.clone(),
             link: self.link.clone(),
             backoff: self.backoff,
+            announced: self.announced,
             next_conn: self.next_conn,
             next_request: self.next_request,
             session: self.session.clone(),
@@ -50,6 +51,7 @@ impl Client {
         self.credentials.is_some().hash(hasher);
         self.next_conn.hash(hasher);
         self.next_request.hash(hasher);
+        self.announced.hash(hasher);
         self.session.hash(hasher);
         for request in self.requests.keys() {
             request.hash(hasher);

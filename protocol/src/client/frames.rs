@@ -24,7 +24,7 @@ use crate::message::{
 use crate::room::client::Wish;
 use crate::session::Heartbeat;
 use crate::session::Sequence;
-use crate::session::client::{Happening, Link, Phase, Session, verdict};
+use crate::session::client::{Announced, Happening, Link, Phase, Session, verdict};
 use crate::session::door::VERSION;
 use crate::table::Verdict;
 use crate::wire::{Frame, Framer, Opaque, Params, Secret, Sender, Text, reserved_frame};
@@ -60,6 +60,10 @@ impl Client {
                 Ok(Some(frame)) => {
                     if let Err(violation) = self.frame(conn, &frame) {
                         return self.breach(conn, violation);
+                    }
+                    //= SES-032
+                    if self.is_overdrawn() {
+                        return self.breach(conn, Violation::Overdrawn);
                     }
                 }
                 Ok(None) => break,
@@ -164,6 +168,8 @@ impl Client {
             }
             directory::Message::Contact(contact) => {
                 let entry = self.people.change(&contact.entry);
+                //= SES-032
+                let entry = entry.ok_or(Violation::UnexpectedFrame)?;
                 Event::Contact { entry }
             }
             directory::Message::Presence(presence) => {
@@ -201,6 +207,7 @@ impl Client {
                         (welcome.heartbeat_ms.value(), welcome.dead_after_ms.value());
                     up.heartbeat = Heartbeat::new(self.now, millis(interval), millis(dead));
                 }
+                self.announced = Announced::from(&welcome);
                 self.identify(conn);
             }
             session::Message::Authenticated(welcome) => {
@@ -350,7 +357,7 @@ impl Client {
         match self.requests.remove(&request) {
             Some(Asked::Leave(room)) => {
                 // It may have been let in while it gave up.
-                self.rooms.remove(&room);
+                self.forget_room(room);
                 self.events.push_back(Event::Answer {
                     request,
                     code,
@@ -648,10 +655,14 @@ impl Client {
     }
 
     fn stream_opened(&mut self, room: RoomId, session: crate::id::SessionId, d: StreamDescription) {
-        if self.streams.len() >= limits::MAX_SUBSCRIPTIONS.saturating_mul(limits::MAX_STREAMS) {
+        let most = limits::MAX_ROOM_STREAMS.saturating_mul(limits::MAX_ROOMS);
+        let key = (session, d.stream);
+        let known = self.streams.contains_key(&key);
+        //= SES-032
+        if !known && self.streams.len() >= most {
             return;
         }
-        self.streams.insert((session, d.stream), d.clone());
+        self.streams.insert(key, (room, d.clone()));
         let description = d.clone();
         self.events.push_back(Event::StreamOpened {
             room,
@@ -659,9 +670,10 @@ impl Client {
             description,
         });
         //= CALL-026
-        let in_call = self
-            .call_of_room(room)
-            .is_some_and(|call| call.peer_session == Some(session));
+        let in_call = !known
+            && self
+                .call_of_room(room)
+                .is_some_and(|call| call.peer_session == Some(session));
         if in_call {
             self.ask_to_subscribe(room, session, d);
         }

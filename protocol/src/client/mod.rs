@@ -39,7 +39,7 @@ use crate::message::session::{Ack, Goodbye, Hello, Ping, Retry};
 use crate::people::client::People;
 use crate::room::client::{View, Wish};
 use crate::seed::{Random, Seed};
-use crate::session::client::{Backoff, Link, Session, Up};
+use crate::session::client::{Announced, Backoff, Link, Session, Up};
 use crate::session::door::VERSION;
 use crate::session::{Beat, Heartbeat, client as link};
 use crate::time::{Instant, earlier};
@@ -127,6 +127,7 @@ pub struct Client {
     credentials: Option<Credentials>,
     link: Link,
     backoff: Backoff,
+    announced: Announced,
     next_conn: u64,
     next_request: u32,
     session: Option<Session>,
@@ -136,7 +137,7 @@ pub struct Client {
     /// Rooms that a moderator has to let it into, and the JOIN that waits.
     waiting: BTreeMap<RoomId, RequestId>,
     /// Streams of others, as STREAM announced them.
-    streams: BTreeMap<(SessionId, StreamNumber), StreamDescription>,
+    streams: BTreeMap<(SessionId, StreamNumber), (RoomId, StreamDescription)>,
     /// One; two for as long as a call that crosses another has not been refused yet.
     calls: BTreeMap<CallId, Call>,
     /// Calls that this side gave up a moment ago: an answer to them may still be on its way.
@@ -158,6 +159,7 @@ impl Client {
             credentials: None,
             link: Link::Idle,
             backoff: Backoff::default(),
+            announced: Announced::default(),
             next_conn: 0,
             next_request: 0,
             session: None,
@@ -182,7 +184,12 @@ impl Client {
     /// Whether a sequenced frame of about `size` bytes may be sent now.
     fn ready(&mut self, now: Instant, size: usize) -> Result<(), UsageError> {
         let session = self.session.as_ref().ok_or(UsageError::NotLoggedIn)?;
-        if !session.sequence.has_room_for(size) {
+        //= SES-031
+        if size > self.announced.max_frame {
+            return Err(UsageError::TooLarge);
+        }
+        let most = self.announced.max_unacknowledged;
+        if !session.sequence.has_room_for(size, most) {
             return Err(UsageError::Backlogged);
         }
         self.begin(now);
@@ -195,11 +202,33 @@ impl Client {
         asked: Asked,
         size: usize,
     ) -> Result<RequestId, UsageError> {
-        self.ready(now, size)?;
+        self.may_request(now, size)?;
+        Ok(self.number(asked))
+    }
+
+    /// Whether a request of about `size` bytes may be sent now.
+    fn may_request(&mut self, now: Instant, size: usize) -> Result<(), UsageError> {
         if self.requests.len() >= limits::MAX_REQUESTS {
             return Err(UsageError::Backlogged);
         }
-        Ok(self.number(asked))
+        self.ready(now, size)
+    }
+
+    /// Whether the server lets more wait than it may. What an application asks is held to the limits as it asks; beyond
+    /// that a server can make a client say some things by itself, and this is where it ends.
+    pub(super) fn is_overdrawn(&self) -> bool {
+        let waits = |session: &Session| session.sequence.waiting();
+        let unacknowledged = self.session.as_ref().map_or(0, waits);
+        let spare = limits::MAX_UNASKED;
+        unacknowledged > limits::MAX_UNACKNOWLEDGED.saturating_add(spare)
+            || self.requests.len() > limits::MAX_REQUESTS.saturating_add(spare)
+    }
+
+    /// It is in this room no longer.
+    pub(super) fn forget_room(&mut self, room: RoomId) -> Option<View> {
+        // Nobody tells who has left which streams have closed since.
+        self.streams.retain(|_, (within, _)| *within != room);
+        self.rooms.remove(&room)
     }
 
     fn number(&mut self, asked: Asked) -> RequestId {
@@ -338,7 +367,7 @@ impl Client {
             return;
         };
         if let Some(room) = ended.room {
-            self.rooms.remove(&room);
+            self.forget_room(room);
         }
         if let Some(peer) = ended.peer_session {
             self.streams.retain(|(session, _), _| *session != peer);

@@ -120,7 +120,12 @@ impl Client {
         let (Some(name), Some(secret)) = (name, secret) else {
             return Err(UsageError::TooLarge);
         };
-        if self.rooms.len() >= limits::MAX_ROOMS {
+        let joining = |asked: &&Asked| matches!(asked, Asked::Join(_));
+        let joining = self.requests.values().filter(joining).count();
+        let own = |view: &&View| !view.wish.for_call;
+        let rooms = self.rooms.values().filter(own).count();
+        //= SES-031
+        if rooms.saturating_add(joining) >= self.announced.max_rooms {
             return Err(UsageError::TooMany);
         }
         let request = self.request(now, Asked::Join(wish), 256)?;
@@ -144,7 +149,7 @@ impl Client {
             return Err(UsageError::NotInRoom);
         }
         let request = self.request(now, Asked::Leave(room), 64)?;
-        self.rooms.remove(&room);
+        self.forget_room(room);
         self.send(
             Leave {
                 request,
@@ -387,7 +392,7 @@ impl Client {
             }
             room::Message::Left(left) => {
                 let (room, code) = (left.room, left.code);
-                let Some(view) = self.rooms.remove(&room) else {
+                let Some(view) = self.forget_room(room) else {
                     return Ok(());
                 };
                 if !view.wish.for_call {
@@ -410,6 +415,8 @@ impl Client {
                 if !matches!(self.requests.get(&request), Some(Asked::Join(_))) {
                     return Err(Violation::UnexpectedFrame);
                 }
+                // A JOIN waits for one room.
+                self.waiting.retain(|_, waits| *waits != request);
                 self.waiting.insert(room, request);
                 self.events.push_back(Event::Waiting { request, room });
             }

@@ -5,6 +5,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use crate::id::UserId;
+use crate::limits;
 use crate::message::directory::{Availability, ContactEntry, Contacts, Presence, Relation};
 
 /// An entry of one's list, as the application sees it.
@@ -64,8 +65,12 @@ impl People {
         self.list.values().cloned().collect()
     }
 
-    /// CONTACT: one entry as it is now.
-    pub(crate) fn change(&mut self, entry: &ContactEntry<'_>) -> ContactInfo {
+    /// CONTACT: one entry as it is now; none where the list would be longer than it can be.
+    pub(crate) fn change(&mut self, entry: &ContactEntry<'_>) -> Option<ContactInfo> {
+        let is_new = !self.list.contains_key(&entry.user);
+        if is_new && entry.relation != Relation::None && self.list.len() >= limits::MAX_CONTACTS {
+            return None;
+        }
         let mut info = ContactInfo::offline(entry);
         match entry.relation {
             Relation::None => {
@@ -84,7 +89,7 @@ impl People {
                 self.list.insert(entry.user, info.clone());
             }
         }
-        info
+        Some(info)
     }
 
     /// PRESENCE; false where it is about somebody who is no contact.

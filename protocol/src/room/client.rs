@@ -5,6 +5,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use crate::id::{RoomId, SessionId, UserId};
+use crate::limits;
 use crate::message::room::{Change, Delta, Joined, Member, Options, Presence, Role, RoomDelta};
 
 /// A member, as the application sees it.
@@ -113,7 +114,7 @@ impl View {
         Some(self.settings)
     }
 
-    /// Applies a delta; false where one is missing before it.
+    /// Applies a delta; false where one is missing before it, or where there would be more members than a room has.
     pub(crate) fn apply(&mut self, delta: &Delta<'_>) -> bool {
         if !self.count(delta.epoch, delta.number) {
             return false;
@@ -124,6 +125,11 @@ impl View {
                 self.members.remove(&session);
             }
             Change::Join | Change::Suspend | Change::Resume | Change::Update => {
+                let is_new = !self.members.contains_key(&session);
+                //= SES-032
+                if is_new && self.members.len() >= limits::MAX_MEMBERS {
+                    return false;
+                }
                 self.members
                     .insert(session, MemberInfo::from(&delta.member));
             }

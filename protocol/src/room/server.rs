@@ -115,6 +115,8 @@ pub(crate) struct Room {
     streams: BTreeMap<(SessionId, StreamNumber), Publication>,
     /// Subscriber, publisher, stream.
     subscriptions: BTreeSet<(SessionId, SessionId, StreamNumber)>,
+    /// The same by stream: publisher, stream, subscriber.
+    subscribers: BTreeSet<(SessionId, StreamNumber, SessionId)>,
     /// Those about whom the service is asked.
     deciding: BTreeMap<DecisionId, Candidate>,
     /// Those whom a moderator has to let in.
@@ -158,6 +160,7 @@ impl Room {
             members: BTreeMap::new(),
             streams: BTreeMap::new(),
             subscriptions: BTreeSet::new(),
+            subscribers: BTreeSet::new(),
             deciding: BTreeMap::new(),
             lobby: BTreeMap::new(),
             knocks: 0,

@@ -18,11 +18,7 @@ use super::{Conn, Event, Server, timers};
 
 impl Server {
     pub(super) fn connected(&mut self, conn: ConnId, purpose: Purpose) {
-        let doors = self
-            .conns
-            .values()
-            .filter(|c| matches!(c, Conn::Door(_) | Conn::MediaDoor { .. }) || c.is_unlinked());
-        if doors.count() >= limits::MAX_DOORS {
+        if self.timers.doors() >= limits::MAX_DOORS {
             return self.close(conn, Code::TOO_MANY);
         }
         let state = match purpose {

@@ -78,13 +78,6 @@ enum Conn {
     Closing,
 }
 
-impl Conn {
-    /// Whether it is a service's that has not linked.
-    fn is_unlinked(&self) -> bool {
-        matches!(self, Self::Link(link) if !link.is_linked())
-    }
-}
-
 /// A server's core.
 pub struct Server {
     config: Arc<Config>,
@@ -370,6 +363,7 @@ impl Core for Server {
 
     fn handle(&mut self, now: Instant, input: Input) {
         self.now = self.now.max(now);
+        router::give_back(&mut self.outputs);
         match input {
             Input::Connected { conn, purpose, .. } => self.connected(conn, purpose),
             Input::Stream {

@@ -1,6 +1,7 @@
 //! Delivers envelopes until none is left.
 
 use alloc::boxed::Box;
+use alloc::collections::VecDeque;
 
 use crate::call::server::Surroundings;
 use crate::code::Code;
@@ -16,6 +17,16 @@ use super::delivery;
 use super::envelope::{Envelope, Letter, Owner};
 use super::timers::Key;
 use super::{Asker, Event, Server};
+
+/// What an empty queue keeps of its capacity.
+const KEPT: usize = 1_024;
+
+/// Gives back what a queue grew to in a moment in which much happened.
+pub(super) fn give_back<T>(queue: &mut VecDeque<T>) {
+    if queue.is_empty() && queue.capacity() > KEPT {
+        *queue = VecDeque::new();
+    }
+}
 
 impl Server {
     /// Everything that follows from one input, within that input.
@@ -36,6 +47,8 @@ impl Server {
             }
         }
         self.flush_writes();
+        give_back(&mut self.outbox.envelopes);
+        give_back(&mut self.writes);
     }
 
     fn deliver(&mut self, Envelope { from, to, letter }: Envelope) {

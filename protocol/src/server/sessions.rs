@@ -108,7 +108,9 @@ impl Server {
         self.timers
             .set(timers::Key::Owner(Owner::Session(id)), None);
         self.flush_writes();
-        match session.conn() {
+        // Its connection may be what ended it: one that is gone is not closed again.
+        let conn = session.conn().filter(|conn| self.conns.contains_key(conn));
+        match conn {
             Some(conn) if code == Code::LOGOUT => self.close(conn, code),
             Some(conn) => self.dismiss(conn, code, retry, after),
             None => {}

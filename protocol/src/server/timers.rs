@@ -20,6 +20,7 @@ pub(crate) enum Key {
 pub(crate) struct Timers {
     by_time: BTreeSet<(Instant, Key)>,
     by_key: BTreeMap<Key, Instant>,
+    doors: usize,
 }
 
 impl Timers {
@@ -31,6 +32,13 @@ impl Timers {
         };
         if before == at {
             return;
+        }
+        if let Key::Conn(_) = key {
+            match (before, at) {
+                (None, Some(_)) => self.doors = self.doors.saturating_add(1),
+                (Some(_), None) => self.doors = self.doors.saturating_sub(1),
+                _ => {}
+            }
         }
         if let Some(before) = before {
             self.by_time.remove(&(before, key));
@@ -48,7 +56,16 @@ impl Timers {
         }
         self.by_time.pop_first();
         self.by_key.remove(&key);
+        if let Key::Conn(_) = key {
+            self.doors = self.doors.saturating_sub(1);
+        }
         Some(key)
+    }
+
+    /// How many connections have a deadline of their own: those that have not logged in, attached or linked, and the few
+    /// links of services.
+    pub(crate) const fn doors(&self) -> usize {
+        self.doors
     }
 
     pub(crate) fn next(&self) -> Option<Deadline> {

@@ -6,8 +6,9 @@ use super::heartbeat::Heartbeat;
 use super::sequence::Sequence;
 use crate::id::SessionId;
 use crate::io::ConnId;
+use crate::limits;
 use crate::message::Message;
-use crate::message::session::Message as SessionMessage;
+use crate::message::session::{Message as SessionMessage, Welcome};
 use crate::table::table;
 use crate::time::Instant;
 use crate::wire::Framer;
@@ -65,6 +66,34 @@ impl Happening {
             Message::Session(SessionMessage::Ping(_) | SessionMessage::Pong(_)) => Self::Heartbeat,
             Message::Session(SessionMessage::Goodbye(_)) => Self::Goodbye,
             _ => Self::Other,
+        }
+    }
+}
+
+/// What WELCOME announced that the client has to keep to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Announced {
+    pub(crate) max_frame: usize,
+    pub(crate) max_unacknowledged: usize,
+    pub(crate) max_rooms: usize,
+}
+
+impl Default for Announced {
+    fn default() -> Self {
+        Self {
+            max_frame: limits::MAX_FRAME,
+            max_unacknowledged: limits::MAX_UNACKNOWLEDGED,
+            max_rooms: limits::MAX_ROOMS,
+        }
+    }
+}
+
+impl From<&Welcome<'_>> for Announced {
+    fn from(welcome: &Welcome<'_>) -> Self {
+        Self {
+            max_frame: welcome.max_frame.value() as usize,
+            max_unacknowledged: welcome.max_unacknowledged.value() as usize,
+            max_rooms: welcome.max_rooms.into(),
         }
     }
 }

@@ -48,13 +48,14 @@ impl Sequence {
 
     /// Whether more than the limit waits to be acknowledged.
     pub(crate) fn is_over_limit(&self) -> bool {
+        //= SES-030
         self.kept.len() > limits::MAX_UNACKNOWLEDGED
             || self.kept_bytes > limits::MAX_UNACKNOWLEDGED_BYTES
     }
 
-    /// Whether `bytes` more would still be within the limit.
-    pub(crate) fn has_room_for(&self, bytes: usize) -> bool {
-        self.kept.len() < limits::MAX_UNACKNOWLEDGED
+    /// Whether `bytes` more would still be within the limit, and within `most` frames.
+    pub(crate) fn has_room_for(&self, bytes: usize, most: usize) -> bool {
+        self.kept.len() < most.min(limits::MAX_UNACKNOWLEDGED)
             && self.kept_bytes.saturating_add(bytes) <= limits::MAX_UNACKNOWLEDGED_BYTES
     }
 

@@ -140,6 +140,8 @@ pub(crate) struct Session {
     suspended_until: Option<Instant>,
     sequence: Sequence,
     requests: BTreeMap<RequestId, Pending>,
+    /// Bytes of parcels among them.
+    pending_bytes: usize,
     receipts: VecDeque<(u64, Receipt)>,
     /// PRESENCE that is held back: the newest about each user.
     held: BTreeMap<UserId, Bytes>,
@@ -190,6 +192,7 @@ impl Session {
             suspended_until: None,
             sequence: Sequence::default(),
             requests: BTreeMap::new(),
+            pending_bytes: 0,
             receipts: VecDeque::new(),
             held: BTreeMap::new(),
             rooms: BTreeSet::new(),
@@ -454,6 +457,13 @@ impl Session {
         }
     }
 
+    /// A request waits no longer.
+    fn answered(&mut self, request: RequestId) {
+        if let Some(Pending::Receivers { bytes, .. }) = self.requests.remove(&request) {
+            self.pending_bytes = self.pending_bytes.saturating_sub(bytes);
+        }
+    }
+
     fn outcome(&mut self, request: RequestId, code: Code, cx: &mut Context<'_>) {
         self.numbered_outcome(request, code, 0, cx);
     }
@@ -465,7 +475,7 @@ impl Session {
         number: u64,
         cx: &mut Context<'_>,
     ) {
-        self.requests.remove(&request);
+        self.answered(request);
         self.send(
             Outcome {
                 request,
@@ -517,7 +527,7 @@ impl Session {
                 self.send(frame, cx);
             }
             Letter::Answer { request, frame } => {
-                self.requests.remove(&request);
+                self.answered(request);
                 self.send(frame, cx);
             }
             Letter::Outcome { request, code } => self.outcome(request, code, cx),

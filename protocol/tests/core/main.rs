@@ -14,6 +14,7 @@ mod bad_input;
 mod bulk;
 mod call;
 mod channel;
+mod client_limits;
 mod cluster;
 mod media;
 mod moderation;

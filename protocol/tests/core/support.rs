@@ -199,7 +199,7 @@ pub(crate) struct ServerHost {
     rtt: Duration,
 }
 
-const CAPABILITIES: Capabilities = Capabilities {
+pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     shared_media: false,
     unreliable_datagrams: true,
 };

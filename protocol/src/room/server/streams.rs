@@ -69,30 +69,31 @@ impl Publication {
 impl Room {
     /// Takes back what a member publishes and subscribes to.
     pub(super) fn withdraw(&mut self, session: SessionId, out: &mut Outbox) {
-        let published: Vec<StreamNumber> = self
-            .streams
-            .keys()
-            .filter(|(by, _)| *by == session)
-            .map(|(_, number)| *number)
-            .collect();
-        for stream in published {
+        for stream in self.published_by(session).collect::<Vec<_>>() {
             self.unpublish(session, stream, out);
         }
-        let (me, subscriptions) = (self.me(), core::mem::take(&mut self.subscriptions));
-        for (subscriber, publisher, stream) in subscriptions {
-            if subscriber == session {
-                out.send(
-                    me,
-                    Owner::Relay(session),
-                    Letter::CloseOut {
-                        publisher,
-                        stream: self.key(stream),
-                    },
-                );
-            } else {
-                self.subscriptions.insert((subscriber, publisher, stream));
-            }
+        for (publisher, stream) in self.subscribed_by(session).collect::<Vec<_>>() {
+            self.unsubscribe(session, publisher, stream, out);
         }
+    }
+
+    fn published_by(&self, session: SessionId) -> impl Iterator<Item = StreamNumber> {
+        let own = (session, StreamNumber(0))..=(session, StreamNumber(u8::MAX));
+        self.streams.range(own).map(|((_, stream), _)| *stream)
+    }
+
+    fn subscribed_by(&self, session: SessionId) -> impl Iterator<Item = (SessionId, StreamNumber)> {
+        let first = (session, SessionId([0; 16]), StreamNumber(0));
+        let last = (session, SessionId([u8::MAX; 16]), StreamNumber(u8::MAX));
+        let own = self.subscriptions.range(first..=last);
+        own.map(|(_, publisher, stream)| (*publisher, *stream))
+    }
+
+    fn subscribers_of(&self, publisher: SessionId, stream: StreamNumber) -> Vec<SessionId> {
+        let first = (publisher, stream, SessionId([0; 16]));
+        let last = (publisher, stream, SessionId([u8::MAX; 16]));
+        let all = self.subscribers.range(first..=last);
+        all.map(|(.., subscriber)| *subscriber).collect()
     }
 
     pub(super) fn publish(
@@ -116,7 +117,7 @@ impl Room {
         if self.streams.contains_key(&(session, stream)) {
             return Err(Code::STREAM_EXISTS);
         }
-        if self.streams.keys().filter(|(by, _)| *by == session).count() >= limits::MAX_STREAMS {
+        if self.published_by(session).count() >= limits::MAX_STREAMS {
             return Err(Code::TOO_MANY);
         }
         //= MEDIA-037
@@ -154,23 +155,11 @@ impl Room {
             &publication.frame(self.id, session, State::Closed),
             out,
         );
-        let (me, subscriptions) = (self.me(), core::mem::take(&mut self.subscriptions));
-        for (subscriber, publisher, number) in subscriptions {
-            if (publisher, number) == (session, stream) {
-                out.send(
-                    me,
-                    Owner::Relay(subscriber),
-                    Letter::CloseOut {
-                        publisher,
-                        stream: self.key(stream),
-                    },
-                );
-            } else {
-                self.subscriptions.insert((subscriber, publisher, number));
-            }
+        for subscriber in self.subscribers_of(session, stream) {
+            self.unsubscribe(subscriber, session, stream, out);
         }
         out.send(
-            me,
+            self.me(),
             Owner::Relay(session),
             Letter::CloseIn {
                 stream: self.key(stream),
@@ -193,18 +182,13 @@ impl Room {
         if publisher == session || !self.streams.contains_key(&(publisher, stream)) {
             return Err(Code::NO_SUCH_STREAM);
         }
-        if self
-            .subscriptions
-            .iter()
-            .filter(|(who, ..)| *who == session)
-            .count()
-            >= limits::MAX_SUBSCRIPTIONS
-        {
+        if self.subscribed_by(session).count() >= limits::MAX_SUBSCRIPTIONS {
             return Err(Code::TOO_MANY);
         }
         if !self.subscriptions.insert((session, publisher, stream)) {
             return Err(Code::STREAM_EXISTS);
         }
+        self.subscribers.insert((publisher, stream, session));
         let letter = Letter::OpenOut {
             request,
             publisher,
@@ -223,6 +207,7 @@ impl Room {
     ) -> bool {
         let known = self.subscriptions.remove(&(session, publisher, stream));
         if known {
+            self.subscribers.remove(&(publisher, stream, session));
             let stream = self.key(stream);
             let letter = Letter::CloseOut { publisher, stream };
             out.send(self.me(), Owner::Relay(session), letter);

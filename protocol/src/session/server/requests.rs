@@ -65,6 +65,9 @@ impl Session {
             self.outcome(request, Code::TOO_MANY, cx);
             return Ok(false);
         }
+        if let Pending::Receivers { bytes, .. } = pending {
+            self.pending_bytes = self.pending_bytes.saturating_add(bytes);
+        }
         self.requests.insert(request, pending);
         Ok(true)
     }
@@ -185,11 +188,7 @@ impl Session {
         self.parcels = self.parcels.saturating_add(1);
         let (serial, bytes, tally) = (self.parcels, frame.body.len(), Tally::default());
         //= CHAN-011
-        let waiting = self.requests.values().map(|pending| match pending {
-            Pending::Receivers { bytes, .. } => *bytes,
-            Pending::Answer | Pending::Join | Pending::Waiting(_) => 0,
-        });
-        let too_much = waiting.sum::<usize>() > limits::MAX_PENDING_BYTES;
+        let too_much = self.pending_bytes > limits::MAX_PENDING_BYTES;
         let pending = Pending::Receivers {
             serial,
             bytes,

@@ -114,7 +114,7 @@ impl Session {
 
     /// A room was created for this client.
     pub(super) fn created(&mut self, request: RequestId, room: RoomId, cx: &mut Context<'_>) {
-        self.requests.remove(&request);
+        self.answered(request);
         let created = Created {
             request,
             room,
@@ -131,7 +131,7 @@ impl Session {
         ticket: [u8; 32],
         cx: &mut Context<'_>,
     ) {
-        self.requests.remove(&request);
+        self.answered(request);
         let granted = Granted {
             request,
             room,

@@ -1,0 +1,156 @@
+//! The server's core, with as many peers as a case wants; who acknowledges what is the case's.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use duet_protocol::id::{RoomId, SessionId, UserId};
+use duet_protocol::io::{Capabilities, Cause, ConnId, Core, Input, Output, Purpose, StreamId};
+use duet_protocol::message::room::Message as Room;
+use duet_protocol::message::session::{Ack, Authenticate, Hello, Method};
+use duet_protocol::message::{Message, Wire as _};
+use duet_protocol::seed::Seed;
+use duet_protocol::server::{Config, Event, Server};
+use duet_protocol::service::{Decision, Question};
+use duet_protocol::time::Instant;
+use duet_protocol::wire::{Flags, HEADER_LEN, Params, Secret, Text, Within};
+
+pub(super) struct World {
+    core: Server,
+    now: Instant,
+    next: u64,
+    /// Frames for resume that each connection was sent.
+    pub(super) sequenced: BTreeMap<ConnId, u64>,
+    session: SessionId,
+    /// The room that somebody entered last.
+    pub(super) room: RoomId,
+}
+
+impl World {
+    pub(super) fn new() -> Self {
+        let config = Config {
+            reserved_frames: false,
+            ..Config::default()
+        };
+        let now = Instant::from_micros(1);
+        Self {
+            core: Server::new(Arc::new(config), Seed([7; 32]), now),
+            now,
+            next: 0,
+            sequenced: BTreeMap::new(),
+            session: SessionId::NONE,
+            room: RoomId::NONE,
+        }
+    }
+
+    pub(super) fn connect(&mut self) -> ConnId {
+        self.next += 1;
+        let conn = ConnId(self.next);
+        self.input(Input::Connected {
+            conn,
+            purpose: Purpose::Control,
+            capabilities: Capabilities {
+                shared_media: false,
+                unreliable_datagrams: true,
+            },
+        });
+        conn
+    }
+
+    pub(super) fn disconnect(&mut self, conn: ConnId) {
+        let cause = Cause::TimedOut;
+        self.input(Input::Closed { conn, cause });
+    }
+
+    /// A guest; its user is the number of its connection.
+    pub(super) fn online(&mut self) -> (ConnId, SessionId) {
+        let conn = self.connect();
+        let hello = Hello {
+            min_version: 1,
+            max_version: 1,
+            heartbeat_ms: Within::clamp(60_000),
+            agent: Text::cut("bench"),
+            params: Params::NONE,
+        };
+        let authenticate = Authenticate {
+            method: Method::Guest,
+            name: Text::cut("guest"),
+            credential: Secret::default(),
+            device: Text::cut("bench"),
+            params: Params::NONE,
+        };
+        self.say(conn, hello.encode());
+        self.say(conn, authenticate.encode());
+        (conn, self.session)
+    }
+
+    pub(super) fn say(&mut self, conn: ConnId, bytes: Bytes) {
+        self.input(Input::Stream {
+            conn,
+            id: StreamId::FIRST_OF_PEER,
+            bytes,
+            fin: false,
+        });
+    }
+
+    /// It has got everything but the last few.
+    pub(super) fn acknowledge(&mut self, conn: ConnId, but: u64) {
+        let sent = self.sequenced.get(&conn).copied().unwrap_or_default();
+        let received = sent.saturating_sub(but);
+        let params = Params::NONE;
+        self.say(conn, Ack { received, params }.encode());
+    }
+
+    pub(super) fn acknowledge_all(&mut self) {
+        for conn in self.sequenced.keys().copied().collect::<Vec<_>>() {
+            self.acknowledge(conn, 0);
+        }
+    }
+
+    pub(super) fn pass(&mut self, millis: u64) {
+        self.now = self.now.after(Duration::from_millis(millis));
+    }
+
+    fn input(&mut self, input: Input) {
+        self.core.handle(self.now, input);
+        while let Some(output) = self.core.poll_output() {
+            match output {
+                Output::Write { conn, bytes, .. } => self.heard(conn, &bytes),
+                Output::Decide(decide) => {
+                    let decision = match decide.question {
+                        Question::Login { name, .. } => Decision::User {
+                            user: UserId(self.next),
+                            name,
+                            contacts: Vec::new(),
+                        },
+                        _ => Decision::Allow,
+                    };
+                    let id = decide.id;
+                    self.core.handle(self.now, Input::Decision { id, decision });
+                }
+                Output::Event(Event::LoggedIn { session, .. }) => self.session = session,
+                Output::Event(_) | Output::Allow { .. } => {}
+                other => unreachable!("nothing goes wrong: {other:?}"),
+            }
+        }
+    }
+
+    fn heard(&mut self, conn: ConnId, mut bytes: &[u8]) {
+        while let Some((&[area, kind, flags, _, _, _, high, low], rest)) =
+            bytes.split_first_chunk::<HEADER_LEN>()
+        {
+            if Flags(flags).has(Flags::SEQUENCED) {
+                *self.sequenced.entry(conn).or_default() += 1;
+            }
+            let (body, after) = rest.split_at(usize::from(u16::from_be_bytes([high, low])));
+            if area == 3
+                && let Some(Ok(Message::Room(Room::Joined(joined)))) =
+                    Message::decode(u16::from_be_bytes([area, kind]), body)
+            {
+                self.room = joined.room;
+            }
+            bytes = after;
+        }
+    }
+}
