@@ -17,9 +17,8 @@
 //! | codes, limits, timers | [`code`], [`limits`] |
 //! | what a trace can say | [`trace`] |
 //!
-//! Three programs show it at work: `examples/client.rs`, a client over any byte transport; `examples/server.rs`, a
-//! server in a loop; `examples/assigned_room.rs`, a call that two applications negotiate themselves, in a room that a
-//! service assigns. The crate needs `core` and `alloc` only; `bare/` holds it to that.
+//! Two programs show it at work: `examples/client.rs`, a client over any byte transport, and `examples/server.rs`, a
+//! server in a loop. The crate needs `core` and `alloc` only; `bare/` holds it to that.
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -51,8 +51,8 @@ pub(super) struct Transfers {
 
 impl Client {
     /// Offers a transfer to a user or a session. The driver is to have a source for it before the receiver accepts;
-    /// [`Event::Answer`](super::Event::Answer) says whether it was offered, and
-    /// [`Event::TransferEnded`](super::Event::TransferEnded) how it ended.
+    /// [`Event::Answer`] says whether it was offered, and
+    /// [`Event::TransferEnded`] how it ended.
     pub fn offer(
         &mut self,
         now: Instant,
