@@ -165,10 +165,9 @@ fn entries(size: usize) -> Box<dyn FnMut()> {
     let frame = joined.encode();
     Box::new(move || {
         if let Ok(joined) = Joined::decode(&frame[8..]) {
-            joined
-                .members
-                .iter()
-                .for_each(|member| drop(black_box(member)));
+            joined.members.iter().for_each(|member| {
+                black_box(member);
+            });
         }
     })
 }
