@@ -404,7 +404,10 @@ impl Cluster {
 
 /// The media side of a session, as far as it answers: it opens what it is told to.
 fn media_side(session: SessionId, letter: Letter, out: &mut Outbox) {
-    if let Letter::OpenIn { request, .. } = letter {
+    if let Letter::OpenIn {
+        request, stream, ..
+    } = letter
+    {
         let frame = Published {
             request,
             flow: FlowId(1),
@@ -415,6 +418,12 @@ fn media_side(session: SessionId, letter: Letter, out: &mut Outbox) {
             frame: frame.encode(),
         };
         out.send(Owner::Relay(session), Owner::Session(session), letter);
+        let opened = Letter::Opened {
+            session,
+            stream: stream.stream,
+            request,
+        };
+        out.send(Owner::Relay(session), Owner::Room(stream.room), opened);
     }
 }
 

@@ -253,6 +253,11 @@ impl Room {
                     out.outcome(self.me(), session, request, code);
                 }
             }
+            Letter::Opened {
+                session,
+                stream,
+                request,
+            } => self.opened(session, stream, request, out),
             Letter::Unpublish {
                 session,
                 request,

@@ -353,6 +353,12 @@ pub(crate) enum Letter {
         useful_ms: u16,
         max_bitrate: u32,
     },
+    /// The answer to the room: the stream may be subscribed to.
+    Opened {
+        session: SessionId,
+        stream: StreamNumber,
+        request: RequestId,
+    },
     CloseIn {
         stream: StreamKey,
     },

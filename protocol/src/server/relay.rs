@@ -162,6 +162,12 @@ impl Relay {
                     params: Params::NONE,
                 };
                 self.answer(request, published.encode(), out);
+                let opened = Letter::Opened {
+                    session: self.session,
+                    stream: stream.stream,
+                    request,
+                };
+                out.send(self.me(), from, opened);
             }
             Letter::CloseIn { stream } => {
                 if let Some(incoming) = self.streams.remove(&stream) {

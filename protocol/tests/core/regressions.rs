@@ -8,8 +8,9 @@ use duet_protocol::error::UsageError;
 use duet_protocol::id::{RequestId, RoomId, StreamNumber};
 use duet_protocol::io::Purpose;
 use duet_protocol::message::channel::{DataTo, TextTo};
-use duet_protocol::message::media::{Attach, Subscribe, Unsubscribe};
+use duet_protocol::message::media::{self, Attach, Description, Publish, Subscribe, Unsubscribe};
 use duet_protocol::message::room::{self, Change, Join, Leave};
+use duet_protocol::message::session::Message as SessionMessage;
 use duet_protocol::message::{Media, Message, Wire, call, session};
 use duet_protocol::service::{Decision, Question};
 use duet_protocol::wire::{Address, Opaque, Params, Text};
@@ -504,4 +505,88 @@ fn call_018_a_ticket_of_a_calls_room_admits_once() {
         });
         assert_eq!(joined.count(), 1, "seed {seed}");
     }
+}
+
+/// With three shards a SUBSCRIBE could reach the publisher's media side before the stream itself did: it was refused with
+/// `no_such_stream`, the room kept the subscription all the same, and a second attempt was told `stream_exists`.
+#[test]
+fn media_005_a_subscription_that_was_refused_can_be_asked_for_again() {
+    let mut refused = 0;
+    for seed in (2..1_502).step_by(3) {
+        let mut net = Net::new(seed, &[]);
+        let params = Params::NONE;
+        let (alice, bob) = (net.raw_online("alice"), net.raw_online("bob"));
+        for raw in [alice, bob] {
+            let join = Join {
+                request: RequestId(1),
+                room: RoomId::NONE,
+                name: Text::cut("stage"),
+                secret: Opaque::default(),
+                params,
+            };
+            net.say(raw, join.encode());
+        }
+        let inside = net.raw_host(alice).last(|message| match message {
+            Message::Room(room::Message::Joined(m)) => {
+                let own = m.members.iter().next().expect("oneself").session;
+                Some((m.room, own))
+            }
+            _ => None,
+        });
+        let (room, session) = inside.expect("alice is in");
+        let stream = streams(10).remove(0);
+        let publish = Publish {
+            request: RequestId(2),
+            room,
+            description: Description {
+                stream: stream.stream,
+                kind: stream.kind,
+                codec: stream.codec,
+                payload_type: stream.payload_type,
+                clock_rate: stream.clock_rate,
+                ssrc: stream.ssrc,
+                max_bitrate: stream.max_bitrate,
+                useful_ms: stream.useful_ms,
+                config: Opaque::default(),
+            },
+            params,
+        };
+        let subscribe = |request| {
+            let (request, stream) = (RequestId(request), StreamNumber(1));
+            Subscribe {
+                request,
+                room,
+                session,
+                stream,
+                params,
+            }
+            .encode()
+        };
+        // At the same moment: whether the stream is there in time is for the shards to say, but they have to agree.
+        net.say_later(bob, subscribe(3));
+        net.say(alice, publish.encode());
+        let result = |net: &Net, asked: u32| {
+            net.raw_host(bob).last(|message| match message {
+                Message::Session(SessionMessage::Outcome(m)) if m.request == RequestId(asked) => {
+                    Some(m.code)
+                }
+                Message::Media(media::Message::Subscribed(m)) if m.request == RequestId(asked) => {
+                    Some(Code::DELIVERED)
+                }
+                _ => None,
+            })
+        };
+        let first = result(&net, 3).expect("an answer");
+        net.say(bob, subscribe(4));
+        let second = result(&net, 4).expect("an answer");
+        match first {
+            Code::DELIVERED => assert_eq!(second, Code::STREAM_EXISTS, "seed {seed}"),
+            first => {
+                refused += 1;
+                assert_eq!(first, Code::NO_SUCH_STREAM, "seed {seed}");
+                assert_eq!(second, Code::DELIVERED, "seed {seed}");
+            }
+        }
+    }
+    assert!(refused > 0, "never too early");
 }

@@ -251,7 +251,8 @@ impl Room {
                 Letter::Answer { request, frame },
             );
         }
-        for ((publisher, _), publication) in &self.streams {
+        let open = self.streams.iter().filter(|(_, one)| one.is_open());
+        for ((publisher, _), publication) in open {
             let frame = publication.frame(self.id, *publisher, State::Open);
             out.frame(self.me(), session, frame);
         }

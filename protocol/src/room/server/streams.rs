@@ -26,10 +26,13 @@ pub(crate) struct Publication {
     max_bitrate: u32,
     useful_ms: u16,
     config: Vec<u8>,
+    /// The PUBLISH that opens it, until the publisher's media side has: nobody else knows of it before that.
+    opening: Option<RequestId>,
 }
 
 impl Publication {
-    pub(crate) fn of(d: &Description<'_>) -> Self {
+    /// A stream that `request` is to open.
+    pub(crate) fn of(d: &Description<'_>, request: RequestId) -> Self {
         Self {
             stream: d.stream,
             kind: d.kind,
@@ -40,7 +43,13 @@ impl Publication {
             max_bitrate: d.max_bitrate,
             useful_ms: d.useful_ms,
             config: d.config.as_bytes().to_vec(),
+            opening: Some(request),
         }
+    }
+
+    /// Whether others may know of it and subscribe to it.
+    pub(super) fn is_open(&self) -> bool {
+        self.opening.is_none()
     }
 
     pub(super) fn frame(&self, room: RoomId, session: SessionId, state: State) -> Bytes {
@@ -132,13 +141,26 @@ impl Room {
             max_bitrate: publication.max_bitrate,
         };
         out.send(self.me(), Owner::Relay(session), letter);
-        self.tell_others(
-            session,
-            &publication.frame(self.id, session, State::Open),
-            out,
-        );
         self.streams.insert((session, stream), publication);
         Ok(())
+    }
+
+    /// The publisher's media side has opened a stream: from now on a subscriber's finds it there.
+    pub(super) fn opened(
+        &mut self,
+        session: SessionId,
+        stream: StreamNumber,
+        request: RequestId,
+        out: &mut Outbox,
+    ) {
+        // Otherwise it was taken back in the meantime, perhaps published anew.
+        let publication = self.streams.get_mut(&(session, stream));
+        let Some(publication) = publication.filter(|one| one.opening == Some(request)) else {
+            return;
+        };
+        publication.opening = None;
+        let frame = publication.frame(self.id, session, State::Open);
+        self.tell_others(session, &frame, out);
     }
 
     pub(super) fn unpublish(
@@ -150,11 +172,10 @@ impl Room {
         let Some(publication) = self.streams.remove(&(session, stream)) else {
             return false;
         };
-        self.tell_others(
-            session,
-            &publication.frame(self.id, session, State::Closed),
-            out,
-        );
+        if publication.is_open() {
+            let frame = publication.frame(self.id, session, State::Closed);
+            self.tell_others(session, &frame, out);
+        }
         for subscriber in self.subscribers_of(session, stream) {
             self.unsubscribe(subscriber, session, stream, out);
         }
@@ -179,7 +200,8 @@ impl Room {
         if !self.members.contains_key(&session) {
             return Err(Code::NOT_IN_ROOM);
         }
-        if publisher == session || !self.streams.contains_key(&(publisher, stream)) {
+        let publication = self.streams.get(&(publisher, stream));
+        if publisher == session || !publication.is_some_and(Publication::is_open) {
             return Err(Code::NO_SUCH_STREAM);
         }
         if self.subscribed_by(session).count() >= limits::MAX_SUBSCRIPTIONS {

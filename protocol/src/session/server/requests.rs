@@ -289,8 +289,10 @@ impl Session {
         let session = self.id;
         let (request, room, letter) = match message {
             media::Message::Publish(publish) => {
-                let (request, publication) =
-                    (publish.request, Publication::of(&publish.description));
+                let (request, publication) = (
+                    publish.request,
+                    Publication::of(&publish.description, publish.request),
+                );
                 (
                     request,
                     publish.room,
