@@ -1,10 +1,15 @@
 //! A call as its owner keeps it. It reserves both users, lower id first, asks the service, rings, and at ACCEPT
 //! reserves a room of two; who may do what, and when, is the table's.
 
+mod ending;
 #[cfg(test)]
 mod inspect;
+mod request;
 
-use alloc::string::{String, ToString};
+use ending::Health;
+pub(crate) use request::{Request, Verb, refused};
+
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -14,7 +19,7 @@ use crate::code::Code;
 use crate::id::{CallId, RoomId, SessionId, UserId};
 use crate::io::{Deadline, Timer};
 use crate::limits;
-use crate::message::call::{Confirm, End, Invite, Message, Refused, Ringing, Start};
+use crate::message::call::{Confirm, End, Invite, Ringing, Start};
 use crate::message::{Media, Wire};
 use crate::seed::Random;
 use crate::server::envelope::{Admission, Letter, Outbox, Owner, Scope};
@@ -127,126 +132,6 @@ table! {
     "SVC-044": Ended, EndFromService => ignore;
     "CALL-022": Reserving | Deciding | Ringing | Joining | Active, SideLost => go(Ended);
     "CALL-022": Ended, SideLost => ignore;
-}
-
-/// What a client asks of a call.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Request {
-    pub(crate) session: SessionId,
-    pub(crate) user: UserId,
-    pub(crate) verb: Verb,
-}
-
-/// The request itself.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Verb {
-    Invite {
-        name: String,
-        callee: UserId,
-        media: Media,
-        ring_for_ms: u32,
-        end_to_end: Bytes,
-    },
-    Ringing {
-        end_to_end: Bytes,
-    },
-    Accept {
-        media: Media,
-        end_to_end: Bytes,
-    },
-    Reject,
-    Cancel,
-    Confirm {
-        end_to_end: Bytes,
-    },
-    End,
-}
-
-impl Request {
-    /// What a frame of a client asks, and of which call.
-    pub(crate) fn of(
-        message: Message<'_>,
-        session: SessionId,
-        user: UserId,
-        name: &str,
-    ) -> (CallId, Option<Self>) {
-        let copy = |block: Opaque<'_, 1024>| Bytes::copy_from_slice(block.as_bytes());
-        let (call, verb) = match message {
-            Message::Invite(m) => {
-                let (callee, media, ring_for_ms) = (m.peer, m.media, m.ring_for_ms.value());
-                let (name, end_to_end) = (name.to_string(), copy(m.end_to_end));
-                (
-                    m.call,
-                    Some(Verb::Invite {
-                        name,
-                        callee,
-                        media,
-                        ring_for_ms,
-                        end_to_end,
-                    }),
-                )
-            }
-            Message::Ringing(m) => (
-                m.call,
-                Some(Verb::Ringing {
-                    end_to_end: copy(m.end_to_end),
-                }),
-            ),
-            Message::Accept(m) => (
-                m.call,
-                Some(Verb::Accept {
-                    media: m.media,
-                    end_to_end: copy(m.end_to_end),
-                }),
-            ),
-            Message::Confirm(m) => (
-                m.call,
-                Some(Verb::Confirm {
-                    end_to_end: copy(m.end_to_end),
-                }),
-            ),
-            Message::Reject(m) => (m.call, Some(Verb::Reject)),
-            Message::Cancel(m) => (m.call, Some(Verb::Cancel)),
-            Message::End(m) => (m.call, Some(Verb::End)),
-            Message::Start(m) => (m.call, None),
-            Message::Refused(m) => (m.call, None),
-        };
-        (
-            call,
-            verb.map(|verb| Self {
-                session,
-                user,
-                verb,
-            }),
-        )
-    }
-}
-
-/// A refusal, as the frame for whoever asked.
-pub(crate) fn refused(call: CallId, code: Code, existing: CallId) -> Bytes {
-    Refused {
-        call,
-        code,
-        existing,
-        params: Params::NONE,
-    }
-    .encode()
-}
-
-/// How a side's link and media are doing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-struct Health {
-    inside: bool,
-    /// When the call gives the side up because its link is gone.
-    link_until: Option<Instant>,
-    /// When the call gives the side up because its media connection is gone.
-    media_until: Option<Instant>,
-}
-
-impl Health {
-    fn until(&self) -> Option<Instant> {
-        earlier(self.link_until, self.media_until)
-    }
 }
 
 /// A call that is not over, or just ended.
@@ -516,16 +401,6 @@ impl Call {
         }
     }
 
-    fn health(&mut self, session: SessionId) -> Option<&mut Health> {
-        if session == self.caller {
-            Some(&mut self.caller_health)
-        } else if Some(session) == self.callee {
-            Some(&mut self.callee_health)
-        } else {
-            None
-        }
-    }
-
     fn decided(&mut self, decision: Decision, cx: &mut Surroundings<'_>) {
         let (happening, code) = match decision {
             Decision::Allow | Decision::User { .. } => (Happening::Allowed, Code::NONE),
@@ -713,82 +588,5 @@ impl Call {
             params: Params::NONE,
         };
         out.frame(self.me(), callee, confirm.encode());
-    }
-
-    fn party_out(&mut self, session: SessionId, code: Code, out: &mut Outbox) {
-        let is_side = session == self.caller || Some(session) == self.callee;
-        if !is_side {
-            self.rung.retain(|other| *other != session);
-            if self.phase == Phase::Ringing && self.rung.is_empty() {
-                self.side_out(Code::UNREACHABLE, None, out);
-            }
-            return;
-        }
-        //= CALL-019
-        let code = match code {
-            Code::LEFT | Code::LOGOUT => Code::HANGUP,
-            _ => Code::LOST,
-        };
-        self.side_out(code, Some(session), out);
-    }
-
-    fn side_out(&mut self, code: Code, except: Option<SessionId>, out: &mut Outbox) {
-        if self.judge(Happening::SideOut, None, out).is_some() {
-            self.finish(code, except, out);
-        }
-    }
-
-    pub(crate) fn wake(&mut self, now: Instant, out: &mut Outbox) {
-        if self.phase_until.is_some_and(|deadline| deadline.at <= now) {
-            if self.judge(Happening::RingTimeout, None, out).is_some() {
-                return self.finish(Code::RING_TIMEOUT, None, out);
-            }
-            if self.judge(Happening::JoinTimeout, None, out).is_some() {
-                return self.finish(Code::JOIN_TIMEOUT, None, out);
-            }
-            self.phase_until = None;
-        }
-        for health in [self.caller_health, self.callee_health] {
-            if health.until().is_some_and(|at| at <= now)
-                && self.judge(Happening::SideLost, None, out).is_some()
-            {
-                return self.finish(Code::LOST, None, out);
-            }
-        }
-    }
-
-    /// Ends the call: everyone in it but `except` is told, the users are released, the room is emptied.
-    fn finish(&mut self, code: Code, except: Option<SessionId>, out: &mut Outbox) {
-        let me = self.me();
-        self.phase = Phase::Ended;
-        self.ended_with = Some(code);
-        self.phase_until = None;
-        self.starts.clear();
-        let call = self.id;
-        out.tell(me, Told::CallEnded { call, code });
-        let sides = core::iter::once(self.caller)
-            .chain(self.callee)
-            .chain(self.rung.drain(..));
-        for session in sides {
-            if Some(session) != except {
-                let end = End {
-                    call: self.id,
-                    code,
-                    params: Params::NONE,
-                };
-                out.frame(me, session, end.encode());
-            }
-            out.send(
-                me,
-                Owner::Session(session),
-                Letter::CallOver { call: self.id },
-            );
-        }
-        for user in self.reserved.drain(..) {
-            out.send(me, Owner::User(user), Letter::Release { call: self.id });
-        }
-        if let Some(room) = self.room.take() {
-            out.send(me, Owner::Room(room), Letter::CloseRoom { code });
-        }
     }
 }

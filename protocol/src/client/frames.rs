@@ -1,33 +1,30 @@
 //! What the server's frames mean to a client.
 
+mod calls;
+mod streams;
+
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::event::{Event, StreamDescription};
-use super::media::{MediaLink, Scope};
+use super::event::Event;
+use super::media::MediaLink;
 use super::{Asked, Client, Credentials};
-use crate::call::client::{
-    Call, Happening as CallHappening, Phase as CallPhase, verdict as call_verdict,
-};
+use crate::call::client::Phase as CallPhase;
 use crate::code::Code;
 use crate::error::{EndReason, Initiator, Violation};
-use crate::id::{RequestId, RoomId, StreamNumber, UserId};
-use crate::io::{ConnId, Output, Purpose, StreamId};
-use crate::limits;
-use crate::message::media::State;
+use crate::id::{RequestId, UserId};
+use crate::io::{ConnId, Output, StreamId};
 use crate::message::session::{Authenticate, Method, Resume, Retry};
-use crate::message::{
-    Message, Wire, admit, call, channel, directory, is_sequenced, media, room, session,
-};
+use crate::message::{Message, Wire, admit, channel, directory, is_sequenced, media, session};
 use crate::room::client::Wish;
 use crate::session::Heartbeat;
 use crate::session::Sequence;
 use crate::session::client::{Announced, Happening, Link, Phase, Session, verdict};
 use crate::session::door::VERSION;
 use crate::table::Verdict;
-use crate::wire::{Frame, Framer, Opaque, Params, Secret, Sender, Text, reserved_frame};
+use crate::wire::{Frame, Params, Secret, Sender, Text, reserved_frame};
 
 impl Client {
     pub(super) fn stream(&mut self, conn: ConnId, id: StreamId, bytes: Bytes, fin: bool) {
@@ -393,24 +390,6 @@ impl Client {
         }
     }
 
-    pub(super) fn call_of_room(&self, room: RoomId) -> Option<&Call> {
-        self.calls.values().find(|call| call.room == Some(room))
-    }
-
-    pub(super) fn entered_call_room(&mut self, room: RoomId) {
-        let Some(call) = self.calls.values_mut().find(|call| call.room == Some(room)) else {
-            return;
-        };
-        if let Verdict::Go(phase) = call_verdict(call.phase, CallHappening::Entered).0 {
-            call.phase = phase;
-        }
-        //= CALL-026
-        let call = call.clone();
-        for stream in call.streams.iter().filter(|stream| call.sends(stream.kind)) {
-            self.ask_to_publish(room, stream.clone());
-        }
-    }
-
     fn channel_frame(&mut self, frame: &Frame, message: channel::Message<'_>) {
         let event = match message {
             channel::Message::TextFrom(m) => Event::Text {
@@ -441,251 +420,5 @@ impl Client {
             | channel::Message::ReceiptTo(_) => return,
         };
         self.events.push_back(event);
-    }
-
-    fn call_frame(&mut self, message: call::Message<'_>) -> Result<(), Violation> {
-        match message {
-            call::Message::Invite(invite) => {
-                let (call, peer, media) = (invite.call, invite.peer, invite.media);
-                // The server reserves this user: beside this call there can only be one that this client asked
-                // for and that crosses it.
-                if self
-                    .calls
-                    .values()
-                    .any(|other| other.phase != CallPhase::Calling)
-                {
-                    return Err(Violation::UnexpectedFrame);
-                }
-                let incoming = Call::new(call, CallPhase::Incoming, peer, false, media, Vec::new());
-                self.calls.insert(call, incoming);
-                let ringing = call::Ringing {
-                    call,
-                    end_to_end: Opaque::default(),
-                    params: Params::NONE,
-                };
-                self.send(ringing.encode());
-                let name = invite.name.as_str().to_string();
-                self.events.push_back(Event::Incoming {
-                    call,
-                    peer,
-                    name,
-                    media,
-                });
-            }
-            call::Message::Ringing(ringing) => {
-                let phase = self.calls.get(&ringing.call).map(|call| call.phase);
-                let verdict = phase.map(|phase| call_verdict(phase, CallHappening::PeerRinging).0);
-                if let Some(Verdict::Go(_)) = verdict {
-                    self.events.push_back(Event::Ringing { call: ringing.call });
-                }
-            }
-            call::Message::Confirm(confirm) => {
-                let Some(known) = self.calls.get(&confirm.call) else {
-                    return Ok(());
-                };
-                //= CALL-029
-                match call_verdict(known.phase, CallHappening::PeerConfirm).0 {
-                    Verdict::Breach(violation) => return Err(violation),
-                    _ if known.is_caller => return Err(Violation::UnexpectedFrame),
-                    _ => self.events.push_back(Event::Confirmed {
-                        call: confirm.call,
-                        end_to_end: Bytes::copy_from_slice(confirm.end_to_end.as_bytes()),
-                    }),
-                }
-            }
-            call::Message::Start(start) => self.start(&start)?,
-            call::Message::End(end) => {
-                self.end_call(end.call, EndReason::new(end.code, Initiator::Peer), None);
-            }
-            call::Message::Refused(refused) => {
-                let Some(call) = self.calls.get(&refused.call) else {
-                    return Ok(());
-                };
-                if let Verdict::Go(_) = call_verdict(call.phase, CallHappening::PeerRefused).0 {
-                    let existing = refused.existing.is_some().then_some(refused.existing);
-                    let reason = EndReason::new(refused.code, Initiator::Peer);
-                    self.end_call(refused.call, reason, existing);
-                }
-            }
-            call::Message::Accept(_) | call::Message::Reject(_) | call::Message::Cancel(_) => {
-                return Err(Violation::UnexpectedFrame);
-            }
-        }
-        Ok(())
-    }
-
-    fn start(&mut self, start: &call::Start<'_>) -> Result<(), Violation> {
-        //= CALL-015
-        if self.given_up.contains(&start.call) {
-            // The answer crossed the hang-up: the other side has to be told again.
-            let (call, code) = (start.call, Code::HANGUP);
-            self.send(
-                call::End {
-                    call,
-                    code,
-                    params: Params::NONE,
-                }
-                .encode(),
-            );
-            return Ok(());
-        }
-        let call = self
-            .calls
-            .get_mut(&start.call)
-            .ok_or(Violation::UnsolicitedStart)?;
-        match call_verdict(call.phase, CallHappening::PeerStart).0 {
-            Verdict::Go(phase) => call.phase = phase,
-            Verdict::Breach(violation) => return Err(violation),
-            Verdict::Ignore | Verdict::Refuse(_) | Verdict::Misuse(_) => return Ok(()),
-        }
-        if start.media.and(call.media) != start.media {
-            return Err(Violation::WiderMedia);
-        }
-        call.media = start.media;
-        call.room = Some(start.room);
-        call.peer_session = Some(start.peer);
-        let (id, peer, media) = (call.id, call.peer, call.media);
-        if media != call::Media::NONE {
-            self.media.scope = Some(Scope {
-                call: id,
-                room: RoomId::NONE,
-            });
-            if self.media.conn().is_none() {
-                self.media.wanted(self.now);
-            }
-        }
-        let wish = Wish {
-            room: RoomId::NONE,
-            name: "".to_string(),
-            secret: Vec::new(),
-            for_call: true,
-        };
-        let request = self.number(Asked::Join(wish));
-        let secret = Opaque::new(&start.ticket).unwrap_or_default();
-        let (room, name) = (start.room, Text::default());
-        self.send(
-            room::Join {
-                request,
-                room,
-                name,
-                secret,
-                params: Params::NONE,
-            }
-            .encode(),
-        );
-        self.events.push_back(Event::Started {
-            call: id,
-            peer,
-            media,
-        });
-        Ok(())
-    }
-
-    fn media_frame(&mut self, message: media::Message<'_>) {
-        match message {
-            media::Message::Published(granted) => {
-                let request = granted.request;
-                if let Some(Asked::Publish(description)) = self.requests.remove(&request) {
-                    self.media.publish(self.now, &description, granted.flow);
-                    self.media.wanted(self.now);
-                    self.events.push_back(Event::Answer {
-                        request,
-                        code: Code::DELIVERED,
-                        number: 0,
-                    });
-                }
-            }
-            media::Message::Subscribed(granted) => {
-                let request = granted.request;
-                if let Some(Asked::Subscribe(session, description)) = self.requests.remove(&request)
-                {
-                    self.media
-                        .subscribe(self.now, session, &description, granted.flow);
-                    self.media.wanted(self.now);
-                    self.events.push_back(Event::Answer {
-                        request,
-                        code: Code::DELIVERED,
-                        number: 0,
-                    });
-                }
-            }
-            media::Message::Stream(told) => {
-                let description = StreamDescription::from(&told.description);
-                let (room, session, stream) = (told.room, told.session, description.stream);
-                match told.state {
-                    State::Open => self.stream_opened(room, session, description),
-                    State::Closed => self.stream_closed(room, session, stream),
-                }
-            }
-            media::Message::Stats(stats) if self.rooms.contains_key(&stats.room) => {
-                self.events.push_back(Event::PeerStats {
-                    room: stats.room,
-                    session: stats.session,
-                    stats: super::MediaGrade::from(&stats),
-                });
-            }
-            media::Message::MediaTicket(ticket) => {
-                self.requests.remove(&ticket.request);
-                let scope = Scope {
-                    call: ticket.call,
-                    room: ticket.room,
-                };
-                let of_call = self.calls.contains_key(&scope.call);
-                if self.media.conn().is_some() || !(of_call || self.rooms.contains_key(&scope.room))
-                {
-                    return;
-                }
-                self.media.scope = Some(scope);
-                let conn = self.draw_conn();
-                let framer = Framer::new(limits::MAX_FRAME as u32);
-                self.media.link = MediaLink::Opening {
-                    conn,
-                    token: ticket.token,
-                    framer,
-                };
-                let (purpose, endpoint) = (Purpose::Media, ticket.endpoint.as_str().to_string());
-                self.outputs.push_back(Output::Connect {
-                    conn,
-                    purpose,
-                    endpoint,
-                });
-            }
-            _ => {}
-        }
-    }
-
-    fn stream_opened(&mut self, room: RoomId, session: crate::id::SessionId, d: StreamDescription) {
-        let most = limits::MAX_ROOM_STREAMS.saturating_mul(limits::MAX_ROOMS);
-        let key = (session, d.stream);
-        let known = self.streams.contains_key(&key);
-        //= SES-032
-        if !known && self.streams.len() >= most {
-            return;
-        }
-        self.streams.insert(key, (room, d.clone()));
-        let description = d.clone();
-        self.events.push_back(Event::StreamOpened {
-            room,
-            session,
-            description,
-        });
-        //= CALL-026
-        let in_call = !known
-            && self
-                .call_of_room(room)
-                .is_some_and(|call| call.peer_session == Some(session));
-        if in_call {
-            self.ask_to_subscribe(room, session, d);
-        }
-    }
-
-    fn stream_closed(&mut self, room: RoomId, session: crate::id::SessionId, stream: StreamNumber) {
-        self.streams.remove(&(session, stream));
-        self.media.unsubscribe(session, stream);
-        self.events.push_back(Event::StreamClosed {
-            room,
-            session,
-            stream,
-        });
     }
 }
