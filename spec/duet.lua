@@ -634,6 +634,33 @@ local MESSAGES = {
         { name = "to", type = "address", doc = "Whom it is for: a user, a session or a room" },
         { name = "data", type = "opaque", max = 15900, doc = "The data" },
     } },
+    [0x0831] = { name = "ROOM_CREATE", flags = 0x00, doc = "Creates a room", fields = {
+        { name = "epoch", type = "u64", doc = "The epoch of the one who commands" },
+        { name = "request", type = "u32", doc = "The command" },
+        { name = "name", type = "text", max = 64, doc = "Its name, which no other room has; empty for a room that is known by its id alone" },
+        { name = "secret", type = "opaque", max = 64, doc = "Its secret; empty for a room without" },
+        { name = "capacity", type = "within", min = 2, max = 100, doc = "Most members that it admits" },
+        { name = "options", type = "bits", values = { [0x01] = "LOBBY", [0x02] = "LOCKED" }, doc = "How it is run" },
+    } },
+    [0x0832] = { name = "ROOM_TICKET", flags = 0x00, doc = "Asks for a ticket with which a user may enter a room", fields = {
+        { name = "epoch", type = "u64", doc = "The epoch of the one who commands" },
+        { name = "request", type = "u32", doc = "The command" },
+        { name = "room", type = "fixed", len = 16, doc = "The room" },
+        { name = "user", type = "user", doc = "The user" },
+    } },
+    [0x0833] = { name = "ROOM_CLOSE", flags = 0x00, doc = "Closes a room", fields = {
+        { name = "epoch", type = "u64", doc = "The epoch of the one who commands" },
+        { name = "request", type = "u32", doc = "The command" },
+        { name = "room", type = "fixed", len = 16, doc = "The room" },
+        { name = "code", type = "code", doc = "Why, as those inside are told" },
+    } },
+    [0x0834] = { name = "ROOM_KICK", flags = 0x00, doc = "Puts a user out of a room", fields = {
+        { name = "epoch", type = "u64", doc = "The epoch of the one who commands" },
+        { name = "request", type = "u32", doc = "The command" },
+        { name = "room", type = "fixed", len = 16, doc = "The room" },
+        { name = "user", type = "user", doc = "The user" },
+        { name = "ban_ms", type = "u32", doc = "For how many milliseconds it is kept out; 0 not at all, 4,294,967,295 as long as the room lives" },
+    } },
     [0x0835] = { name = "SESSION_END", flags = 0x00, doc = "Ends a session, or all of a user's", fields = {
         { name = "epoch", type = "u64", doc = "The epoch of the one who commands" },
         { name = "request", type = "u32", doc = "The command" },

@@ -35,7 +35,7 @@ pub enum Ban {
 const LONGEST: u128 = 0xffff_fffe;
 
 impl Ban {
-    fn millis(self) -> u32 {
+    pub(crate) fn millis(self) -> u32 {
         match self {
             Self::No => 0,
             Self::For(span) => span.as_millis().clamp(1, LONGEST) as u32,

@@ -3,10 +3,11 @@
 
 use super::Media;
 use super::directory::ContactEntry;
+use super::room::Options;
 use super::session::Method;
 use crate::code::Code;
 use crate::id::{CallId, RequestId, RoomId, SessionId, UserId};
-use crate::wire::{Address, List, Opaque, Secret, Text};
+use crate::wire::{Address, List, Opaque, Secret, Text, Within};
 
 bits! {
     /// What a service may do, and what it is asked
@@ -336,6 +337,56 @@ messages! {
         to: Address,
         /// The data
         data: Opaque<'a, 15_900>,
+    }
+    /// Creates a room
+    0x0831 ROOM_CREATE RoomCreate ["SVC-048"] Service () {
+        /// The epoch of the one who commands
+        epoch: u64,
+        /// The command
+        request: RequestId,
+        /// Its name, which no other room has; empty for a room that is known by its id alone
+        name: Text<'a, 64>,
+        /// Its secret; empty for a room without
+        secret: Secret<'a, 64>,
+        /// Most members that it admits
+        capacity: Within<2, 100>,
+        /// How it is run
+        options: Options,
+    }
+    /// Asks for a ticket with which a user may enter a room
+    0x0832 ROOM_TICKET RoomTicket ["SVC-049"] Service () {
+        /// The epoch of the one who commands
+        epoch: u64,
+        /// The command
+        request: RequestId,
+        /// The room
+        room: RoomId,
+        /// The user
+        user: UserId,
+    }
+    /// Closes a room
+    0x0833 ROOM_CLOSE RoomClose ["SVC-051"] Service () {
+        /// The epoch of the one who commands
+        epoch: u64,
+        /// The command
+        request: RequestId,
+        /// The room
+        room: RoomId,
+        /// Why, as those inside are told
+        code: Code,
+    }
+    /// Puts a user out of a room
+    0x0834 ROOM_KICK RoomKick ["SVC-050"] Service () {
+        /// The epoch of the one who commands
+        epoch: u64,
+        /// The command
+        request: RequestId,
+        /// The room
+        room: RoomId,
+        /// The user
+        user: UserId,
+        /// For how many milliseconds it is kept out; 0 not at all, 4,294,967,295 as long as the room lives
+        ban_ms: u32,
     }
     /// Ends a session, or all of a user's
     0x0835 SESSION_END SessionEnd ["SVC-043"] Service () {

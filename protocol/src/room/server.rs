@@ -51,7 +51,6 @@ pub(crate) enum Governed {
     /// This user, inside or not.
     By(UserId),
     /// Nobody but the service.
-    #[expect(dead_code, reason = "until a service is linked")]
     ByService,
 }
 

@@ -133,8 +133,7 @@ pub(crate) fn bounce(from: Owner, to: Owner, letter: Letter, out: &mut Outbox) {
             out.send(to, Owner::Directory, Letter::Enter(entry));
         }
         Letter::Order(order) => {
-            //= ROOM-016
-            let (request, code) = (order.by.request, Code::NOT_MODERATOR);
+            let (request, code) = (order.by.request, order.by.no_room());
             let letter = Letter::Outcome { request, code };
             out.send(to, order.by.reply_to, letter);
         }

@@ -100,10 +100,12 @@ impl Question {
     }
 
     /// Whether a decision is an answer to this question.
-    pub const fn is_answered_by(&self, decision: &Decision) -> bool {
+    pub fn is_answered_by(&self, decision: &Decision) -> bool {
         match (self, decision) {
             (_, Decision::Deny(_)) => true,
-            (Self::Login { .. } | Self::Lookup { .. }, Decision::User { user, .. }) => user.0 != 0,
+            (Self::Login { .. } | Self::Lookup { .. }, Decision::User { user, contacts, .. }) => {
+                user.0 != 0 && contacts.iter().all(|entry| entry.user.0 != 0)
+            }
             (Self::Join { .. } | Self::Call { .. } | Self::Contact { .. }, Decision::Allow) => true,
             (Self::Login { .. } | Self::Lookup { .. }, Decision::Allow)
             | (

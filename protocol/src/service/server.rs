@@ -1,6 +1,8 @@
 //! The service as the server keeps it: who is linked and who is active, what is asked of it, what it is told and what
 //! it commands. It outlives every link, and looks into no other machine.
 
+mod acts;
+
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -9,21 +11,22 @@ use bytes::Bytes;
 
 use super::log::Log;
 use super::mirror::{Mirror, Told};
-use super::{Contact, Decision, DecisionId, Question};
-use crate::channel::{Expected, Parcel, Payload, Receipt, Tally, payload_of_data};
+use super::{Decision, DecisionId, Question};
+use crate::channel::{Expected, Parcel, Payload, Receipt, Tally};
 use crate::code::Code;
 use crate::error::Violation;
-use crate::id::{RequestId, RoomId, SessionId, UserId};
+use crate::id::{RequestId, RoomId};
 use crate::io::{ConnId, Deadline, Timer};
 use crate::limits;
 use crate::message::Wire;
 use crate::message::service::{
-    Activated, Addressed, Done, Happened, Linked, Message, Permissions, Resync, Standing,
+    Activated, Addressed, Happened, Linked, Permissions, Resync, Standing,
 };
 use crate::message::session::Retry;
 use crate::server::envelope::{Letter, Outbox, Owner};
 use crate::time::{Instant, earlier};
-use crate::wire::{Address, Opaque, Params, Secret, Text};
+use crate::wire::{Opaque, Params};
+use acts::Gave;
 
 /// What the service machine wants done with a connection.
 #[derive(Debug)]
@@ -97,7 +100,7 @@ pub(crate) struct Services {
     addressed_bytes: usize,
     asked: u64,
     open: BTreeMap<u64, Open>,
-    serials: u64,
+    serials: u32,
     commands: BTreeMap<u64, Command>,
     pushed_bytes: usize,
     /// Epochs, and the last command that was taken in each.
@@ -365,16 +368,30 @@ impl Services {
                 let command = self.commands.get_mut(&receipt.serial);
                 let result = command.and_then(|command| command.tally.expect(expected));
                 if let Some((code, _)) = result {
-                    self.done(receipt.serial, code, cx);
+                    self.done(receipt.serial, code, Gave::NOTHING, cx);
                 }
             }
             Letter::Receipted { receipt, code } => {
                 let command = self.commands.get_mut(&receipt.serial);
                 if let Some((code, _)) = command.and_then(|command| command.tally.count(code)) {
-                    self.done(receipt.serial, code, cx);
+                    self.done(receipt.serial, code, Gave::NOTHING, cx);
                 }
             }
-            Letter::ErrandDone { errand, code } => self.done(errand, code, cx),
+            Letter::ErrandDone { errand, code } => self.done(errand, code, Gave::NOTHING, cx),
+            Letter::Outcome { request, code } => {
+                self.done(request.0.into(), code, Gave::NOTHING, cx);
+            }
+            Letter::RoomCreated { request, room } => {
+                let gave = Gave { room, ticket: &[] };
+                self.done(request.0.into(), Code::DELIVERED, gave, cx);
+            }
+            Letter::Granted {
+                request, ticket, ..
+            } => {
+                let (room, ticket) = (RoomId::NONE, ticket.as_slice());
+                let gave = Gave { room, ticket };
+                self.done(request.0.into(), Code::DELIVERED, gave, cx);
+            }
             _ => debug_assert!(false, "not for the service: {letter:?}"),
         }
     }
@@ -434,188 +451,5 @@ impl Services {
             _ => Code::UNREACHABLE,
         };
         cx.out.undeliverable(Owner::Service, receipt, refusal);
-    }
-
-    /// A frame with which a service acts.
-    pub(crate) fn act(
-        &mut self,
-        conn: ConnId,
-        body: &Bytes,
-        message: &Message<'_>,
-        cx: &mut Context<'_>,
-    ) -> Result<(), Violation> {
-        let (epoch, request, need) = match message {
-            Message::Verdict(m) => (m.epoch, None, Permissions::NONE),
-            Message::VerdictUser(m) => (m.epoch, None, Permissions::NONE),
-            Message::Push(m) => (m.epoch, Some(m.request), Permissions::DATA),
-            Message::SessionEnd(m) => (m.epoch, Some(m.request), Permissions::KICK),
-            Message::CallEnd(m) => (m.epoch, Some(m.request), Permissions::KICK),
-            _ => return Err(Violation::UnexpectedFrame),
-        };
-        let active = self.active.as_mut().filter(|a| a.linker.conn == conn);
-        //= SVC-007
-        let active = active
-            .filter(|_| epoch == self.epoch)
-            .ok_or(Violation::Fenced)?;
-        let Some(request) = request else {
-            return self.verdict(message, cx);
-        };
-        //= SVC-040
-        if active.next_request.is_some_and(|next| next != request) || request == RequestId(0) {
-            return Err(Violation::OutOfOrder);
-        }
-        active.next_request = Some(RequestId(request.0.wrapping_add(1)));
-        let allowed = active.linker.permissions.has(need);
-        if let Some((_, taken)) = self.epochs.back_mut() {
-            *taken = request.0;
-        }
-        let bytes = match message {
-            Message::Push(push) => push.data.as_bytes().len(),
-            _ => 0,
-        };
-        self.serials = self.serials.saturating_add(1);
-        let serial = self.serials;
-        //= SVC-045
-        let full = self.commands.len() >= limits::MAX_COMMANDS
-            || self.pushed_bytes.saturating_add(bytes) > limits::MAX_PUSHED_BYTES;
-        self.pushed_bytes = self.pushed_bytes.saturating_add(bytes);
-        let command = Command {
-            epoch,
-            request,
-            bytes,
-            tally: Tally::default(),
-        };
-        self.commands.insert(serial, command);
-        if !allowed {
-            //= SVC-008
-            self.done(serial, Code::FORBIDDEN, cx);
-        } else if full {
-            self.done(serial, Code::TOO_MANY, cx);
-        } else {
-            self.run(serial, body, message, cx);
-        }
-        Ok(())
-    }
-
-    /// Hands a command to the machine that it is for.
-    fn run(&mut self, errand: u64, body: &Bytes, message: &Message<'_>, cx: &mut Context<'_>) {
-        let (owner, letter) = match message {
-            Message::Push(push) => {
-                let owner = match push.to {
-                    Address::User(user) => Owner::User(user),
-                    Address::Session(session) => Owner::Session(session),
-                    Address::Room(room) => Owner::Room(room),
-                    Address::Service => return self.done(errand, Code::UNREACHABLE, cx),
-                };
-                let parcel = Parcel {
-                    to: push.to,
-                    user: UserId(0),
-                    session: SessionId::NONE,
-                    time: cx.unix_micros,
-                    payload: payload_of_data(body, push.data.as_bytes()),
-                };
-                let receipt = Receipt::of_service(push.request, errand);
-                //= SVC-042
-                let only = None;
-                (
-                    owner,
-                    Letter::Parcel {
-                        parcel,
-                        receipt,
-                        only,
-                    },
-                )
-            }
-            Message::SessionEnd(end) => {
-                let code = reason(end.code, Code::KICKED);
-                //= SVC-043
-                match end.session.is_some() {
-                    true => (
-                        Owner::Session(end.session),
-                        Letter::Remove {
-                            code,
-                            errand: Some(errand),
-                        },
-                    ),
-                    false => (Owner::User(end.user), Letter::RemoveAll { code, errand }),
-                }
-            }
-            Message::CallEnd(end) => {
-                let code = reason(end.code, Code::VETOED);
-                //= SVC-044
-                (Owner::Call(end.call), Letter::EndCall { code, errand })
-            }
-            _ => return,
-        };
-        cx.out.send(Owner::Service, owner, letter);
-    }
-
-    fn done(&mut self, serial: u64, code: Code, cx: &mut Context<'_>) {
-        let Some(command) = self.commands.remove(&serial) else {
-            return;
-        };
-        self.pushed_bytes = self.pushed_bytes.saturating_sub(command.bytes);
-        //= SVC-041
-        let done = Done {
-            number: self.log.next(),
-            epoch: command.epoch,
-            request: command.request,
-            code,
-            room: RoomId::NONE,
-            ticket: Secret::default(),
-            params: Params::NONE,
-        };
-        self.entry(Permissions::NONE, done.encode(), cx);
-    }
-
-    fn verdict(&mut self, message: &Message<'_>, cx: &mut Context<'_>) -> Result<(), Violation> {
-        let (question, decision) = match message {
-            Message::Verdict(m) if m.code == Code::NONE => (m.question, Decision::Allow),
-            Message::Verdict(m) => (m.question, Decision::Deny(m.code)),
-            //= SVC-012
-            Message::VerdictUser(m) if m.user == UserId(0) => return Err(Violation::BadVerdict),
-            Message::VerdictUser(m) => {
-                let name = String::from(Text::<64>::cut(m.name.as_str()).as_str());
-                let contacts = m.contacts.iter().map(|entry| Contact::of(&entry)).collect();
-                let user = m.user;
-                (
-                    m.question,
-                    Decision::User {
-                        user,
-                        name,
-                        contacts,
-                    },
-                )
-            }
-            _ => return Err(Violation::UnexpectedFrame),
-        };
-        if question == 0 || question > self.asked {
-            return Err(Violation::BadVerdict);
-        }
-        //= SVC-013
-        let Some(open) = self.open.get(&question) else {
-            return Ok(());
-        };
-        if open.put_in != self.epoch || !open.question.is_answered_by(&decision) {
-            return Err(Violation::BadVerdict);
-        }
-        if let Some(open) = self.open.remove(&question)
-            && open.deadline > cx.now
-        {
-            let letter = Letter::Decided {
-                id: open.id,
-                decision,
-            };
-            cx.out.send(Owner::Service, open.asker, letter);
-        }
-        Ok(())
-    }
-}
-
-/// The code that a service gave, where it is one that ends something.
-const fn reason(given: Code, otherwise: Code) -> Code {
-    match given {
-        Code::NONE | Code::LOGOUT => otherwise,
-        given => given,
     }
 }

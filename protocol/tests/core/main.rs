@@ -23,6 +23,7 @@ mod regressions;
 mod room;
 mod service;
 mod service_host;
+mod service_rooms;
 mod session;
 mod support;
 mod transfers;

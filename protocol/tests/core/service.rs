@@ -8,15 +8,16 @@ use duet_protocol::code::Code;
 use duet_protocol::error::UsageError;
 use duet_protocol::id::{CallId, RequestId, RoomId, SessionId, UserId};
 use duet_protocol::io::Purpose;
+use duet_protocol::message::directory::{ContactEntry, Relation};
 use duet_protocol::message::service::{
     Activated, CallEnd, Kind, Link, Message as Frame, Permissions, Push, Resync, SessionEnd,
     Standing, Verdict, VerdictUser,
 };
 use duet_protocol::message::session::{Ack, Message as SessionMessage};
 use duet_protocol::message::{Media, Message, Wire};
-use duet_protocol::service::client::{Config, Event, Incident, State};
+use duet_protocol::service::client::{Config, Event, Incident, NewRoom, State, Ticket};
 use duet_protocol::service::{Decision, Question};
-use duet_protocol::wire::{Address, Opaque, Params, Secret, Text};
+use duet_protocol::wire::{Address, List, Opaque, Params, Secret, Text};
 use duet_sim::{LinkConfig as Road, NodeId};
 
 use crate::service_host::{DECIDES, TOKEN, linked};
@@ -25,7 +26,7 @@ use crate::support::{Net, account, hello, twice};
 const P: Params<'static> = Params::NONE;
 
 /// A server that asks a linked service everything, and clients.
-fn net(seed: u64, names: &[&str]) -> Net {
+pub(crate) fn net(seed: u64, names: &[&str]) -> Net {
     let link = |config: &mut duet_protocol::server::Config| config.link = Some(linked());
     Net::with(seed, names, Road::default(), link, |_| {})
 }
@@ -44,11 +45,11 @@ fn link_frame(name: &str, token: &[u8], last: (u64, u64)) -> bytes::Bytes {
 
 impl Net {
     /// A raw service that has sent LINK.
-    fn raw_service(&mut self, name: &str, token: &[u8]) -> NodeId {
+    pub(crate) fn raw_service(&mut self, name: &str, token: &[u8]) -> NodeId {
         self.raw_service_at(name, token, (0, 0))
     }
 
-    fn raw_service_at(&mut self, name: &str, token: &[u8], last: (u64, u64)) -> NodeId {
+    pub(crate) fn raw_service_at(&mut self, name: &str, token: &[u8], last: (u64, u64)) -> NodeId {
         let id = self.raw(Purpose::Service);
         self.say(id, hello().encode());
         self.say(id, link_frame(name, token, last));
@@ -66,7 +67,7 @@ impl Net {
         })
     }
 
-    fn epoch(&self, id: NodeId) -> u64 {
+    pub(crate) fn epoch(&self, id: NodeId) -> u64 {
         self.activated(id).expect("an active service").epoch
     }
 
@@ -80,7 +81,7 @@ impl Net {
     }
 
     /// Every DONE that the raw service got.
-    fn dones(&self, id: NodeId) -> Vec<(RequestId, Code)> {
+    pub(crate) fn dones(&self, id: NodeId) -> Vec<(RequestId, Code)> {
         self.raw_host(id)
             .heard
             .iter()
@@ -94,7 +95,7 @@ impl Net {
     }
 
     /// The numbers of the entries that the raw service got.
-    fn numbers(&self, id: NodeId) -> Vec<u64> {
+    pub(crate) fn numbers(&self, id: NodeId) -> Vec<u64> {
         self.raw_host(id)
             .heard
             .iter()
@@ -109,7 +110,7 @@ impl Net {
             .collect()
     }
 
-    fn closed(&self, id: NodeId) -> Option<Code> {
+    pub(crate) fn closed(&self, id: NodeId) -> Option<Code> {
         self.raw_host(id).closed
     }
 
@@ -132,14 +133,14 @@ impl Net {
             .collect()
     }
 
-    fn happened(&self, service: NodeId) -> Vec<Incident> {
+    pub(crate) fn happened(&self, service: NodeId) -> Vec<Incident> {
         self.service_host(service).all(|event| match event {
             Event::Happened(incident) => Some(incident.clone()),
             _ => None,
         })
     }
 
-    fn done(&self, service: NodeId) -> Vec<(RequestId, Code)> {
+    pub(crate) fn done(&self, service: NodeId) -> Vec<(RequestId, Code)> {
         self.service_host(service).all(|event| match event {
             Event::Done { request, code } => Some((*request, *code)),
             _ => None,
@@ -175,12 +176,21 @@ fn verdict(epoch: u64, question: u64, code: Code) -> bytes::Bytes {
 }
 
 fn verdict_user(epoch: u64, question: u64, user: u64) -> bytes::Bytes {
+    verdict_with(epoch, question, user, &[])
+}
+
+fn verdict_with(
+    epoch: u64,
+    question: u64,
+    user: u64,
+    contacts: &[ContactEntry<'_>],
+) -> bytes::Bytes {
     VerdictUser {
         epoch,
         question,
         user: UserId(user),
         name: Text::cut("somebody"),
-        contacts: Default::default(),
+        contacts: List::new(contacts).unwrap(),
         params: P,
     }
     .encode()
@@ -198,7 +208,7 @@ fn session_end(epoch: u64, request: u32, session: SessionId) -> bytes::Bytes {
     .encode()
 }
 
-fn push(epoch: u64, request: u32, to: Address, data: &[u8]) -> bytes::Bytes {
+pub(crate) fn push(epoch: u64, request: u32, to: Address, data: &[u8]) -> bytes::Bytes {
     Push {
         epoch,
         request: RequestId(request),
@@ -491,7 +501,7 @@ fn svc_013_a_late_verdict_is_ignored() {
 #[test]
 fn svc_012_a_verdict_that_fits_no_question_closes_the_link() {
     let bad = Some(Code::BAD_VERDICT);
-    for case in 0..6 {
+    for case in 0..7 {
         let mut net = net(15 + case, &["alice"]);
         let raw = net.raw_service("a", TOKEN);
         let (question, _) = net.question(raw).unwrap();
@@ -502,6 +512,14 @@ fn svc_012_a_verdict_that_fits_no_question_closes_the_link() {
             2 => verdict_user(epoch, question, 0),
             3 => verdict(epoch, question, Code::NONE),
             4 => verdict_user(epoch, u64::MAX, 1),
+            5 => {
+                let nobody = ContactEntry {
+                    user: UserId(0),
+                    relation: Relation::Contact,
+                    name: Text::default(),
+                };
+                verdict_with(epoch, question, 1, &[nobody])
+            }
             _ => verdict(epoch, question + 1_000, Code::FORBIDDEN),
         };
         net.say(raw, frame);
@@ -1576,7 +1594,12 @@ fn no_secret_shows_in_debug_output() {
         deadline: duet_protocol::time::Instant::EPOCH,
         what: question,
     };
-    let shown = format!("{config:?} {token:?} {message:?} {login:?} {event:?}");
+    let ticket = Ticket(secret.into());
+    let room = NewRoom {
+        secret: secret.into(),
+        ..NewRoom::default()
+    };
+    let shown = format!("{config:?} {token:?} {message:?} {login:?} {event:?} {ticket:?} {room:?}");
     let bytes = format!("{:?}", secret.as_bytes());
     let inside = bytes.trim_matches(['[', ']']);
     assert!(

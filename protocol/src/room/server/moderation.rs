@@ -24,6 +24,18 @@ pub(crate) struct Asker {
     pub(crate) user: Option<UserId>,
 }
 
+impl Asker {
+    /// What it is told where there is no room that takes orders: who may not know is told that it may not ask.
+    pub(crate) const fn no_room(&self) -> Code {
+        match self.user {
+            //= ROOM-016
+            Some(_) => Code::NOT_MODERATOR,
+            //= SVC-052
+            None => Code::NO_SUCH_ROOM,
+        }
+    }
+}
+
 /// Something that a moderator or the service asks of a room.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Order {
@@ -50,7 +62,9 @@ pub(crate) enum Verb {
     Unban {
         user: UserId,
     },
-    Close,
+    Close {
+        code: Code,
+    },
     Grant {
         user: UserId,
     },
@@ -74,10 +88,12 @@ impl Room {
             request,
             user,
         } = order.by;
-        //= ROOM-016
-        let may = user.is_none_or(|user| self.moderators.contains(&user)) && self.call.is_none();
         let done = match order.verb {
-            _ if !may => Err(Code::NOT_MODERATOR),
+            _ if self.call.is_some() => Err(order.by.no_room()),
+            //= ROOM-016
+            _ if user.is_some_and(|user| !self.moderators.contains(&user)) => {
+                Err(Code::NOT_MODERATOR)
+            }
             Verb::Set(settings) => {
                 self.set(settings, cx.out);
                 Ok(())
@@ -87,9 +103,9 @@ impl Room {
             Verb::Kick { user, .. } if order.by.user == Some(user) => Err(Code::KICK_SELF),
             Verb::Kick { user, ban_ms } => self.kick(user, ban_ms, cx.now, cx.out),
             Verb::Unban { user } => self.unban(user, cx.now),
-            Verb::Close => {
+            Verb::Close { code } => {
                 //= ROOM-029
-                self.close(Code::ROOM_CLOSED, cx.out);
+                self.close(code, cx.out);
                 Ok(())
             }
             Verb::Grant { user } => match self.grant(user, cx) {

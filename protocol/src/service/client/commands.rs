@@ -4,90 +4,23 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::{Event, Link, Service};
+use super::command::{Command, NewRoom, Pending};
+use super::{Link, Service};
+use crate::client::Ban;
 use crate::code::Code;
 use crate::error::{EndReason, Initiator, UsageError};
-use crate::id::{CallId, RequestId, SessionId, UserId};
+use crate::id::{CallId, RequestId, RoomId, SessionId, UserId};
 use crate::limits;
 use crate::message::Wire;
-use crate::message::service::{CallEnd, Push, SessionEnd, Standing, Verdict, VerdictUser};
+use crate::message::service::{Standing, Verdict, VerdictUser};
 use crate::service::{Contact, Decision};
 use crate::time::Instant;
-use crate::wire::{Address, List, Opaque, Params, Text};
-
-/// A command that waits for its DONE.
-#[derive(Clone, Debug)]
-pub(super) struct Pending {
-    command: Command,
-    /// The epoch in which it was sent last; 0 where in none.
-    sent_in: u64,
-    /// Whether the server is known to have taken it.
-    taken: bool,
-}
-
-#[derive(Clone, Debug)]
-enum Command {
-    Push {
-        to: Address,
-        data: Bytes,
-    },
-    EndSession {
-        session: SessionId,
-        user: UserId,
-        code: Code,
-    },
-    EndCall {
-        call: CallId,
-        code: Code,
-    },
-}
-
-impl Command {
-    fn encode(&self, epoch: u64, request: RequestId) -> Bytes {
-        let params = Params::NONE;
-        match self {
-            Self::Push { to, data } => Push {
-                epoch,
-                request,
-                to: *to,
-                data: Opaque::new(data).unwrap_or_default(),
-                params,
-            }
-            .encode(),
-            Self::EndSession {
-                session,
-                user,
-                code,
-            } => SessionEnd {
-                epoch,
-                request,
-                session: *session,
-                user: *user,
-                code: *code,
-                params,
-            }
-            .encode(),
-            Self::EndCall { call, code } => CallEnd {
-                epoch,
-                request,
-                call: *call,
-                code: *code,
-                params,
-            }
-            .encode(),
-        }
-    }
-
-    fn bytes(&self) -> usize {
-        match self {
-            Self::Push { data, .. } => data.len(),
-            Self::EndSession { .. } | Self::EndCall { .. } => 0,
-        }
-    }
-}
+use crate::wire::{Address, List, Params, Text, Within};
 
 /// The longest data of a PUSH.
 const MAX_PUSH: usize = 15_900;
+/// The longest secret of a room.
+const MAX_SECRET: usize = 64;
 
 impl Service {
     /// Links, and stays linked from now on.
@@ -198,6 +131,68 @@ impl Service {
             return Err(UsageError::TooLarge);
         }
         self.command(now, Command::Push { to, data })
+    }
+
+    /// Creates a room, of which nobody is a moderator; [`super::Event::RoomCreated`] says its id, [`super::Event::Done`] why there is
+    /// none. It ends after a while if nobody enters it, and when the last member has left.
+    ///
+    /// # Errors
+    ///
+    /// [`UsageError::NotActive`], [`UsageError::Backlogged`]; [`UsageError::TooLarge`] for a name or a secret of more
+    /// than 64 bytes and a capacity that is not 2 to 100.
+    pub fn create_room(&mut self, now: Instant, wish: NewRoom) -> Result<RequestId, UsageError> {
+        let fits = Text::<64>::new(&wish.name).is_some()
+            && wish.secret.len() <= MAX_SECRET
+            && Within::<2, 100>::new(wish.capacity.into()).is_some();
+        match fits {
+            true => self.command(now, Command::CreateRoom(wish)),
+            false => Err(UsageError::TooLarge),
+        }
+    }
+
+    /// Asks for a ticket with which this user may enter a room once, past secret, lock and lobby; [`super::Event::Ticket`]
+    /// brings it, [`super::Event::Done`] says why there is none. Passing it on is the service's.
+    ///
+    /// # Errors
+    ///
+    /// [`UsageError::NotActive`], [`UsageError::Backlogged`].
+    pub fn ticket(
+        &mut self,
+        now: Instant,
+        room: RoomId,
+        user: UserId,
+    ) -> Result<RequestId, UsageError> {
+        self.command(now, Command::Ticket { room, user })
+    }
+
+    /// Closes a room; who is inside is told the code.
+    ///
+    /// # Errors
+    ///
+    /// [`UsageError::NotActive`], [`UsageError::Backlogged`].
+    pub fn close_room(
+        &mut self,
+        now: Instant,
+        room: RoomId,
+        code: Code,
+    ) -> Result<RequestId, UsageError> {
+        self.command(now, Command::CloseRoom { room, code })
+    }
+
+    /// Puts a user out of a room, and may keep it out.
+    ///
+    /// # Errors
+    ///
+    /// [`UsageError::NotActive`], [`UsageError::Backlogged`].
+    pub fn kick(
+        &mut self,
+        now: Instant,
+        room: RoomId,
+        user: UserId,
+        ban: Ban,
+    ) -> Result<RequestId, UsageError> {
+        let ban_ms = ban.millis();
+        self.command(now, Command::Kick { room, user, ban_ms })
     }
 
     /// Ends a session; its client is told the code.
@@ -311,18 +306,17 @@ impl Service {
             }
             // Its DONE may be among the entries that a snapshot stands for.
             if unknown || (pending.taken && !replay) {
-                self.done(request, Code::UNDETERMINED);
+                self.done(request, Code::UNDETERMINED, RoomId::NONE, &[]);
             }
         }
         self.send_commands();
     }
 
     /// A command is done, as far as this side will ever know.
-    pub(super) fn done(&mut self, request: RequestId, code: Code) {
-        if let Some(pending) = self.pending.remove(&request) {
-            let bytes = pending.command.bytes();
-            self.pushed_bytes = self.pushed_bytes.saturating_sub(bytes);
-            self.event(Event::Done { request, code });
+    pub(super) fn done(&mut self, request: RequestId, code: Code, room: RoomId, ticket: &[u8]) {
+        if let Some(Pending { command, .. }) = self.pending.remove(&request) {
+            self.pushed_bytes = self.pushed_bytes.saturating_sub(command.bytes());
+            self.event(command.outcome(request, code, room, ticket));
         }
     }
 
@@ -337,7 +331,7 @@ impl Service {
     pub(super) fn give_up_commands(&mut self) {
         while let Some((request, _)) = self.pending.first_key_value() {
             let request = *request;
-            self.done(request, Code::UNDETERMINED);
+            self.done(request, Code::UNDETERMINED, RoomId::NONE, &[]);
         }
     }
 }

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
+use super::Ticket;
 use crate::code::Code;
 use crate::error::EndReason;
 use crate::id::{CallId, RequestId, RoomId, SessionId, UserId};
@@ -51,7 +52,25 @@ pub enum Event {
         /// The data.
         data: Bytes,
     },
-    /// What became of a command.
+    /// A room that was asked for is there.
+    RoomCreated {
+        /// The command.
+        request: RequestId,
+        /// The room.
+        room: RoomId,
+    },
+    /// A ticket that was asked for, to be passed on.
+    Ticket {
+        /// The command.
+        request: RequestId,
+        /// The room.
+        room: RoomId,
+        /// The user, which can enter with it, and no other.
+        user: UserId,
+        /// What the user gives as the secret of its JOIN, once.
+        ticket: Ticket,
+    },
+    /// What became of a command that gave nothing else.
     Done {
         /// The command.
         request: RequestId,

@@ -210,7 +210,7 @@ impl Service {
             M::Done(m) => {
                 self.follow(m.number)?;
                 if self.was_sent_in(m.request, m.epoch) {
-                    self.done(m.request, m.code);
+                    self.done(m.request, m.code, m.room, m.ticket.as_bytes());
                 }
             }
             M::DecideLogin(m) => {
@@ -249,6 +249,10 @@ impl Service {
             | M::Verdict(_)
             | M::VerdictUser(_)
             | M::Push(_)
+            | M::RoomCreate(_)
+            | M::RoomTicket(_)
+            | M::RoomClose(_)
+            | M::RoomKick(_)
             | M::SessionEnd(_)
             | M::CallEnd(_) => return Err(Violation::UnexpectedFrame),
         }

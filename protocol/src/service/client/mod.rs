@@ -1,6 +1,7 @@
 //! The service's own core: it links, comes back, catches up, and turns questions, events and data into events of its
 //! own. What it is told to do it does once, over any number of links.
 
+mod command;
 mod commands;
 mod event;
 mod frames;
@@ -14,6 +15,7 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
+pub use command::{NewRoom, Ticket};
 pub use event::{Event, Incident, SessionInfo, State};
 
 use crate::code::Code;
@@ -31,7 +33,7 @@ use crate::session::{Beat, Heartbeat};
 use crate::table::table;
 use crate::time::{Instant, earlier};
 use crate::wire::{Framer, Params, Text, Within, reserved_param};
-use commands::Pending;
+use command::Pending;
 
 table! {
     /// The link, as the service sees it

@@ -202,7 +202,13 @@ fn order_of(message: room::Message<'_>) -> Option<(RequestId, RoomId, Verb)> {
             (m.request, m.room, Verb::Kick { user, ban_ms })
         }
         room::Message::Unban(m) => (m.request, m.room, Verb::Unban { user: m.user }),
-        room::Message::Close(m) => (m.request, m.room, Verb::Close),
+        room::Message::Close(m) => (
+            m.request,
+            m.room,
+            Verb::Close {
+                code: Code::ROOM_CLOSED,
+            },
+        ),
         room::Message::Grant(m) => (m.request, m.room, Verb::Grant { user: m.user }),
         _ => return None,
     })
