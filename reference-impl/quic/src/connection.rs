@@ -1,5 +1,7 @@
 //! One connection: its streams, its graceful end, its reports on the path.
 
+mod bulk;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,6 +20,9 @@ use crate::cause;
 use crate::controller::{Handle, Mode};
 use crate::tls;
 use crate::transport::CONTROL_STREAMS;
+
+use self::bulk::Incoming;
+pub(crate) use self::bulk::{Given, Taken};
 
 /// How long a close waits for acknowledgements.
 const LINGER: Duration = Duration::from_secs(1);
@@ -49,6 +54,12 @@ pub(crate) struct Conn {
     purpose: Option<Purpose>,
     /// The sending sides of streams, from their opening to their end.
     streams: BTreeMap<StreamId, Outgoing>,
+    /// The receiving sides of those whose bytes the core does not get, or not all.
+    incoming: BTreeMap<StreamId, Incoming>,
+    /// Whether the core gets every byte of every stream.
+    whole_streams: bool,
+    /// Streams with payload on which there may be something to do.
+    stirred: Vec<StreamId>,
     /// Streams that the core opened, and those that QUIC has opened of them.
     wanted: u32,
     opened: u32,
@@ -84,6 +95,8 @@ struct Outgoing {
     queued: usize,
     fin: bool,
     finished: bool,
+    /// Whether payload follows what the core has written.
+    payload: bool,
 }
 
 /// What the core was last told of the path.
@@ -105,6 +118,9 @@ impl Conn {
             phase: Phase::Handshake,
             purpose: None,
             streams: BTreeMap::new(),
+            incoming: BTreeMap::new(),
+            whole_streams: false,
+            stirred: Vec::new(),
             wanted: 0,
             opened: 0,
             written: false,
@@ -216,7 +232,14 @@ impl Conn {
                 if self.quic.send_stream(id).reset(error_code).is_err() {
                     debug!(%id, "stopped after its end");
                 }
-                self.streams.remove(&self.name(id));
+                let id = self.name(id);
+                if self
+                    .streams
+                    .remove(&id)
+                    .is_some_and(|stream| stream.payload)
+                {
+                    self.stirred.push(id);
+                }
             }
             StreamEvent::Available { .. } => self.open_wanted(),
         }
@@ -224,6 +247,9 @@ impl Conn {
 
     fn read(&mut self, stream: quinn_proto::StreamId, inputs: &mut VecDeque<Input>) {
         let (conn, id) = (self.id, self.name(stream));
+        if !self.is_first(id) && !self.whole_streams && self.phase == Phase::Open {
+            return self.read_head(id, inputs);
+        }
         let mut last: Option<Bytes> = None;
         let (mut fin, mut reset) = (false, false);
         let mut receiver = self.quic.recv_stream(stream);
@@ -320,7 +346,11 @@ impl Conn {
                 index: self.opened,
             };
             self.opened += 1;
-            self.flush(id);
+            match self.streams.contains_key(&id) {
+                true => self.flush(id),
+                // Given up while it waited for its turn: the peer has it counted, and learns that nothing comes.
+                false => self.abandon(id, Code::NONE),
+            }
         }
     }
 
@@ -344,6 +374,7 @@ impl Conn {
 
     /// Wants no more of a stream; what of it still comes is thrown away by QUIC.
     pub(crate) fn stop(&mut self, id: StreamId, code: Code) {
+        self.forget_incoming(id);
         let quic_id = self.quic_id(id);
         if self
             .quic
@@ -357,15 +388,16 @@ impl Conn {
 
     /// Abandons the sending side of a stream.
     pub(crate) fn reset(&mut self, id: StreamId, code: Code) {
+        if self.streams.remove(&id).is_some() {
+            self.abandon(id, code);
+        }
+    }
+
+    fn abandon(&mut self, id: StreamId, code: Code) {
         let quic_id = self.quic_id(id);
-        if self.streams.remove(&id).is_some()
-            && self
-                .quic
-                .send_stream(quic_id)
-                .reset(cause::error_code(code))
-                .is_err()
-        {
-            debug!(?id, "reset after its end");
+        let mut sender = self.quic.send_stream(quic_id);
+        if sender.reset(cause::error_code(code)).is_err() {
+            debug!(?id, "reset before its beginning, or after its end");
         }
     }
 
@@ -399,6 +431,9 @@ impl Conn {
                 self.written = true;
                 self.unsent = true;
             }
+        }
+        if stream.payload {
+            self.stirred.push(id);
         }
     }
 

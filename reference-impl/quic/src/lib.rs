@@ -17,6 +17,7 @@
 //! | Looking for | Look in |
 //! |---|---|
 //! | what becomes of an `Output`, how an `Input` comes about | `driver/` |
+//! | payload of transfers: sources, sinks, pipes, rates | `bulk/`, `driver/splices.rs`, `connection/bulk.rs` |
 //! | one connection: streams, graceful close, path reports | `connection.rs` |
 //! | windows, timeouts, limits | `transport.rs` |
 //! | the switch from CUBIC to the media plane's own controller | `controller.rs` |
@@ -30,6 +31,7 @@
 //! Equal seeds, inputs and instants give equal sequences of (time, size): connection ids, packet numbers, tokens and
 //! reset keys come from the seed, and no clock is read. The bytes differ, because TLS draws its own randomness.
 
+mod bulk;
 mod cause;
 mod cert;
 mod connection;
@@ -49,6 +51,7 @@ mod trust;
 pub use bytes::BytesMut;
 pub use quinn_proto::EcnCodepoint;
 
+pub use crate::bulk::{Sink, Source};
 pub use crate::cert::{CertError, Fingerprint, FingerprintError, Identity};
 pub use crate::controller::Mode;
 pub use crate::driver::{Datagram, Driver, Statistics, Transmit};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use duet_protocol::io::Purpose;
+use duet_protocol::limits;
 use quinn_proto::{AckFrequencyConfig, IdleTimeout, TransportConfig, VarInt};
 
 use crate::controller::{Factory, Handle};
@@ -30,8 +31,11 @@ const MEDIA_KEEP_ALIVE: Duration = Duration::from_millis(800);
 /// Bidirectional streams that a client may open before the server knows what the connection is for: the first.
 const STREAMS_AT_FIRST: u32 = 1;
 
-/// Bidirectional streams that the peer of a control connection may have open before login.
+/// Bidirectional streams that the client of a control connection may have open before login.
 pub(crate) const CONTROL_STREAMS: u32 = 2;
+
+/// Bidirectional streams that a server may have open on a control connection of a client.
+const STREAMS_OF_SERVER: u32 = limits::MAX_STREAMS_BEYOND as u32;
 
 /// Bytes of one stream, and of all streams of a connection, that may wait to be read.
 const STREAM_WINDOW: u32 = 256 << 10;
@@ -55,7 +59,7 @@ pub(crate) fn client(purpose: Purpose, handle: Arc<Handle>) -> TransportConfig {
     match purpose {
         Purpose::Control | Purpose::Service => config
             .max_idle_timeout(Some(idle(IDLE)))
-            .max_concurrent_bidi_streams(VarInt::from_u32(CONTROL_STREAMS)),
+            .max_concurrent_bidi_streams(VarInt::from_u32(STREAMS_OF_SERVER)),
         Purpose::Media => config
             .max_idle_timeout(Some(idle(MEDIA_IDLE)))
             .keep_alive_interval(Some(MEDIA_KEEP_ALIVE))

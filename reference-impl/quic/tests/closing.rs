@@ -113,8 +113,8 @@ fn what_waits_for_its_streams_turn_holds_a_close_too() {
     establish(&mut net, CLIENT, CONTROL, Purpose::Control);
     let start = instant(net.now());
     command(&mut net, SERVER, |core| {
-        // The third is one more than the client allows.
-        for _ in 0..3 {
+        // The ninth is one more than the client allows.
+        for _ in 0..9 {
             let id = core.open(ConnId(0));
             core.write(ConnId(0), id, pattern(10), false);
         }

@@ -105,7 +105,10 @@ impl<C: Core> Driver<C> {
         }
     }
 
-    pub(super) fn insert(&mut self, handle: ConnectionHandle, conn: Conn) {
+    pub(super) fn insert(&mut self, handle: ConnectionHandle, mut conn: Conn) {
+        if self.whole_streams {
+            conn.give_whole_streams();
+        }
         self.handles.insert(conn.id, handle.0);
         self.conns.insert(handle.0, conn);
         self.touched(handle.0);

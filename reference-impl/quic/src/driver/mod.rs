@@ -2,7 +2,9 @@
 
 mod connect;
 mod datagrams;
+mod end;
 mod packets;
+mod splices;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
@@ -11,13 +13,14 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use duet_protocol::code::Code;
-use duet_protocol::io::{Carried, Cause, ConnId, Core, Input, Output, Timer};
+use duet_protocol::io::{Cause, ConnId, Core, Direction, Input, Output, Timer};
 use duet_protocol::service::{Decide, Decision, DecisionId};
 use duet_protocol::time::Instant;
 use quinn_proto::{DatagramEvent, EcnCodepoint, Endpoint, EndpointConfig};
 use tracing::debug;
 
 use self::datagrams::Held;
+use self::splices::Splices;
 use crate::connection::Conn;
 use crate::controller::Mode;
 use crate::seeded::{Ids, Seed, ToldTime};
@@ -58,6 +61,8 @@ pub struct Statistics {
     pub refused: u64,
     /// Media datagrams of the core that never reached QUIC's queue.
     pub datagrams_dropped: u64,
+    /// The most bytes of a transfer's payload that this server has held between sender and receiver.
+    pub pipe_peak: usize,
 }
 
 /// A core carried over QUIC, sans-IO.
@@ -83,6 +88,8 @@ pub struct Driver<C: Core> {
     events: VecDeque<C::Event>,
     decides: VecDeque<Decide>,
     held: Option<Held>,
+    splices: Splices,
+    whole_streams: bool,
     /// The packet being built, and the datagram being taken from the core.
     packet: Vec<u8>,
     datagram: Vec<u8>,
@@ -188,6 +195,8 @@ impl<C: Core> Driver<C> {
             events: VecDeque::new(),
             decides: VecDeque::new(),
             held: None,
+            splices: Splices::default(),
+            whole_streams: false,
             packet: Vec::new(),
             datagram: Vec::new(),
             observer: None,
@@ -198,6 +207,12 @@ impl<C: Core> Driver<C> {
     /// Shows everything that crosses the seam, from now on, to an observer.
     pub fn observe(&mut self, observer: Box<dyn Observer + Send>) {
         self.observer = Some(observer);
+    }
+
+    /// Gives the core every byte of every stream, on connections from now on, as a core wants it that judges its peer.
+    /// Otherwise it gets the first frame of each stream but the first, and payload goes by [`Output::Splice`].
+    pub fn give_whole_streams(&mut self) {
+        self.whole_streams = true;
     }
 
     /// A UDP datagram arrived.
@@ -242,6 +257,7 @@ impl<C: Core> Driver<C> {
                 self.attend(now, now, handle);
             }
         }
+        self.splices.wake(now);
         if self
             .core
             .deadline()
@@ -273,18 +289,20 @@ impl<C: Core> Driver<C> {
         Some(packet)
     }
 
-    /// When to call [`Driver::wake`], and whose deadline that is: `"quic"`, `"queue"`, or a timer of the core.
+    /// When to call [`Driver::wake`], and whose deadline that is: `"quic"`, `"queue"`, `"payload"`, or a timer of the
+    /// core.
     pub fn deadline(&self) -> Option<(Instant, &'static str)> {
         let quic = self
             .timers
             .first()
             .map(|&(at, _)| (self.core_time_after(at), "quic"));
         let queue = self.held.as_ref().map(|held| (held.until, "queue"));
+        let payload = self.splices.deadline().map(|at| (at, "payload"));
         let core = self
             .core
             .deadline()
             .map(|deadline| (deadline.at, timer(deadline.timer)));
-        [core, queue, quic].into_iter().flatten().min()
+        [core, queue, payload, quic].into_iter().flatten().min()
     }
 
     /// The core, to look at.
@@ -355,7 +373,10 @@ impl<C: Core> Driver<C> {
 
     /// What was counted so far.
     pub fn statistics(&self) -> Statistics {
-        self.statistics
+        Statistics {
+            pipe_peak: self.splices.pipe_peak,
+            ..self.statistics
+        }
     }
 
     fn conn(&self, conn: ConnId) -> Option<&Conn> {
@@ -385,6 +406,7 @@ impl<C: Core> Driver<C> {
                 self.carry_out(now, output);
             }
             self.take_datagrams(now);
+            self.carry_payload(now);
             if self.inputs.is_empty() {
                 return;
             }
@@ -416,24 +438,23 @@ impl<C: Core> Driver<C> {
                 let mut overfull = false;
                 self.with(conn, |conn| overfull = conn.write(id, bytes, fin));
                 if let Some(&handle) = self.handles.get(&conn).filter(|_| overfull) {
+                    self.drop_payload(conn);
                     self.with(conn, |conn| conn.close(now, Code::BACKLOG));
                     self.attend(now, now, handle);
                 }
             }
-            Output::Splice { conn, id, splice } => {
-                // This driver has no sources, sinks or pipes yet.
-                let (at, carried) = (splice.from, Carried::Failed);
-                self.inputs.push_back(Input::Spliced {
-                    conn,
-                    id,
-                    at,
-                    carried,
-                });
+            Output::Splice { conn, id, splice } => self.splice(now, (conn, id), splice),
+            Output::Stop { conn, id, code } => {
+                self.unsplice((conn, id), Direction::In);
+                self.with(conn, |conn| conn.stop(id, code));
             }
-            Output::Stop { conn, id, code } => self.with(conn, |conn| conn.stop(id, code)),
-            Output::Reset { conn, id, code } => self.with(conn, |conn| conn.reset(id, code)),
+            Output::Reset { conn, id, code } => {
+                self.unsplice((conn, id), Direction::Out);
+                self.with(conn, |conn| conn.reset(id, code));
+            }
             Output::Allow { conn, streams } => self.allow_streams(conn, streams),
             Output::Close { conn, code } => {
+                self.drop_payload(conn);
                 if let Some(&handle) = self.handles.get(&conn) {
                     self.with(conn, |conn| conn.close(now, code));
                     self.attend(now, now, handle);

@@ -8,6 +8,7 @@ use quinn_proto::{ConnectionHandle, EcnCodepoint, Endpoint};
 
 use super::{Driver, Role, std_time};
 use crate::connection::Conn;
+use crate::controller::Mode;
 
 impl<C: Core> Driver<C> {
     /// Something happened on a connection: QUIC's events become inputs, and its timers and packets are seen to.
@@ -24,7 +25,9 @@ impl<C: Core> Driver<C> {
             self.handshakes -= 1;
         }
         if conn.is_gone() {
-            self.handles.remove(&conn.id);
+            let id = conn.id;
+            self.handles.remove(&id);
+            self.lose_payload(id);
         }
         if !drained {
             self.touched(handle);
@@ -35,14 +38,27 @@ impl<C: Core> Driver<C> {
         }
     }
 
-    /// A connection may have packets to send, and other deadlines than before.
+    /// A connection may have packets to send, other deadlines than before, and payload that can move.
     pub(super) fn touched(&mut self, handle: usize) {
         self.set_timer(handle);
+        self.stir_payload(handle);
         if let Some(conn) = self.conns.get_mut(&handle)
             && !conn.queued
         {
             conn.queued = true;
-            self.sendable.push_back(handle);
+            // Media goes first: on a connection of its own it competes with bulk only here.
+            match conn.mode() {
+                Mode::Media => self.sendable.push_front(handle),
+                Mode::Cubic => self.sendable.push_back(handle),
+            }
+        }
+    }
+
+    fn stir_payload(&mut self, handle: usize) {
+        if let Some(conn) = self.conns.get_mut(&handle) {
+            for id in conn.stirred() {
+                self.splices.stir((conn.id, id));
+            }
         }
     }
 
@@ -100,7 +116,12 @@ impl<C: Core> Driver<C> {
         };
         conn.poll(now, now, &mut self.inputs);
         route(&mut self.endpoint, handle, conn);
+        if conn.is_gone() {
+            let id = conn.id;
+            self.lose_payload(id);
+        }
         self.set_timer(handle);
+        self.stir_payload(handle);
         self.settle(now);
     }
 }
