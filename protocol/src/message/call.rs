@@ -20,6 +20,7 @@ bits! {
 }
 
 messages! {
+    Call:
     /// Calls a user; the server passes it on to each of the callee's sessions
     0x0601 INVITE Invite ["CALL-001"] Either (SEQUENCED) {
         /// The call, drawn by the caller

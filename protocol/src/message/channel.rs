@@ -4,6 +4,7 @@ use crate::id::{RequestId, SessionId, UserId};
 use crate::wire::{Address, Opaque, Text};
 
 messages! {
+    Channel:
     /// Text to a user, a session or a room
     0x0401 TEXT TextTo ["CHAN-001"] Client (SEQUENCED ROUTED) {
         /// Whom it is for

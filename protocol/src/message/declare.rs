@@ -2,7 +2,7 @@
 
 /// Declares the messages of one area: types, the area's `Message` enum, and `SCHEMAS`.
 macro_rules! messages {
-    ($(
+    ($area:ident: $(
         $(#[doc = $doc:literal])+
         $kind:literal $wire_name:ident $name:ident [$requirement:literal] $sender:ident ($($flag:ident)*) {
             $($(#[doc = $field_doc:literal])+ $field:ident: $type:ty,)*
@@ -94,22 +94,23 @@ macro_rules! messages {
             $($(#[doc = $doc])+ $name($name<'a>),)+
         }
 
+        $(
+            impl<'a> From<$name<'a>> for $crate::message::Message<'a> {
+                #[inline(always)]
+                fn from(message: $name<'a>) -> Self {
+                    Self::$area(Message::$name(message))
+                }
+            }
+        )+
+
         impl<'a> Message<'a> {
-            #[inline(always)]
-            pub(super) fn decode<T>(
+            /// What reads a body of this kind.
+            pub(super) const fn reader<T: $crate::message::Outcome<'a>>(
                 kind: u16,
-                body: &'a [u8],
-                read: impl Fn(Self) -> T + Copy,
-                failed: impl Fn($crate::error::DecodeError) -> T + Copy,
-                unknown: impl Fn() -> T,
-            ) -> T {
+            ) -> $crate::message::Reader<'a, T> {
                 match kind {
-                    $($kind => $crate::message::decode_one::<$name<'a>, T>(
-                        body,
-                        move |message| read(Self::$name(message)),
-                        failed,
-                    ),)+
-                    _ => unknown(),
+                    $($kind => $crate::message::decode_one::<$name<'a>, T>,)+
+                    _ => $crate::message::decode_unknown::<T>,
                 }
             }
 

@@ -43,6 +43,7 @@ record! {
 }
 
 messages! {
+    Directory:
     /// Asks for the user with a name
     0x0201 LOOKUP Lookup ["DIR-001"] Client (SEQUENCED) {
         /// The request

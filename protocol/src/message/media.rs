@@ -61,6 +61,7 @@ record! {
 }
 
 messages! {
+    Media:
     /// Offers a stream to a room
     0x0701 PUBLISH Publish ["MEDIA-001"] Client (SEQUENCED) {
         /// The request

@@ -13,6 +13,7 @@ pub mod session;
 pub mod transfer;
 
 use alloc::vec::Vec;
+use core::marker::PhantomData;
 
 use bytes::Bytes;
 
@@ -90,35 +91,16 @@ macro_rules! areas {
 
         impl<'a> Message<'a> {
             /// Reads a body of this kind; `None` where the kind is unknown.
-            // Inside a caller, the one message would be put together from the pieces of all.
-            #[inline(never)]
+            #[inline]
             pub fn decode(kind: u16, body: &'a [u8]) -> Option<Result<Self, DecodeError>> {
-                Self::decode_as(
-                    kind,
-                    body,
-                    |message| Some(Ok(message)),
-                    |error| Some(Err(error)),
-                    || None,
-                )
+                reader(kind)(body)
             }
 
-            #[inline(always)]
-            fn decode_as<T>(
-                kind: u16,
-                body: &'a [u8],
-                read: impl Fn(Self) -> T + Copy,
-                failed: impl Fn(DecodeError) -> T + Copy,
-                unknown: impl Fn() -> T,
-            ) -> T {
+            /// What reads a body of this kind.
+            const fn reader<T: Outcome<'a>>(kind: u16) -> Reader<'a, T> {
                 match kind >> 8 {
-                    $($high => $module::Message::decode(
-                        kind,
-                        body,
-                        move |message| read(Self::$name(message)),
-                        failed,
-                        unknown,
-                    ),)+
-                    _ => unknown(),
+                    $($high => $module::Message::reader(kind),)+
+                    _ => decode_unknown,
                 }
             }
 
@@ -165,17 +147,110 @@ areas! {
     0x08 service Service;
 }
 
-/// One message, made where its caller's caller wants it: behind the `match` over all of them it would be copied, at the
-/// size of the largest. Each is a function of its own, with as many registers to save as this message needs.
-#[inline(never)]
-fn decode_one<'a, M: Wire<'a>, T>(
-    body: &'a [u8],
-    read: impl Fn(M) -> T,
-    failed: impl Fn(DecodeError) -> T,
-) -> T {
+/// What a decoded message becomes: each reader makes it where its caller wants it, since behind a `match` over all
+/// messages it would be copied, at the size of the largest.
+trait Outcome<'a>: Sized {
+    fn message(message: Message<'a>) -> Self;
+    fn failed(error: DecodeError) -> Self;
+    fn unknown() -> Self;
+}
+
+impl<'a> Outcome<'a> for Option<Result<Message<'a>, DecodeError>> {
+    #[inline(always)]
+    fn message(message: Message<'a>) -> Self {
+        Some(Ok(message))
+    }
+
+    fn failed(error: DecodeError) -> Self {
+        Some(Err(error))
+    }
+
+    fn unknown() -> Self {
+        None
+    }
+}
+
+impl<'a> Outcome<'a> for Result<Option<Message<'a>>, Violation> {
+    #[inline(always)]
+    fn message(message: Message<'a>) -> Self {
+        Ok(Some(message))
+    }
+
+    fn failed(error: DecodeError) -> Self {
+        Err(error.into())
+    }
+
+    fn unknown() -> Self {
+        Err(Violation::UnknownCritical)
+    }
+}
+
+/// A function for each message, with as many registers to save as it needs.
+type Reader<'a, T> = fn(&'a [u8]) -> T;
+
+/// The readers of all kinds, each at its place: one look instead of a `match` by area and one by number.
+struct Readers<'a, T>(PhantomData<Reader<'a, T>>);
+
+/// The most messages of an area, and the most areas.
+const NUMBERS: usize = 64;
+const HIGHS: usize = 8;
+
+impl<'a, T: Outcome<'a> + 'a> Readers<'a, T> {
+    const ALL: &'a [Reader<'a, T>; HIGHS * NUMBERS] = &Self::all();
+
+    #[expect(
+        clippy::arithmetic_side_effects,
+        clippy::indexing_slicing,
+        clippy::panic,
+        reason = "when it is compiled"
+    )]
+    const fn all() -> [Reader<'a, T>; HIGHS * NUMBERS] {
+        let mut all: [Reader<'a, T>; HIGHS * NUMBERS] = [decode_unknown; HIGHS * NUMBERS];
+        let mut area = 0;
+        while area < AREAS.len() {
+            let schemas = AREAS[area].schemas;
+            let mut at = 0;
+            while at < schemas.len() {
+                let kind = schemas[at].kind;
+                // It does not compile with an area or a number that has no place.
+                let Some(place) = place(kind) else { panic!() };
+                all[place] = Message::reader(kind);
+                at += 1;
+            }
+            area += 1;
+        }
+        all
+    }
+}
+
+/// Where the reader of a kind is, if it can have one.
+#[inline(always)]
+const fn place(kind: u16) -> Option<usize> {
+    let kind = kind.wrapping_sub(0x0100) as usize;
+    let (area, number) = (kind >> 8, kind % NUMBERS);
+    // One look at the bits that are 0 in every kind that has a place.
+    if kind & !((HIGHS - 1) << 8 | (NUMBERS - 1)) != 0 {
+        return None;
+    }
+    Some(area.wrapping_mul(NUMBERS).wrapping_add(number))
+}
+
+#[inline(always)]
+fn reader<'a, T: Outcome<'a> + 'a>(kind: u16) -> Reader<'a, T> {
+    match place(kind).and_then(|place| Readers::ALL.get(place)) {
+        Some(reader) => *reader,
+        None => decode_unknown,
+    }
+}
+
+fn decode_unknown<'a, T: Outcome<'a>>(_: &'a [u8]) -> T {
+    T::unknown()
+}
+
+fn decode_one<'a, M: Wire<'a> + Into<Message<'a>>, T: Outcome<'a>>(body: &'a [u8]) -> T {
     match M::read_plain(body) {
-        Some(message) => read(message),
-        None => decode_fully(body, read, failed),
+        Some(message) => T::message(message.into()),
+        None => decode_fully(body, |message: M| T::message(message.into()), T::failed),
     }
 }
 
@@ -219,13 +294,7 @@ pub fn admit(frame: &Frame, from: Sender) -> Result<Option<Message<'_>>, Violati
         return Err(Violation::WrongFlags);
     }
     //= WIRE-004
-    Message::decode_as(
-        header.kind,
-        &frame.body,
-        |message| Ok(Some(message)),
-        |error| Err(error.into()),
-        || Err(Violation::UnknownCritical),
-    )
+    reader(header.kind)(&frame.body)
 }
 
 /// Whether a frame counts for resume.

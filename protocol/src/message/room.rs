@@ -99,6 +99,7 @@ record! {
 }
 
 messages! {
+    Room:
     /// Enters a room
     0x0301 JOIN Join ["ROOM-001"] Client (SEQUENCED) {
         /// The request

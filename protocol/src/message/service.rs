@@ -140,6 +140,7 @@ record! {
 }
 
 messages! {
+    Service:
     /// Links a service, after WELCOME
     0x0801 LINK Link ["SVC-002"] Service () {
         /// The name of this process among those that stand in for each other

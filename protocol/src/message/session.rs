@@ -29,6 +29,7 @@ choice! {
 }
 
 messages! {
+    Session:
     /// Opens a control connection
     0x0101 HELLO Hello ["SES-001"] Client () {
         /// Lowest protocol version that the client speaks

@@ -6,6 +6,7 @@ use crate::id::{RequestId, SessionId, TransferId, UserId};
 use crate::wire::{Address, Text};
 
 messages! {
+    Transfer:
     /// Offers a transfer to a user or a session
     0x0501 OFFER Offer ["XFER-001"] Client (SEQUENCED ROUTED) {
         /// Whom it is for

@@ -8,9 +8,28 @@ use crate::id::SessionId;
 use crate::io::ConnId;
 use crate::message::session::Retry;
 use crate::session::server::{Context, Onward, Session};
+use crate::time::Instant;
 
 use super::envelope::Owner;
 use super::{Conn, Event, Server, timers};
+
+/// How a session stands once something has run on it; looking it up again would cost as much as what ran.
+struct Standing {
+    conn: Option<ConnId>,
+    over: Option<Code>,
+    /// Its next deadline.
+    until: Option<Instant>,
+}
+
+impl Standing {
+    fn of(session: &Session) -> Self {
+        Self {
+            conn: session.conn(),
+            over: session.over(),
+            until: session.deadline().map(|deadline| deadline.at),
+        }
+    }
+}
 
 impl Server {
     /// Hands a session the frames that have come whole on its connection.
@@ -31,7 +50,8 @@ impl Server {
             streams: &mut self.streams,
         };
         let onward = session.frames(framer, &mut cx);
-        self.follow(id, onward);
+        let standing = Standing::of(session);
+        self.follow(id, onward, standing);
     }
 
     /// Runs something on a session, and follows what it leads to.
@@ -51,20 +71,15 @@ impl Server {
             streams: &mut self.streams,
         };
         let onward = run(session, &mut cx);
-        self.follow(id, onward);
+        let standing = Standing::of(session);
+        self.follow(id, onward, standing);
     }
 
     /// What a session's doing leads to: its next deadline, the end of its link, its own end.
-    fn follow(&mut self, id: SessionId, onward: Result<Onward, Violation>) {
-        let Some(session) = self.sessions.get(&id) else {
-            return;
-        };
-        let (conn, over) = (session.conn(), session.over());
-        let deadline = session.deadline();
-        self.timers.set(
-            timers::Key::Owner(Owner::Session(id)),
-            deadline.map(|d| d.at),
-        );
+    fn follow(&mut self, id: SessionId, onward: Result<Onward, Violation>, standing: Standing) {
+        let Standing { conn, over, until } = standing;
+        self.timers
+            .set(timers::Key::Owner(Owner::Session(id)), until);
         match (onward, over, conn) {
             (Err(violation), _, Some(conn)) => self.breach(conn, violation),
             (Ok(Onward::Goodbye), ..) => {
