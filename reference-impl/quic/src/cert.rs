@@ -98,13 +98,21 @@ impl Identity {
     /// [`CertError::Make`] if a name is neither a DNS name nor an IP address.
     pub fn ecdsa_p256_dev(names: &[&str]) -> Result<Self, CertError> {
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
-        let unix = SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
-        let start = date_time_ymd(1970, 1, 1) + unix.saturating_sub(DEV_BACKDATE);
         let mut params = params(names)?;
-        params.not_before = start;
-        params.not_after = start + DEV_VALIDITY;
+        for_days(&mut params);
+        Self::self_signed(&params, &key)
+    }
+
+    /// A fresh ECDSA P-256 identity, valid for 13 days, which a client can show; it is its own root.
+    ///
+    /// # Errors
+    ///
+    /// [`CertError::Make`] if the name is neither a DNS name nor an IP address.
+    pub fn ecdsa_p256_client(name: &str) -> Result<Self, CertError> {
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
+        let mut params = params(&[name])?;
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        for_days(&mut params);
         Self::self_signed(&params, &key)
     }
 
@@ -204,6 +212,16 @@ impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Identity({})", self.fingerprint())
     }
+}
+
+/// Valid from a moment ago on, for 13 days.
+fn for_days(params: &mut CertificateParams) {
+    let unix = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    let start = date_time_ymd(1970, 1, 1) + unix.saturating_sub(DEV_BACKDATE);
+    params.not_before = start;
+    params.not_after = start + DEV_VALIDITY;
 }
 
 fn params(names: &[&str]) -> Result<CertificateParams, CertError> {

@@ -18,6 +18,7 @@ use tracing::debug;
 
 use crate::cause;
 use crate::controller::{Handle, Mode};
+use crate::driver::Door;
 use crate::tls;
 use crate::transport::CONTROL_STREAMS;
 
@@ -49,6 +50,10 @@ pub(crate) struct Conn {
     pub(crate) queued: bool,
     /// Whether its datagrams were stuck for so long that they no longer wait.
     pub(crate) stalled: bool,
+    /// By which door it came, and its packets go.
+    pub(crate) door: Door,
+    /// Whether a service may come by that door.
+    admits_services: bool,
     handle: Arc<Handle>,
     phase: Phase,
     purpose: Option<Purpose>,
@@ -74,6 +79,8 @@ pub(crate) struct Conn {
 enum Phase {
     /// Not established yet; only a client's core knows of it.
     Handshake,
+    /// Established, by a door that is not for it: it is closed before the core comes to know of it.
+    Turned,
     /// Established, and the core knows it.
     Open,
     /// The core closed it; what was written is still on its way.
@@ -114,6 +121,8 @@ impl Conn {
             timeout: None,
             queued: false,
             stalled: false,
+            door: Door::Clients,
+            admits_services: true,
             handle,
             phase: Phase::Handshake,
             purpose: None,
@@ -126,6 +135,15 @@ impl Conn {
             written: false,
             unsent: false,
             told: None,
+        }
+    }
+
+    /// The same, come by a door at which services are welcome or not.
+    pub(crate) fn by(self, door: Door, admits_services: bool) -> Self {
+        Self {
+            door,
+            admits_services,
+            ..self
         }
     }
 
@@ -191,6 +209,11 @@ impl Conn {
             debug_assert!(false, "established without a protocol");
             return;
         };
+        if purpose == Purpose::Service && !self.admits_services {
+            //= SVC-001
+            self.phase = Phase::Turned;
+            return;
+        }
         self.phase = Phase::Open;
         inputs.push_back(Input::Connected {
             conn: self.id,
@@ -207,7 +230,7 @@ impl Conn {
             }
             Phase::Handshake | Phase::Open => Some(cause::of(reason)),
             Phase::Closing { .. } => Some(Cause::Local),
-            Phase::Gone => None,
+            Phase::Turned | Phase::Gone => None,
         };
         self.phase = Phase::Gone;
         let conn = self.id;
@@ -479,7 +502,7 @@ impl Conn {
                 };
                 self.phase = Phase::Closing { code, until };
             }
-            Phase::Closing { .. } | Phase::Gone => {}
+            Phase::Turned | Phase::Closing { .. } | Phase::Gone => {}
         }
     }
 
@@ -490,8 +513,10 @@ impl Conn {
         quic_now: std::time::Instant,
         inputs: &mut VecDeque<Input>,
     ) {
-        let Phase::Closing { code, until } = self.phase else {
-            return;
+        let (code, until) = match self.phase {
+            Phase::Closing { code, until } => (code, until),
+            Phase::Turned => (Code::FORBIDDEN, now),
+            Phase::Handshake | Phase::Open | Phase::Gone => return,
         };
         if now < until && !self.all_acked() {
             return;
@@ -502,7 +527,9 @@ impl Conn {
             cause::error_code(code),
             Bytes::from_static(reason.as_bytes()),
         );
-        self.phase = Phase::Gone;
+        if std::mem::replace(&mut self.phase, Phase::Gone) == Phase::Turned {
+            return;
+        }
         inputs.push_back(Input::Closed {
             conn: self.id,
             cause: Cause::Local,

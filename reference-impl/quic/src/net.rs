@@ -13,7 +13,7 @@ use duet_protocol::time::Instant;
 use quinn_proto::EcnCodepoint;
 use tracing::debug;
 
-use crate::driver::{Datagram, Driver};
+use crate::driver::{Datagram, Door, Driver, Heading};
 use crate::socket::{Packet, Received, Socket};
 
 /// Receive calls before what they caused is sent: a flood must not keep the answers back.
@@ -28,8 +28,15 @@ const MAX_OUTBOX: usize = 1 << 20;
 /// again. What commands cause is sent by the next pump.
 pub struct Loop<C: Core, S> {
     driver: Driver<C>,
-    socket: S,
+    clients: Port<S>,
+    /// A second socket, for services.
+    services: Option<Port<S>>,
     received: Vec<Received>,
+}
+
+/// A socket, and what waits for it.
+struct Port<S> {
+    socket: S,
     /// Packets that wait to be sent, as ranges of one buffer.
     outbox: VecDeque<Waiting>,
     contents: Vec<u8>,
@@ -56,14 +63,19 @@ impl<C: Core, S: Socket> Loop<C, S> {
     pub fn new(driver: Driver<C>, socket: S) -> Self {
         let mut this = Self {
             driver,
-            socket,
+            clients: Port::new(socket),
+            services: None,
             received: Vec::new(),
-            outbox: VecDeque::new(),
-            contents: Vec::new(),
-            blocked: false,
         };
         this.tell_wall_clock();
         this
+    }
+
+    /// The same, with a second socket for services: [`Door::Services`].
+    #[must_use]
+    pub fn with_services(self, socket: S) -> Self {
+        let services = Some(Port::new(socket));
+        Self { services, ..self }
     }
 
     /// The driver's time, now.
@@ -104,7 +116,17 @@ impl<C: Core, S: Socket> Loop<C, S> {
     ///
     /// As the system reports them.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.socket.local_addr()
+        self.clients.socket.local_addr()
+    }
+
+    /// The address of the services' socket, where there is one.
+    ///
+    /// # Errors
+    ///
+    /// As the system reports them.
+    pub fn services_addr(&self) -> io::Result<Option<SocketAddr>> {
+        let services = self.services.as_ref();
+        services.map(|port| port.socket.local_addr()).transpose()
     }
 
     /// Sends what there is, waits for the network or a deadline, and lets the driver have it. Dropping the future
@@ -135,20 +157,21 @@ impl<C: Core, S: Socket> Loop<C, S> {
                 None => std::future::pending().await,
             }
         });
-        let writable = async {
-            match self.blocked {
-                true => self.socket.writable().await,
-                false => std::future::pending().await,
+        let services = async {
+            match &self.services {
+                Some(port) => port.ready().await,
+                None => std::future::pending().await,
             }
         };
         let pumped = tokio::select! {
             biased;
             answer = interruption => Pumped::Interrupted(answer),
-            readable = self.socket.readable() => { readable?; Pumped::Moved }
-            writable = writable => { writable?; Pumped::Moved }
+            ready = self.clients.ready() => { ready?; Pumped::Moved }
+            ready = services => { ready?; Pumped::Moved }
             () = deadline => Pumped::Moved,
         };
-        self.receive()?;
+        self.receive(Door::Clients)?;
+        self.receive(Door::Services)?;
         let now = self.now();
         if self.driver.deadline().is_some_and(|(at, _)| at <= now) {
             self.driver.wake(now);
@@ -161,9 +184,14 @@ impl<C: Core, S: Socket> Loop<C, S> {
         self.driver.epoch() + Duration::from_micros(at.as_micros())
     }
 
-    fn receive(&mut self) -> io::Result<()> {
+    fn receive(&mut self, door: Door) -> io::Result<()> {
         for _ in 0..RECEIVES_PER_PUMP {
-            match self.socket.recv_batch(&mut self.received) {
+            let port = match (door, &mut self.services) {
+                (Door::Clients, _) => &mut self.clients,
+                (Door::Services, Some(port)) => port,
+                (Door::Services, None) => return Ok(()),
+            };
+            match port.socket.recv_batch(&mut self.received) {
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(error) if passing(&error) => {
@@ -181,64 +209,114 @@ impl<C: Core, S: Socket> Loop<C, S> {
                     ecn,
                     at,
                 };
-                self.driver.receive(at, datagram);
+                self.driver.receive_by(at, door, datagram);
             }
         }
         Ok(())
     }
 
-    /// Sends what waits and what the driver has, until either is out or the socket is full.
+    /// Sends what waits and what the driver has, until either is out or a socket is full.
     fn send(&mut self) -> io::Result<()> {
         let now = self.now();
         loop {
-            self.collect(now);
-            if self.outbox.is_empty() {
-                self.blocked = false;
+            let full = self.collect(now);
+            self.clients.send()?;
+            if let Some(services) = &mut self.services {
+                services.send()?;
+            }
+            if !full || self.clients.blocked {
                 return Ok(());
             }
-            self.outbox
-                .make_contiguous()
-                .sort_by_key(|waiting| waiting.ecn.map(|ecn| ecn as u8));
-            while !self.outbox.is_empty() {
-                let packets: Vec<Packet<'_>> = self
-                    .outbox
-                    .iter()
-                    .map(|waiting| Packet {
-                        remote: waiting.remote,
-                        bytes: self.contents.get(waiting.range.clone()).unwrap_or_default(),
-                        ecn: waiting.ecn,
-                    })
-                    .collect();
-                match self.socket.send_batch(&packets) {
-                    Ok(sent) => drop(self.outbox.drain(..sent.max(1).min(packets.len()))),
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                        self.blocked = true;
-                        return Ok(());
-                    }
-                    Err(error) if passing(&error) => {
-                        // About the first packet, or an earlier one to its peer: QUIC sends again what matters.
-                        debug!(%error, "send");
-                        self.outbox.pop_front();
-                    }
-                    Err(error) => return Err(error),
-                }
-            }
-            self.contents.clear();
         }
     }
 
-    fn collect(&mut self, now: Instant) {
-        while self.contents.len() < MAX_OUTBOX {
-            let start = self.contents.len();
-            let Some((remote, ecn)) = self.driver.transmit_into(now, &mut self.contents) else {
-                return;
+    /// Takes packets from the driver; whether it may have more.
+    fn collect(&mut self, now: Instant) -> bool {
+        while self.clients.contents.len() < MAX_OUTBOX {
+            let start = self.clients.contents.len();
+            let Some(heading) = self.driver.transmit_into(now, &mut self.clients.contents) else {
+                return false;
             };
-            self.outbox.push_back(Waiting {
-                remote,
-                ecn,
-                range: start..self.contents.len(),
-            });
+            match (heading.door, &mut self.services) {
+                (Door::Services, Some(services)) => {
+                    let packet = self.clients.contents.get(start..).unwrap_or_default();
+                    // Past the bound it is lost, as on any full link: the clients need not wait for the services.
+                    if services.contents.len() < MAX_OUTBOX {
+                        let from = services.contents.len();
+                        services.contents.extend_from_slice(packet);
+                        services.push(heading, from);
+                    }
+                    self.clients.contents.truncate(start);
+                }
+                _ => self.clients.push(heading, start),
+            }
         }
+        true
+    }
+}
+
+impl<S: Socket> Port<S> {
+    fn new(socket: S) -> Self {
+        Self {
+            socket,
+            outbox: VecDeque::new(),
+            contents: Vec::new(),
+            blocked: false,
+        }
+    }
+
+    /// Waits until there may be something to receive, or room for what waits.
+    async fn ready(&self) -> io::Result<()> {
+        if !self.blocked {
+            return self.socket.readable().await;
+        }
+        tokio::select! {
+            readable = self.socket.readable() => readable,
+            writable = self.socket.writable() => writable,
+        }
+    }
+
+    /// The bytes from there to the end are a packet.
+    fn push(&mut self, heading: Heading, start: usize) {
+        self.outbox.push_back(Waiting {
+            remote: heading.remote,
+            ecn: heading.ecn,
+            range: start..self.contents.len(),
+        });
+    }
+
+    /// Sends what waits, until it is out or the socket is full.
+    fn send(&mut self) -> io::Result<()> {
+        self.blocked = false;
+        self.outbox
+            .make_contiguous()
+            .sort_by_key(|waiting| waiting.ecn.map(|ecn| ecn as u8));
+        while !self.outbox.is_empty() {
+            let packets: Vec<Packet<'_>> = self
+                .outbox
+                .iter()
+                .map(|waiting| Packet {
+                    remote: waiting.remote,
+                    bytes: self.contents.get(waiting.range.clone()).unwrap_or_default(),
+                    ecn: waiting.ecn,
+                })
+                .collect();
+            match self.socket.send_batch(&packets) {
+                Ok(sent) => drop(self.outbox.drain(..sent.max(1).min(packets.len()))),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.blocked = true;
+                    return Ok(());
+                }
+                Err(error) if passing(&error) => {
+                    // About the first packet, or an earlier one to its peer: QUIC sends again what matters.
+                    debug!(%error, "send");
+                    self.outbox.pop_front();
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.contents.clear();
+        Ok(())
     }
 }
 

@@ -23,6 +23,17 @@ pub struct ServerSettings {
     pub handshakes_before_retry: usize,
     /// Unfinished handshakes above which further clients are refused; 4,096.
     pub max_handshakes: usize,
+    /// How services come by a door of their own ([`Door::Services`](crate::Door)). Without it they come by the only one
+    /// there is, and the core says whether it takes them.
+    pub services: Option<ServiceDoor>,
+}
+
+/// How a server takes services at a door of their own: no client comes by that one, and no service by the other.
+#[derive(Clone, Debug, Default)]
+pub struct ServiceDoor {
+    /// The roots, in PEM, to one of which a service has to show a chain with a certificate of its own (mutual TLS). The
+    /// driver has to be told the wall clock. Without, the token alone says who it is.
+    pub roots: Option<Vec<u8>>,
 }
 
 impl ServerSettings {
@@ -32,6 +43,7 @@ impl ServerSettings {
             identity,
             handshakes_before_retry: HANDSHAKES_BEFORE_RETRY,
             max_handshakes: MAX_HANDSHAKES,
+            services: None,
         }
     }
 }

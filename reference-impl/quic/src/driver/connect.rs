@@ -8,7 +8,7 @@ use duet_protocol::time::Instant;
 use quinn_proto::{AcceptError, ConnectionHandle, Incoming};
 use tracing::debug;
 
-use super::{Driver, Role, Transmit};
+use super::{Door, Driver, Role, Transmit};
 use crate::connection::Conn;
 use crate::controller::{Handle, Mode};
 use crate::transport;
@@ -54,11 +54,12 @@ impl<C: Core> Driver<C> {
         Ok(())
     }
 
-    pub(super) fn incoming(&mut self, now: Instant, incoming: Incoming) {
+    pub(super) fn incoming(&mut self, now: Instant, door: Door, incoming: Incoming) {
         let quic_now = self.quic_time(now);
         self.packet.clear();
         let Role::Server {
             config,
+            services,
             handshakes_before_retry,
             max_handshakes,
         } = &self.role
@@ -69,21 +70,25 @@ impl<C: Core> Driver<C> {
         if self.handshakes >= *max_handshakes {
             self.statistics.refused += 1;
             let transmit = self.endpoint.refuse(incoming, &mut self.packet);
-            self.respond(transmit);
+            self.respond(door, transmit);
             return;
         }
         let doubtful = !incoming.remote_address_validated();
         if doubtful && self.handshakes >= *handshakes_before_retry {
             self.statistics.retried += 1;
             match self.endpoint.retry(incoming, &mut self.packet) {
-                Ok(transmit) => self.respond(transmit),
+                Ok(transmit) => self.respond(door, transmit),
                 // An address that was not validated can always be asked to retry.
                 Err(error) => self.endpoint.ignore(error.into_incoming()),
             }
             return;
         }
         let handle = Handle::new(Mode::Cubic);
-        let mut config = config.as_ref().clone();
+        let mut config = match (door, services) {
+            (Door::Services, Some(services)) => services.as_ref().clone(),
+            _ => config.as_ref().clone(),
+        };
+        let admits_services = door == Door::Services || services.is_none();
         config.transport_config(Arc::new(transport::server(handle.clone())));
         let accepted =
             self.endpoint
@@ -93,13 +98,14 @@ impl<C: Core> Driver<C> {
                 let id = ConnId(self.next_id);
                 self.next_id += 1;
                 self.handshakes += 1;
-                self.insert(quic_handle, Conn::new(quic, id, handle));
+                let conn = Conn::new(quic, id, handle).by(door, admits_services);
+                self.insert(quic_handle, conn);
                 self.attend(now, now, quic_handle.0);
             }
             Err(AcceptError { cause, response }) => {
                 debug!(%cause, "not accepted");
                 if let Some(transmit) = response {
-                    self.respond(transmit);
+                    self.respond(door, transmit);
                 }
             }
         }
@@ -115,9 +121,10 @@ impl<C: Core> Driver<C> {
     }
 
     /// Sends a packet that the endpoint itself has left in `self.packet`.
-    pub(super) fn respond(&mut self, transmit: quinn_proto::Transmit) {
+    pub(super) fn respond(&mut self, door: Door, transmit: quinn_proto::Transmit) {
         let bytes = self.packet.get(..transmit.size).unwrap_or(&self.packet);
         self.responses.push_back(Transmit {
+            door,
             remote: transmit.destination,
             bytes: BytesMut::from(bytes),
             ecn: transmit.ecn,

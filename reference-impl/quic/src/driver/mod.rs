@@ -21,6 +21,7 @@ use tracing::debug;
 
 use self::datagrams::Held;
 use self::splices::Splices;
+use crate::cert::Identity;
 use crate::connection::Conn;
 use crate::controller::Mode;
 use crate::seeded::{Ids, Seed, ToldTime};
@@ -41,9 +42,33 @@ pub struct Datagram {
     pub at: Instant,
 }
 
+/// The socket by which a packet comes or goes. A server may have one for its services alone; whoever has one socket
+/// knows but the first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Door {
+    /// Where clients come in.
+    #[default]
+    Clients,
+    /// Where services do ([`ServiceDoor`](crate::ServiceDoor)).
+    Services,
+}
+
+/// Where a packet is to go, and how it is marked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heading {
+    /// From which socket.
+    pub door: Door,
+    /// To whom.
+    pub remote: SocketAddr,
+    /// Its ECN field.
+    pub ecn: Option<EcnCodepoint>,
+}
+
 /// A UDP datagram to send.
 #[derive(Clone, Debug)]
 pub struct Transmit {
+    /// From which socket.
+    pub door: Door,
     /// To whom.
     pub remote: SocketAddr,
     /// Its payload.
@@ -100,6 +125,8 @@ pub struct Driver<C: Core> {
 enum Role {
     Server {
         config: Box<quinn_proto::ServerConfig>,
+        /// That of connections at the services' own door.
+        services: Option<Box<quinn_proto::ServerConfig>>,
         handshakes_before_retry: usize,
         max_handshakes: usize,
     },
@@ -127,8 +154,18 @@ impl<C: Core> Driver<C> {
         let crypto = tls::server(&settings, time.clone())?;
         let mut config = quinn_proto::ServerConfig::new(crypto, seed.token_key());
         config.time_source(time.clone());
+        let services = match &settings.services {
+            Some(door) => {
+                let crypto = tls::for_services(&settings, door, time.clone())?;
+                let mut config = quinn_proto::ServerConfig::new(crypto, seed.token_key());
+                config.time_source(time.clone());
+                Some(Box::new(config))
+            }
+            None => None,
+        };
         let role = Role::Server {
             config: Box::new(config.clone()),
+            services,
             handshakes_before_retry: settings.handshakes_before_retry,
             max_handshakes: settings.max_handshakes,
         };
@@ -153,11 +190,26 @@ impl<C: Core> Driver<C> {
         seed: [u8; 32],
         epoch: std::time::Instant,
     ) -> Result<Self, SettingsError> {
+        Self::client_as(None, settings, core, seed, epoch)
+    }
+
+    /// The same, with a certificate to show to a server that asks for one, as it may ask its services.
+    ///
+    /// # Errors
+    ///
+    /// As [`Driver::client`], and if the identity cannot be used.
+    pub fn client_as(
+        identity: Option<&Identity>,
+        settings: ClientSettings,
+        core: C,
+        seed: [u8; 32],
+        epoch: std::time::Instant,
+    ) -> Result<Self, SettingsError> {
         settings.check()?;
         let seed = Seed::new(seed);
         let time = Arc::new(ToldTime::default());
         let role = Role::Client {
-            tls: tls::Client::new(&settings, &time)?,
+            tls: tls::Client::new(&settings, identity, &time)?,
             settings,
             first_remote_ids: seed.first_remote_ids(),
         };
@@ -215,8 +267,13 @@ impl<C: Core> Driver<C> {
         self.whole_streams = true;
     }
 
-    /// A UDP datagram arrived.
+    /// A UDP datagram arrived where clients come in.
     pub fn receive(&mut self, now: Instant, datagram: Datagram) {
+        self.receive_by(now, Door::Clients, datagram);
+    }
+
+    /// A UDP datagram arrived by this door.
+    pub fn receive_by(&mut self, now: Instant, door: Door, datagram: Datagram) {
         self.advance(now);
         let Datagram {
             remote,
@@ -236,8 +293,8 @@ impl<C: Core> Driver<C> {
                     self.attend(now, at.min(now), handle.0);
                 }
             }
-            Some(DatagramEvent::NewConnection(incoming)) => self.incoming(now, incoming),
-            Some(DatagramEvent::Response(transmit)) => self.respond(transmit),
+            Some(DatagramEvent::NewConnection(incoming)) => self.incoming(now, door, incoming),
+            Some(DatagramEvent::Response(transmit)) => self.respond(door, transmit),
             None => {}
         }
         self.settle(now);
@@ -270,23 +327,20 @@ impl<C: Core> Driver<C> {
 
     /// The next UDP datagram to send.
     pub fn transmit(&mut self, now: Instant) -> Option<Transmit> {
-        let (remote, ecn) = self.build(now)?;
+        let Heading { door, remote, ecn } = self.build(now)?;
         Some(Transmit {
+            door,
             remote,
             bytes: BytesMut::from(&self.packet[..]),
             ecn,
         })
     }
 
-    /// The next UDP datagram to send, appended to a buffer that many share: whom it is for, and its ECN field.
-    pub fn transmit_into(
-        &mut self,
-        now: Instant,
-        buffer: &mut Vec<u8>,
-    ) -> Option<(SocketAddr, Option<EcnCodepoint>)> {
-        let packet = self.build(now)?;
+    /// The next UDP datagram to send, appended to a buffer that many share, and where it is to go.
+    pub fn transmit_into(&mut self, now: Instant, buffer: &mut Vec<u8>) -> Option<Heading> {
+        let heading = self.build(now)?;
         buffer.extend_from_slice(&self.packet);
-        Some(packet)
+        Some(heading)
     }
 
     /// When to call [`Driver::wake`], and whose deadline that is: `"quic"`, `"queue"`, `"payload"`, or a timer of the

@@ -1,12 +1,10 @@
 //! What every connection needs after anything happened to it: its events routed, its timer set, its packets built.
 
-use std::net::SocketAddr;
-
 use duet_protocol::io::Core;
 use duet_protocol::time::Instant;
-use quinn_proto::{ConnectionHandle, EcnCodepoint, Endpoint};
+use quinn_proto::{ConnectionHandle, Endpoint};
 
-use super::{Driver, Role, std_time};
+use super::{Driver, Heading, Role, std_time};
 use crate::connection::Conn;
 use crate::controller::Mode;
 
@@ -84,11 +82,15 @@ impl<C: Core> Driver<C> {
     }
 
     /// Builds the next packet in `self.packet`.
-    pub(super) fn build(&mut self, now: Instant) -> Option<(SocketAddr, Option<EcnCodepoint>)> {
+    pub(super) fn build(&mut self, now: Instant) -> Option<Heading> {
         if let Some(response) = self.responses.pop_front() {
             self.packet.clear();
             self.packet.extend_from_slice(&response.bytes);
-            return Some((response.remote, response.ecn));
+            return Some(Heading {
+                door: response.door,
+                remote: response.remote,
+                ecn: response.ecn,
+            });
         }
         let quic_now = self.quic_time(now);
         while let Some(&handle) = self.sendable.front() {
@@ -96,7 +98,11 @@ impl<C: Core> Driver<C> {
                 self.packet.clear();
                 let transmit = conn.quic.poll_transmit(quic_now, 1, &mut self.packet);
                 if let Some(transmit) = transmit {
-                    return Some((transmit.destination, transmit.ecn));
+                    return Some(Heading {
+                        door: conn.door,
+                        remote: transmit.destination,
+                        ecn: transmit.ecn,
+                    });
                 }
                 conn.queued = false;
                 conn.sent_all();
