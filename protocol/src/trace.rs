@@ -124,7 +124,11 @@ events! {
     BYTES_RECEIVED = "duet:bytes_received" BYTES;
     /// One direction of a stream ends
     STREAM = "duet:stream" &[
-        always("state", "What ended", Kind::Choice(&["fin", "fin_sent", "fin_received"])),
+        always(
+            "state",
+            "What ended",
+            Kind::Choice(&["fin", "fin_sent", "fin_received", "reset_sent", "reset_received"]),
+        ),
         maybe("by", "Whose direction", Kind::Choice(&["local", "peer"])),
     ];
     /// A media datagram was handed to the transport

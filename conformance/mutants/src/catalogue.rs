@@ -88,6 +88,18 @@ mutants! {
     "any-media" "MEDIA-012" AnyMedia "video is published where only audio was consented to" ["publish-not-consented/refused"];
     "ticket-twice" "MEDIA-013" TicketTwice "a used ticket is taken" ["attach-used-ticket/closed"];
     "confirm-is-lost" "CALL-029" ConfirmIsLost "CONFIRM is not passed on" ["confirm/passed"];
+    "wrong-offerer" "XFER-002" WrongOfferer "OFFERED names another user as its sender" ["offer/offered"];
+    "decline-is-abort" "XFER-006" DeclineIsAbort "a declined offer ends as given up" ["decline/told"];
+    "send-from-start" "XFER-010" SendFromStart "SEND asks for the payload from its first byte" ["receive/send"];
+    "any-bulk-offset" "XFER-011" AnyBulkOffset "BULK may name any offset" ["bulk-wrong-offset/closed"];
+    "short-is-abort" "XFER-016" ShortIsAbort "a payload of another size counts as given up" ["transfer-short/ended", "transfer-long/ended"];
+    "progress-is-lost" "XFER-017" ProgressIsLost "PROGRESS is not passed on" ["transfer/progress"];
+    "altered-digest" "XFER-018" AlteredDigest "DIGEST is altered" ["transfer/digest"];
+    "mismatch-is-delivered" "XFER-019" MismatchIsDelivered "another digest counts as delivered" ["transfer-mismatch/verdict"];
+    "abort-is-silent" "XFER-020" AbortIsSilent "nobody is told that a transfer was given up" ["transfer-reset/told", "transfer-given-up/told"];
+    "any-transfer-id" "XFER-023" AnyTransferId "an offer under an id in use is said to be delivered" ["offer-id-in-use/refused"];
+    "void-is-breach" "XFER-024" VoidIsBreach "a stream that has become void ends the session" ["bulk-void/served"];
+    "payload-from-start" "XFER-027" PayloadFromStart "the receiver's BULK names the first byte" ["receive/payload"];
 }
 
 /// Servers that do nothing right: they must pass no negative case.

@@ -182,12 +182,15 @@ impl Mutant {
                 id,
                 bytes,
                 fin,
-            } => self.outputs.push_back(Output::Write {
-                conn,
-                id,
-                bytes,
-                fin,
-            }),
+            } => {
+                let bytes = self.bulk_out(bytes);
+                self.outputs.push_back(Output::Write {
+                    conn,
+                    id,
+                    bytes,
+                    fin,
+                });
+            }
             Output::Splice { conn, id, splice } => {
                 self.outputs.push_back(Output::Splice { conn, id, splice });
             }
@@ -201,6 +204,39 @@ impl Mutant {
                 self.outputs.push_back(Output::Allow { conn, streams });
             }
         }
+    }
+
+    /// The first frame of a stream that the server opens; nothing else goes onto one but an empty end.
+    fn bulk_out(&self, bytes: Bytes) -> Bytes {
+        let mut cutter = Cutter::default();
+        cutter.push(&bytes);
+        match cutter.next() {
+            Some(mut item) => {
+                self.twist.bulk_out(&mut item);
+                Bytes::from(item.bytes())
+            }
+            None => bytes,
+        }
+    }
+
+    /// Bytes of a stream that a client opened beyond its first: at most one frame, whole or in pieces.
+    fn bulk_in(&mut self, now: Instant, conn: ConnId, id: StreamId, bytes: Bytes, fin: bool) {
+        let mut cutter = Cutter::default();
+        cutter.push(&bytes);
+        let bytes = match cutter.next() {
+            Some(mut item) => {
+                self.twist.bulk_in(&self.memory, &mut item);
+                Bytes::from([item.bytes(), cutter.rest()].concat())
+            }
+            None => bytes,
+        };
+        let input = Input::Stream {
+            conn,
+            id,
+            bytes,
+            fin,
+        };
+        self.server.handle(now, input);
     }
 
     fn frame_out(&mut self, conn: ConnId, mut item: Item) {
@@ -251,6 +287,12 @@ impl Core for Mutant {
                 self.stream(now, conn, &bytes, fin);
             }
             Input::Stream { .. } if self.twist == Twist::AnyStream => {}
+            Input::Stream {
+                conn,
+                id,
+                bytes,
+                fin,
+            } => self.bulk_in(now, conn, id, bytes, fin),
             Input::Closed { conn, cause } => {
                 self.lines.remove(&conn);
                 self.server.handle(now, Input::Closed { conn, cause });

@@ -70,6 +70,18 @@ pub(crate) enum Twist {
     NobodyIsMentioned,
     NoNumber,
     AnyoneHasRead,
+    WrongOfferer,
+    DeclineIsAbort,
+    SendFromStart,
+    AnyBulkOffset,
+    ShortIsAbort,
+    ProgressIsLost,
+    AlteredDigest,
+    MismatchIsDelivered,
+    AbortIsSilent,
+    AnyTransferId,
+    PayloadFromStart,
+    VoidIsBreach,
 }
 
 /// What a mutant remembers of what it saw.
@@ -81,6 +93,8 @@ pub(crate) struct Memory {
     tokens: BTreeMap<Vec<u8>, Vec<u8>>,
     requests: BTreeSet<(ConnId, u64)>,
     tickets: BTreeSet<Vec<u8>>,
+    /// Of each transfer, the attempt and the offset of the latest SEND.
+    sends: BTreeMap<Vec<u8>, (u64, u64)>,
     /// Sequenced frames that were sent on a connection.
     pub(crate) sent: BTreeMap<ConnId, u64>,
 }
@@ -366,10 +380,64 @@ impl Twist {
                 item.set("user", Value::Number(user ^ 1));
             }
             Self::StreamsAreSilent if name == "STREAM" => item.hollow(),
+            Self::WrongOfferer if name == "OFFERED" => {
+                let user = item.number("user").unwrap_or(0);
+                item.set("user", Value::Number(user ^ 1));
+            }
+            Self::DeclineIsAbort => recode(item, "TRANSFER_END", Code::DECLINED, Code::ABORTED),
+            Self::SendFromStart if name == "SEND" => item.set("offset", Value::Number(0)),
+            Self::AnyBulkOffset | Self::VoidIsBreach if name == "SEND" => {
+                let of = |name| item.number(name).unwrap_or(0);
+                let sent = (of("attempt"), of("offset"));
+                memory
+                    .sends
+                    .insert(item.bytes_of("transfer").unwrap_or_default(), sent);
+            }
+            Self::ShortIsAbort => recode(item, "TRANSFER_END", Code::WRONG_SIZE, Code::ABORTED),
+            Self::ProgressIsLost if name == "PROGRESS" => item.hollow(),
+            Self::AlteredDigest if name == "DIGEST" => {
+                if let Some(mut digest) = item.bytes_of("sha256") {
+                    digest.iter_mut().for_each(|byte| *byte ^= 1);
+                    item.set("sha256", Value::Bytes(digest));
+                }
+            }
+            Self::MismatchIsDelivered => {
+                recode(item, "TRANSFER_END", Code::DIGEST_MISMATCH, Code::DELIVERED);
+            }
+            Self::AbortIsSilent
+                if name == "TRANSFER_END"
+                    && item.number("code") == Some(Code::ABORTED.0.into()) =>
+            {
+                item.hollow();
+            }
+            Self::AnyTransferId => recode(item, "RESULT", Code::ID_IN_USE, Code::DELIVERED),
             Self::ConfirmIsLost if name == "CONFIRM" => item.hollow(),
             _ => {}
         }
         Outward::Pass
+    }
+
+    /// What becomes of the first frame of another stream, on its way in.
+    pub(crate) fn bulk_in(self, memory: &Memory, item: &mut Item) {
+        let transfer = item.bytes_of("transfer").unwrap_or_default();
+        let Some(&(attempt, offset)) = memory.sends.get(&transfer) else {
+            return;
+        };
+        match self {
+            Self::AnyBulkOffset => item.set("offset", Value::Number(offset)),
+            Self::VoidIsBreach if item.number("attempt") < Some(attempt) => {
+                // No SEND asked for that one.
+                item.set("attempt", Value::Number(u64::from(u32::MAX)));
+            }
+            _ => {}
+        }
+    }
+
+    /// What becomes of the first frame of another stream, on its way out.
+    pub(crate) fn bulk_out(self, item: &mut Item) {
+        if self == Self::PayloadFromStart {
+            item.set("offset", Value::Number(0));
+        }
     }
 
     /// The code of a close.

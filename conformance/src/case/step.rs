@@ -1,5 +1,6 @@
 //! Steps: what a case says happens, read from its tree.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use duet_protocol::code::Code;
@@ -38,6 +39,31 @@ pub(crate) enum Act {
         raw: Raw,
         stream: u32,
         fin: bool,
+    },
+    /// Bytes of a payload, on a stream of its own.
+    Payload {
+        line: String,
+        range: Range<u64>,
+        stream: u32,
+        fin: bool,
+    },
+    Reset {
+        line: String,
+        stream: u32,
+    },
+    ExpectPayload {
+        line: String,
+        transfer: Expr,
+        attempt: u64,
+        range: Range<u64>,
+        open: bool,
+    },
+    AnyStreams {
+        line: String,
+    },
+    ExpectReset {
+        line: String,
+        transfer: Expr,
     },
     Expect(Vec<Wanted>),
     Optional(Wanted),
@@ -270,6 +296,11 @@ fn line(table: &mut Table<'_>) -> Result<String, LoadError> {
 const VERBS: &[&str] = &[
     "send",
     "raw",
+    "payload",
+    "reset",
+    "expect_payload",
+    "expect_reset",
+    "any_streams",
     "expect",
     "any_order",
     "optional",
@@ -347,6 +378,39 @@ impl Step {
                     fin,
                 }
             }
+            "payload" => Act::Payload {
+                range: read_range(given.table("`payload`")?)?,
+                stream: number(table.need("stream")?, "`stream`")?,
+                fin: table.get("fin").map_or(Ok(false), |n| n.flag("`fin`"))?,
+                line: line(table)?,
+            },
+            "reset" => Act::Reset {
+                stream: number(given, "`reset`")?,
+                line: line(table)?,
+            },
+            "expect_payload" => {
+                let mut inner = given.table("`expect_payload`")?;
+                let transfer = Expr::read(inner.need("transfer")?, &ID)?;
+                let attempt = inner
+                    .get("attempt")
+                    .map_or(Ok(1), |n| number(n, "`attempt`"))?;
+                let open = inner.get("open").map_or(Ok(false), |n| n.flag("`open`"))?;
+                Act::ExpectPayload {
+                    line: line(table)?,
+                    open,
+                    transfer,
+                    attempt,
+                    range: read_range(inner)?,
+                }
+            }
+            "any_streams" => {
+                given.flag("`any_streams`")?;
+                Act::AnyStreams { line: line(table)? }
+            }
+            "expect_reset" => Act::ExpectReset {
+                transfer: Expr::read(given, &ID)?,
+                line: line(table)?,
+            },
             "expect" => Act::Expect(vec![read_wanted(given, table)?]),
             "any_order" => {
                 let mut all = Vec::new();
@@ -443,6 +507,8 @@ impl Step {
             Act::Send { line, .. }
             | Act::Raw { line, .. }
             | Act::Finish { line }
+            | Act::Payload { line, .. }
+            | Act::Reset { line, .. }
             | Act::Datagram { line, .. }
             | Act::OpenMedia { line, .. } => Some(line),
             _ => None,
@@ -458,6 +524,8 @@ impl Step {
                 .any(|wanted| wanted.fields.iter().any(|(field, _)| field.name == "code")),
             // What must not be there has no code.
             Act::Forbid(_) | Act::ForbidDatagram { .. } => true,
+            // Nor has a reset one that it must bear.
+            Act::ExpectReset { .. } => true,
             _ => false,
         }
     }
@@ -468,6 +536,11 @@ impl Step {
             Act::Send { line, .. }
             | Act::Raw { line, .. }
             | Act::ExpectClose { line, .. }
+            | Act::Payload { line, .. }
+            | Act::Reset { line, .. }
+            | Act::ExpectPayload { line, .. }
+            | Act::ExpectReset { line, .. }
+            | Act::AnyStreams { line }
             | Act::Finish { line }
             | Act::Datagram { line, .. }
             | Act::ExpectDatagram { line, .. }
@@ -482,6 +555,17 @@ impl Step {
             Act::Probe { actor } => actor.as_deref().into_iter().collect(),
         }
     }
+}
+
+/// A transfer's id.
+const ID: Shape = Shape::Fixed { len: 16 };
+
+/// Reads `from` and `to`, and nothing else.
+fn read_range(mut table: Table<'_>) -> Result<Range<u64>, LoadError> {
+    let from = table.get("from").map_or(Ok(0), |n| number(n, "`from`"))?;
+    let to = number(table.need("to")?, "`to`")?;
+    table.done()?;
+    Ok(from..to)
 }
 
 fn read_raw(node: &Node) -> Result<Raw, LoadError> {

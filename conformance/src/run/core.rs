@@ -29,6 +29,15 @@ pub(crate) enum What {
     /// Bytes that are no frames; nothing of this stream is read any more.
     Garbled(DecodeError),
     Finished,
+    /// Bytes of a stream that the server opened.
+    Payload {
+        stream: u32,
+        bytes: Bytes,
+        fin: bool,
+    },
+    PayloadReset {
+        stream: u32,
+    },
     Datagram(Bytes),
     Closed(Cause),
 }
@@ -101,6 +110,16 @@ impl WireCore {
             bytes,
             fin,
         });
+    }
+
+    /// Abandons a stream of this side's.
+    pub(crate) fn reset(&mut self, conn: ConnId, stream: u32) {
+        let id = StreamId {
+            by_peer: false,
+            index: stream,
+        };
+        let code = Code::NONE;
+        self.outputs.push_back(Output::Reset { conn, id, code });
     }
 
     /// Counts a sequenced frame that is being sent.
@@ -218,6 +237,9 @@ impl Core for WireCore {
                     if fin {
                         self.tell(now, conn, What::Finished);
                     }
+                } else if id.by_peer {
+                    let stream = id.index;
+                    self.tell(now, conn, What::Payload { stream, bytes, fin });
                 }
             }
             Input::Datagram { conn, bytes, at } => self.tell(at, conn, What::Datagram(bytes)),
@@ -225,7 +247,14 @@ impl Core for WireCore {
                 self.wires.remove(&conn);
                 self.tell(now, conn, What::Closed(cause));
             }
-            Input::Reset { conn, .. } => self.tell(now, conn, What::Finished),
+            Input::Reset { conn, id } => match id {
+                StreamId::FIRST_OF_CLIENT => self.tell(now, conn, What::Finished),
+                StreamId {
+                    by_peer: true,
+                    index: stream,
+                } => self.tell(now, conn, What::PayloadReset { stream }),
+                _ => {}
+            },
             Input::Spliced { .. }
             | Input::Path { .. }
             | Input::Decision { .. }

@@ -240,6 +240,14 @@ impl Stage {
             if let Some((_, frame)) = unexpected {
                 return fault(format!("nothing more for {name}"), render::frame(frame));
             }
+            if let Some((stream, arrived)) = line.streams.iter().next()
+                && !line.close_wanted
+                && !line.any_streams
+            {
+                let count = arrived.bytes.len();
+                let came = format!("stream {stream} of the server, with {count} bytes");
+                return fault(format!("no more streams for {name}"), came);
+            }
             if !line.close_wanted
                 && let Some(trouble) = self.trouble(name)
             {

@@ -29,6 +29,10 @@ pub(crate) enum Happened {
     Garbled(String),
     SentFin,
     ReceivedFin,
+    /// Bytes of a stream that the server opened.
+    ReceivedPayload(Vec<u8>),
+    SentReset,
+    ReceivedReset,
     SentDatagram(Vec<u8>),
     ReceivedDatagram(Vec<u8>),
     Closing(String),
@@ -62,6 +66,11 @@ impl Entry {
             Happened::Garbled(why) => format!("← bytes that are no frames: {why}"),
             Happened::SentFin => "→ end of stream".to_owned(),
             Happened::ReceivedFin => "← end of stream".to_owned(),
+            Happened::ReceivedPayload(bytes) => {
+                format!("← {} bytes {} of a stream", bytes.len(), short(bytes))
+            }
+            Happened::SentReset => "→ reset of a stream".to_owned(),
+            Happened::ReceivedReset => "← reset of a stream".to_owned(),
             Happened::SentDatagram(bytes) => format!("→ datagram {}", short(bytes)),
             Happened::ReceivedDatagram(bytes) => format!("← datagram {}", short(bytes)),
             Happened::Closing(code) => format!("closes with {code}"),
@@ -94,6 +103,9 @@ impl Entry {
             Happened::Garbled(why) => (event::BYTES_RECEIVED, json!({ "error": why })),
             Happened::SentFin => (event::STREAM, json!({ "state": "fin_sent" })),
             Happened::ReceivedFin => (event::STREAM, json!({ "state": "fin_received" })),
+            Happened::ReceivedPayload(bytes) => (event::BYTES_RECEIVED, raw(bytes)),
+            Happened::SentReset => (event::STREAM, json!({ "state": "reset_sent" })),
+            Happened::ReceivedReset => (event::STREAM, json!({ "state": "reset_received" })),
             Happened::SentDatagram(bytes) => (event::DATAGRAM_SENT, raw(bytes)),
             Happened::ReceivedDatagram(bytes) => (event::DATAGRAM_RECEIVED, raw(bytes)),
             Happened::Closing(code) => (

@@ -4,6 +4,7 @@ mod act;
 mod core;
 mod expect;
 mod log;
+mod payload;
 mod play;
 mod runner;
 mod stage;

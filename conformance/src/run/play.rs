@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use super::act::Account;
 use super::log::{Entry, Happened};
+use super::payload::Brought;
 use super::stage::{Fault, Stage, Stop, Target, fault};
 use crate::case::step::{Act, FrameSpec, Pieces, Raw, Step, WITHIN};
 use crate::case::{Case, Draw, Place};
@@ -256,6 +257,40 @@ async fn take(
             stage.write(conn, 0, Vec::new(), true);
             Ok(())
         }
+        Act::Payload {
+            line,
+            range,
+            stream,
+            fin,
+        } => stage.send_payload(line, *stream, range.clone(), *fin),
+        Act::Reset { line, stream } => stage.reset(line, *stream),
+        Act::ExpectPayload {
+            line,
+            transfer,
+            attempt,
+            range,
+            open,
+        } => {
+            let wanted = Brought {
+                transfer: id(stage.value(transfer)?)?,
+                attempt: *attempt,
+                range: range.clone(),
+                open: *open,
+            };
+            stage
+                .expect_payload(line, &wanted, &step.text, step.within)
+                .await
+        }
+        Act::AnyStreams { line } => {
+            stage.line_mut(line)?.any_streams = true;
+            Ok(())
+        }
+        Act::ExpectReset { line, transfer } => {
+            let transfer = id(stage.value(transfer)?)?;
+            stage
+                .expect_reset(line, &transfer, &step.text, step.within)
+                .await
+        }
         Act::Datagram { line, bytes } => {
             let bytes = match bytes {
                 Pieces::Hex(bytes) => bytes.clone(),
@@ -354,6 +389,13 @@ async fn take(
             stage.login("prober", &account(setting, actors)).await?;
             stage.probe("prober", step.within).await
         }
+    }
+}
+
+fn id(value: Value) -> Result<Vec<u8>, Stop> {
+    match value {
+        Value::Bytes(bytes) => Ok(bytes),
+        other => fault("an id", format!("{other:?}")),
     }
 }
 

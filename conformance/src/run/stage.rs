@@ -16,6 +16,7 @@ use tokio::sync::watch;
 
 use super::core::{Heard, What, WireCore};
 use super::log::{Entry, Happened, cause};
+use super::payload::{Arrived, Ended};
 use crate::case::expr::{Bindings, Expr};
 use crate::case::step::{FrameSpec, Wanted};
 use duet_quic::frames as render;
@@ -67,6 +68,10 @@ pub(crate) struct Line {
     pub(crate) state: State,
     pub(crate) queue: VecDeque<(Instant, Frame)>,
     pub(crate) datagrams: VecDeque<Bytes>,
+    /// Streams that the server opened, and that no step has taken yet.
+    pub(crate) streams: BTreeMap<u32, Arrived>,
+    /// Whether the case lets such streams lie.
+    pub(crate) any_streams: bool,
     pub(crate) garbled: Option<String>,
     /// Whether a session is on it.
     pub(crate) online: bool,
@@ -113,8 +118,9 @@ impl Stage {
         };
         let broken = |error: &dyn std::fmt::Display| Stop::Broken(error.to_string());
         let epoch = std::time::Instant::now();
-        let driver = Driver::client(settings, WireCore::default(), random.bytes32(), epoch)
+        let mut driver = Driver::client(settings, WireCore::default(), random.bytes32(), epoch)
             .map_err(|error| broken(&error))?;
+        driver.give_whole_streams();
         let any: SocketAddr = match target.address.is_ipv4() {
             true => ([0, 0, 0, 0], 0).into(),
             false => (std::net::Ipv6Addr::UNSPECIFIED, 0).into(),
@@ -187,6 +193,20 @@ impl Stage {
                     Happened::Garbled(error.to_string())
                 }
                 What::Finished => Happened::ReceivedFin,
+                What::Payload { stream, bytes, fin } => {
+                    if let Some(line) = line {
+                        let arrived = line.streams.entry(stream).or_default();
+                        arrived.bytes.extend_from_slice(&bytes);
+                        arrived.ended = fin.then_some(Ended::Fin);
+                    }
+                    Happened::ReceivedPayload(bytes.to_vec())
+                }
+                What::PayloadReset { stream } => {
+                    if let Some(line) = line {
+                        line.streams.entry(stream).or_default().ended = Some(Ended::Reset);
+                    }
+                    Happened::ReceivedReset
+                }
                 What::Datagram(bytes) => {
                     if let Some(line) = line {
                         line.datagrams.push_back(bytes.clone());
@@ -250,6 +270,8 @@ impl Stage {
             state: State::Connecting,
             queue: VecDeque::new(),
             datagrams: VecDeque::new(),
+            streams: BTreeMap::new(),
+            any_streams: false,
             garbled: None,
             online: false,
             finished: false,
