@@ -1,6 +1,6 @@
-//! The Duet protocol's core: every message and every state machine, for client and server, without I/O.
+//! The Duet protocol's core: every message and every state machine, for client, server and service, without I/O.
 //!
-//! A driver feeds a [`client::Client`] or a [`server::Server`] with [`io::Input`]s and does what its [`io::Output`]s
+//! A driver feeds a [`client::Client`], a [`server::Server`] or a [`service::client::Service`] with [`io::Input`]s and does what its [`io::Output`]s
 //! ask. The core never reads a clock, never draws on the system's randomness, never blocks: time, seed and decisions
 //! come in like everything else. So the same code runs over sockets, in a simulator, and in a test.
 //!
@@ -17,8 +17,9 @@
 //! | codes, limits, timers | [`code`], [`limits`] |
 //! | what a trace can say | [`trace`] |
 //!
-//! Two programs show it at work: `examples/client.rs`, a client over any byte transport, and `examples/server.rs`, a
-//! server in a loop. The crate needs `core` and `alloc` only; `bare/` holds it to that.
+//! Three programs show it at work: `examples/client.rs`, a client over any byte transport; `examples/server.rs`, a
+//! server in a loop; `examples/call_flow`, two clients, a server and a business service that assigns them a room, over
+//! a network in memory. The crate needs `core` and `alloc` only; `bare/` holds it to that.
 #![no_std]
 #![forbid(unsafe_code)]
 
