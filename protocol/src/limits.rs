@@ -113,6 +113,8 @@ limits! {
     SESSION_MEMORY = 2_097_152;
     /// Bytes of memory that a room may cost
     ROOM_MEMORY = 1_048_576;
+    /// Bytes of memory that services may cost together, beside sessions and rooms
+    SERVICE_MEMORY = 8_388_608;
     /// Connections that have not logged in yet
     MAX_DOORS = 1_024;
     /// Calls that a server remembers after their end

@@ -16,10 +16,18 @@
 
 #[path = "../../fuzz/src/draw.rs"]
 mod draw;
+#[path = "memory/host.rs"]
+mod host;
 #[path = "memory/server.rs"]
 mod hostile_clients;
 #[path = "memory/client.rs"]
 mod hostile_server;
+#[path = "memory/media.rs"]
+mod media;
+#[path = "memory/service.rs"]
+mod service;
+#[path = "memory/transfers.rs"]
+mod transfers;
 #[path = "../../fuzz/src/wording.rs"]
 mod wording;
 
@@ -49,6 +57,11 @@ fn ses_030_peers_cost_what_is_stated_and_nothing_once_they_are_gone() {
     hostile_clients::a_room_as_full_as_can_be();
     hostile_clients::calls_one_after_the_other();
     hostile_clients::frames_of_every_kind();
+    media::packets_that_nobody_acknowledges();
+    media::datagrams_of_every_kind();
+    transfers::offers_that_nobody_answers();
+    transfers::streams_that_stand_still();
+    service::a_service_that_acknowledges_nothing();
     hostile_server::invites_that_ring();
     hostile_server::members_without_end();
     hostile_server::contacts_and_streams_without_end();
