@@ -134,7 +134,10 @@ pub(super) fn datagrams_of_every_kind() {
             0 => {
                 let mut entries = Vec::new();
                 for flow in known {
-                    let (on, rate) = (draw.byte() % 4 > 0, u32::from_be_bytes(draw.array()));
+                    let (on, rate) = (
+                        !draw.byte().is_multiple_of(4),
+                        u32::from_be_bytes(draw.array()),
+                    );
                     let flow = *flow;
                     Demand { flow, on, rate }.append(&mut entries);
                 }
