@@ -10,6 +10,7 @@ use crate::call::client::{Call, Happening, Phase, verdict};
 use crate::code::Code;
 use crate::error::{EndReason, Initiator, UsageError};
 use crate::id::{CallId, RequestId, RoomId, SessionId, StreamNumber, UserId};
+use crate::io::Output;
 use crate::limits;
 use crate::media::HopStats;
 use crate::message::call::{Accept, Cancel, Confirm, End, Invite, Reject};
@@ -50,9 +51,16 @@ impl Client {
         self.begin(now);
         self.credentials = None;
         let by_us = EndReason::new(Code::LOGOUT, Initiator::Local);
-        if let Link::Up(up) = &self.link {
-            let conn = up.conn;
-            self.say_goodbye(conn, Code::LOGOUT);
+        match &self.link {
+            Link::Up(up) => {
+                let conn = up.conn;
+                self.say_goodbye(conn, Code::LOGOUT);
+            }
+            Link::Connecting { conn } => {
+                let (conn, code) = (*conn, Code::NONE);
+                self.outputs.push_back(Output::Close { conn, code });
+            }
+            Link::Idle | Link::Waiting { .. } => {}
         }
         self.link = Link::Idle;
         self.lose_session(by_us, false);

@@ -2,18 +2,20 @@
 
 use crate::call::{accept, invite, streams, talk};
 use crate::support::{Net, account, lenient};
-use duet_protocol::client::Event;
+use duet_protocol::client::{Client, Config, Credentials, Event};
 use duet_protocol::code::Code;
 use duet_protocol::error::UsageError;
 use duet_protocol::id::{RequestId, RoomId, StreamNumber};
-use duet_protocol::io::Purpose;
+use duet_protocol::io::{Core, Output, Purpose};
 use duet_protocol::message::channel::{DataTo, TextTo};
 use duet_protocol::message::media::{self, Attach, Description, Publish, Subscribe, Unsubscribe};
 use duet_protocol::message::room::{self, Change, Join, Leave};
 use duet_protocol::message::session::Message as SessionMessage;
 use duet_protocol::message::{Media, Message, Wire, call, session};
+use duet_protocol::seed::Seed;
 use duet_protocol::service::{Decision, Question};
 use duet_protocol::wire::{Address, Opaque, Params, Text};
+use std::sync::Arc;
 use std::time::Duration;
 
 fn loggedouts(net: &Net, i: usize) -> Vec<String> {
@@ -589,4 +591,28 @@ fn media_005_a_subscription_that_was_refused_can_be_asked_for_again() {
         }
     }
     assert!(refused > 0, "never too early");
+}
+
+/// A logout while the link was still being made left the driver with a connection that nobody wanted.
+//= SES-015
+#[test]
+fn a_logout_while_it_connects_leaves_no_connection() {
+    let now = duet_protocol::time::Instant::EPOCH;
+    let config = Arc::new(Config::default());
+    let mut core = Client::new(config, Seed([1; 32]), now);
+    let guest = Credentials::Guest("alice".to_owned());
+    core.login(now, guest.clone()).expect("a short name");
+    let outputs: Vec<_> = core::iter::from_fn(|| core.poll_output()).collect();
+    let [Output::Connect { conn, .. }] = &outputs[..] else {
+        panic!("{outputs:?}");
+    };
+    core.logout(now);
+    let outputs: Vec<_> = core::iter::from_fn(|| core.poll_output()).collect();
+    let closed =
+        |output: &Output<_>| matches!(output, Output::Close { conn: own, .. } if own == conn);
+    assert!(outputs.iter().any(closed), "{outputs:?}");
+    // It can begin again at once.
+    core.login(now, guest).expect("a short name");
+    let outputs: Vec<_> = core::iter::from_fn(|| core.poll_output()).collect();
+    assert!(matches!(&outputs[..], [Output::Connect { conn: new, .. }] if new != conn));
 }
