@@ -3,7 +3,7 @@
 //! | to look for | look in |
 //! |---|---|
 //! | what a person types | [`cli`] |
-//! | the embedded business service, accounts | [`service`], [`accounts`] |
+//! | the business service, embedded and linked; accounts | [`service`], [`policy`], [`assign`], [`accounts`] |
 //! | what a caller and an answerer do: the call, its media clock | [`party`] |
 //! | cameras, microphones, screens: real, synthetic, on a thread | [`studio`] |
 //! | a scenario in virtual time, and what repair is worth in it | [`simulate`], [`study`] |
@@ -11,9 +11,11 @@
 //! | what a run leaves behind | [`report`] |
 
 pub mod accounts;
+pub mod assign;
 pub mod cli;
 pub mod contacts;
 pub mod party;
+pub mod policy;
 pub mod report;
 pub mod service;
 pub mod simulate;

@@ -157,10 +157,10 @@ impl Chat<'_> {
                 self.asked = Some(asked.map_err(|error| Failure::new(error.to_string()))?);
                 return self.tell("logged_in", &name);
             }
-            Event::LoggedOut {
-                reason,
-                returning: false,
-            } => {
+            // A server that puts the first login off is not waited for.
+            Event::LoggedOut { reason, returning }
+                if !returning || self.asked.is_none() && reason.code != Code::DEAD_LINK =>
+            {
                 return Err(Failure::new(format!(
                     "the server ended the session: {}",
                     reason.code

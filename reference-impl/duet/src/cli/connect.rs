@@ -15,8 +15,70 @@ use duet_quic::{ClientSettings, Driver, Fingerprint, Loop, Observer, Seen, Trust
 use super::{Failure, seed};
 use crate::trace::Tracer;
 
-/// How long a person waits for a server before being told that there is none.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a person waits for a server before being told that there is none; longer than a server waits for its service.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(7);
+
+/// How the server is known.
+#[derive(Debug, Args)]
+pub(crate) struct Known {
+    /// The SHA-256 fingerprint of the server's certificate, as the server prints it
+    #[arg(long, value_name = "HEX", conflicts_with = "ca")]
+    fingerprint: Option<Fingerprint>,
+    /// A PEM file with the certificates to trust
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+}
+
+impl Known {
+    /// What a driver has to know of a server at this address.
+    pub(crate) fn settings(&self, server: &str) -> Result<ClientSettings, Failure> {
+        let server_name = match server.rsplit_once(':') {
+            Some((host, _)) => host.trim_matches(['[', ']']).to_owned(),
+            None => server.to_owned(),
+        };
+        Ok(ClientSettings {
+            server: address(server)?,
+            server_name,
+            trust: self.trust()?,
+        })
+    }
+
+    fn trust(&self) -> Result<Trust, Failure> {
+        match (&self.fingerprint, &self.ca) {
+            (Some(fingerprint), _) => Ok(Trust::Fingerprint(*fingerprint)),
+            (None, Some(path)) => std::fs::read(path).map(Trust::Roots).map_err(|error| {
+                Failure::new(format!("cannot read {}: {error}", path.display()))
+                    .help("--ca wants a PEM file with the certificates to trust")
+                    .usage()
+            }),
+            (None, None) => Err(Failure::new("how is the server known?")
+                .help("give --fingerprint HEX, as the server prints it, or --ca FILE")
+                .usage()),
+        }
+    }
+}
+
+fn address(server: &str) -> Result<SocketAddr, Failure> {
+    let wrong = |why: &str| {
+        Failure::new(format!("{server:?} is no address of a server: {why}"))
+            .help("give host and port, for example --server 127.0.0.1:4433")
+    };
+    let mut addresses = server
+        .to_socket_addrs()
+        .map_err(|error| wrong(&error.to_string()).usage())?;
+    addresses
+        .next()
+        .ok_or_else(|| wrong("no address has that name"))
+}
+
+/// A socket from which that address can be reached.
+pub(crate) fn socket_towards(server: SocketAddr) -> Result<UdpSocket, Failure> {
+    let any = match server {
+        SocketAddr::V4(_) => SocketAddr::from(([0, 0, 0, 0], 0)),
+        SocketAddr::V6(_) => SocketAddr::from(([0; 16], 0)),
+    };
+    UdpSocket::bind(any).map_err(|error| Failure::new(error.to_string()))
+}
 
 /// Where the server is, how it is known, and who one is.
 #[derive(Debug, Args)]
@@ -24,12 +86,8 @@ pub(crate) struct Connection {
     /// The server's address
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:4433")]
     pub(crate) server: String,
-    /// The SHA-256 fingerprint of the server's certificate, as the server prints it
-    #[arg(long, value_name = "HEX", conflicts_with = "ca")]
-    fingerprint: Option<Fingerprint>,
-    /// A PEM file with the certificates to trust
-    #[arg(long, value_name = "FILE")]
-    ca: Option<PathBuf>,
+    #[command(flatten)]
+    known: Known,
     /// The name to log in with
     #[arg(long = "as", value_name = "NAME")]
     pub(crate) name: String,
@@ -53,9 +111,9 @@ pub(crate) struct Connected {
 }
 
 /// Notes why connections failed, and passes everything on to a tracer if there is one.
-struct Watch {
-    failure: Arc<Mutex<Option<String>>>,
-    tracer: Option<Tracer>,
+pub(crate) struct Watch {
+    pub(crate) failure: Arc<Mutex<Option<String>>>,
+    pub(crate) tracer: Option<Tracer>,
 }
 
 impl Observer for Watch {
@@ -81,37 +139,6 @@ impl Observer for Watch {
 }
 
 impl Connection {
-    fn address(&self) -> Result<SocketAddr, Failure> {
-        let wrong = |why: &str| {
-            Failure::new(format!(
-                "{:?} is no address of a server: {why}",
-                self.server
-            ))
-            .help("give host and port, for example --server 127.0.0.1:4433")
-        };
-        let mut addresses = self
-            .server
-            .to_socket_addrs()
-            .map_err(|error| wrong(&error.to_string()).usage())?;
-        addresses
-            .next()
-            .ok_or_else(|| wrong("no address has that name"))
-    }
-
-    fn trust(&self) -> Result<Trust, Failure> {
-        match (&self.fingerprint, &self.ca) {
-            (Some(fingerprint), _) => Ok(Trust::Fingerprint(*fingerprint)),
-            (None, Some(path)) => std::fs::read(path).map(Trust::Roots).map_err(|error| {
-                Failure::new(format!("cannot read {}: {error}", path.display()))
-                    .help("--ca wants a PEM file with the certificates to trust")
-                    .usage()
-            }),
-            (None, None) => Err(Failure::new("how is the server known?")
-                .help("give --fingerprint HEX, as the server prints it, or --ca FILE")
-                .usage()),
-        }
-    }
-
     fn credentials(&self) -> Result<Credentials, Failure> {
         let Some(path) = &self.password_file else {
             return Ok(Credentials::Guest(self.name.clone()));
@@ -128,22 +155,14 @@ impl Connection {
 
     /// A client that has not said anything yet.
     pub(crate) fn open(&self) -> Result<Connected, Failure> {
-        let (server, trust, credentials) = (self.address()?, self.trust()?, self.credentials()?);
-        let server_name = match self.server.rsplit_once(':') {
-            Some((host, _)) => host.trim_matches(['[', ']']).to_owned(),
-            None => self.server.clone(),
-        };
+        let (settings, credentials) = (self.known.settings(&self.server)?, self.credentials()?);
         let device = format!("{}-cli", self.name);
         let config = Arc::new(Config {
             device,
             ..Config::default()
         });
         let core = Client::new(config, Seed(seed()?), Instant::EPOCH);
-        let settings = ClientSettings {
-            server,
-            server_name,
-            trust,
-        };
+        let server = settings.server;
         let epoch = std::time::Instant::now();
         let mut driver = Driver::client(settings, core, seed()?, epoch)
             .map_err(|error| Failure::new(error.to_string()))?;
@@ -156,11 +175,7 @@ impl Connection {
             failure: failure.clone(),
             tracer: tracer.clone(),
         }));
-        let any = match server {
-            SocketAddr::V4(_) => SocketAddr::from(([0, 0, 0, 0], 0)),
-            SocketAddr::V6(_) => SocketAddr::from(([0; 16], 0)),
-        };
-        let socket = UdpSocket::bind(any).map_err(|error| Failure::new(error.to_string()))?;
+        let socket = socket_towards(server)?;
         Ok(Connected {
             net: Loop::new(driver, socket),
             credentials,

@@ -3,10 +3,14 @@
 mod account;
 mod chat;
 mod connect;
+mod deciding;
+mod link;
 mod report;
 mod serve;
+mod signals;
 mod simulate;
 mod talk;
+mod tokens;
 
 use std::process::ExitCode;
 
@@ -27,6 +31,8 @@ struct Arguments {
 enum Command {
     /// Run the server
     Serve(serve::Arguments),
+    /// Run a business service, linked to a server: it decides, is told what happens, and assigns rooms
+    Service(link::Arguments),
     /// Call someone
     Call(talk::CallArguments),
     /// Answer calls
@@ -91,6 +97,7 @@ pub fn main() -> ExitCode {
         .init();
     let result = match Arguments::parse().command {
         Command::Serve(arguments) => serve::run(&arguments),
+        Command::Service(arguments) => link::run(&arguments),
         Command::Call(arguments) => talk::call(&arguments),
         Command::Answer(arguments) => talk::answer(&arguments),
         Command::Chat(arguments) => chat::run(&arguments),

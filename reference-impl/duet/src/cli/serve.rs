@@ -7,32 +7,34 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use duet_protocol::code::Code;
+use duet_protocol::message::service::Permissions;
 use duet_protocol::people::DirectoryPolicy;
 use duet_protocol::seed::Seed;
 use duet_protocol::server::{Config, Duplicates, Event, Server};
-use duet_protocol::service::{Decision, DecisionId, Proof, Question};
+use duet_protocol::service::{Decision, DecisionId, LinkConfig, ServiceToken};
 use duet_protocol::time::Instant;
-use duet_quic::{Driver, Identity, Loop, Pumped, ServerSettings, UdpSocket};
+use duet_quic::{Driver, Identity, Loop, Pumped, ServerSettings, ServiceDoor, UdpSocket};
 use serde_json::json;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 
-use super::{Failure, runtime, say, seed};
+use super::deciding::Deciding;
+use super::signals::terminated;
+use super::{Failure, runtime, say, seed, tokens};
 use crate::accounts::Accounts;
 use crate::contacts::Lists;
 use crate::service::Service;
 
-/// Passwords that are hashed at once: each takes a core and 19 MiB for some tens of milliseconds.
-const HASHES_AT_ONCE: usize = 2;
-/// Passwords that may wait to be hashed; what comes beyond is refused at once.
-const MAX_WAITING_HASHES: usize = 64;
 /// How long a stopping server waits for its last frames to arrive.
 const STOP: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   duet serve --dev                                     guests welcome, a certificate for this run
-  duet serve --accounts users.toml --cert c.pem --key k.pem --listen 0.0.0.0:4433")]
+  duet serve --accounts users.toml --cert c.pem --key k.pem --listen 0.0.0.0:4433
+  duet serve --dev --service-listen 127.0.0.1:4434 --service-token-file token
+                                                       whatever there is to decide, a service does
+
+A token has 16 bytes or more; `head -c 32 /dev/urandom | base64 > token` makes a good one.")]
 pub(crate) struct Arguments {
     /// Where to listen
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:4433")]
@@ -64,9 +66,51 @@ pub(crate) struct Arguments {
     /// Write the certificate here, for clients' --ca
     #[arg(long, value_name = "FILE")]
     cert_out: Option<PathBuf>,
+    /// Where services link; without it this server asks nobody but itself
+    #[arg(long, value_name = "ADDR:PORT", requires = "service_token_file")]
+    service_listen: Option<SocketAddr>,
+    /// The tokens of services, one a line: the token, and after it what it allows, where that is not everything
+    #[arg(long, value_name = "FILE", requires = "service_listen")]
+    service_token_file: Option<PathBuf>,
+    /// What a linked service is asked; the rest this server decides by itself
+    #[arg(
+        long,
+        value_name = "LIST",
+        value_delimiter = ',',
+        default_value = "login,directory,join,call",
+        requires = "service_listen"
+    )]
+    service_asks: Vec<Ask>,
+    /// Certificates to one of which a service has to show a chain, PEM; without it the token alone counts
+    #[arg(long, value_name = "FILE", requires = "service_listen")]
+    service_ca: Option<PathBuf>,
     /// Print one JSON object a line
     #[arg(long)]
     json: bool,
+}
+
+/// A question of the server, as the command line names it.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Ask {
+    /// May this person log in, and who is it?
+    Login,
+    /// Who is called this? May this be an entry of a list?
+    Directory,
+    /// May this user enter this room?
+    Join,
+    /// May this call take place?
+    Call,
+}
+
+impl Ask {
+    const fn permission(self) -> Permissions {
+        match self {
+            Self::Login => Permissions::LOGIN,
+            Self::Directory => Permissions::DIRECTORY,
+            Self::Join => Permissions::JOIN,
+            Self::Call => Permissions::CALL,
+        }
+    }
 }
 
 /// [`Duplicates`], as the command line names it.
@@ -144,34 +188,72 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     };
     let guests = arguments.dev || arguments.guests;
     let service = Service::new(accounts, guests).with_lists(lists);
-    runtime()?.block_on(serve(arguments, identity, service))
-}
-
-async fn serve(arguments: &Arguments, identity: Identity, service: Service) -> Result<(), Failure> {
-    let fingerprint = identity.fingerprint();
+    let (link, door) = services(arguments)?;
     let config = Config {
         duplicates: arguments.duplicates.into(),
         directory: arguments.directory.into(),
+        link,
         ..Config::default()
     };
+    let settings = ServerSettings {
+        services: door,
+        ..ServerSettings::new(identity)
+    };
+    runtime()?.block_on(serve(arguments, config, settings, service))
+}
+
+/// How services link, where any may.
+fn services(arguments: &Arguments) -> Result<(Option<LinkConfig>, Option<ServiceDoor>), Failure> {
+    let Some(path) = &arguments.service_token_file else {
+        return Ok((None, None));
+    };
+    let asks = arguments.service_asks.iter();
+    let asks = asks.fold(Permissions::NONE, |all, ask| all.with(ask.permission()));
+    let tokens = tokens::load(path)?
+        .iter()
+        .map(|known| ServiceToken::new(&known.token, known.permissions))
+        .collect();
+    let roots = match &arguments.service_ca {
+        Some(path) => Some(std::fs::read(path).map_err(|error| {
+            Failure::new(format!("cannot read {}: {error}", path.display()))
+                .help("--service-ca wants a PEM file with the certificates to trust")
+                .usage()
+        })?),
+        None => None,
+    };
+    Ok((
+        Some(LinkConfig { tokens, asks }),
+        Some(ServiceDoor { roots }),
+    ))
+}
+
+fn bind(address: SocketAddr, flag: &str) -> Result<UdpSocket, Failure> {
+    UdpSocket::bind(address).map_err(|error| {
+        Failure::new(error.to_string()).help(format!(
+            "stop what listens there, or choose another address with {flag}, port 0 for any",
+        ))
+    })
+}
+
+async fn serve(
+    arguments: &Arguments,
+    config: Config,
+    settings: ServerSettings,
+    service: Service,
+) -> Result<(), Failure> {
+    let fingerprint = settings.identity.fingerprint();
     let core = Server::new(Arc::new(config), Seed(seed()?), Instant::EPOCH);
     let epoch = std::time::Instant::now();
-    let driver = Driver::server(ServerSettings::new(identity), core, seed()?, epoch)
+    let driver = Driver::server(settings, core, seed()?, epoch)
         .map_err(|error| Failure::new(error.to_string()))?;
-    let socket = UdpSocket::bind(arguments.listen).map_err(|error| {
-        Failure::new(error.to_string()).help(
-            "stop what listens there, or choose another address with --listen, port 0 for any",
-        )
-    })?;
-    let mut net = Loop::new(driver, socket);
-    let address = net
-        .local_addr()
-        .map_err(|error| Failure::new(error.to_string()))?;
-    greet(arguments, address, &fingerprint.to_string())?;
+    let mut net = Loop::new(driver, bind(arguments.listen, "--listen")?);
+    if let Some(address) = arguments.service_listen {
+        net = net.with_services(bind(address, "--service-listen")?);
+    }
+    greet(arguments, &net, &fingerprint.to_string())?;
 
-    let service = Arc::new(service);
-    let hashing = Arc::new(Semaphore::new(HASHES_AT_ONCE));
-    let (answers, mut answered) = mpsc::unbounded_channel::<(DecisionId, Decision)>();
+    let (answers, mut answered) = mpsc::unbounded_channel::<(u64, Decision)>();
+    let deciding = Deciding::new(service, answers);
     let mut terminated = terminated()?;
     loop {
         let pumped = net
@@ -187,88 +269,20 @@ async fn serve(arguments: &Arguments, identity: Identity, service: Service) -> R
             Pumped::Moved => {}
             Pumped::Interrupted(Some((id, decision))) => {
                 let now = net.now();
-                net.driver_mut().decide(now, id, decision);
+                net.driver_mut().decide(now, DecisionId(id), decision);
             }
             Pumped::Interrupted(None) => return stop(net, arguments.json).await,
         }
         while let Some(decide) = net.driver_mut().poll_decide() {
-            let (id, deadline, question) = (decide.id, decide.deadline, decide.question);
-            if matches!(question, Question::Contact { .. }) {
-                // The core asks for one change of a user's list at a time, so that they stay in order.
-                let (service, answers) = (service.clone(), answers.clone());
-                tokio::task::spawn_blocking(move || {
-                    // The loop may have ended: then nobody waits for the answer.
-                    let _ = answers.send((id, service.decide(&question)));
-                });
-                continue;
-            }
-            if !matches!(
-                question,
-                Question::Login {
-                    method: Proof::Password(_),
-                    ..
-                }
-            ) {
-                let (now, decision) = (net.now(), service.decide(&question));
-                net.driver_mut().decide(now, id, decision);
-                continue;
-            }
-            if Arc::strong_count(&hashing) > MAX_WAITING_HASHES {
+            let until = epoch + Duration::from_micros(decide.deadline.as_micros());
+            if let Some(decision) = deciding.decide(decide.id.0, decide.question, until) {
                 let now = net.now();
-                let decision = Decision::Deny(Code::SERVICE_UNAVAILABLE);
-                net.driver_mut().decide(now, id, decision);
-                continue;
+                net.driver_mut().decide(now, decide.id, decision);
             }
-            let (service, hashing, answers) = (service.clone(), hashing.clone(), answers.clone());
-            let epoch = net.driver().epoch();
-            tokio::spawn(async move {
-                let Ok(_permit) = hashing.acquire().await else {
-                    return;
-                };
-                // The core has answered for it by now.
-                if epoch.elapsed() >= Duration::from_micros(deadline.as_micros()) {
-                    return;
-                }
-                let decision = tokio::task::spawn_blocking(move || service.decide(&question)).await;
-                if let Ok(decision) = decision {
-                    // The loop may have ended: then nobody waits for the answer.
-                    let _ = answers.send((id, decision));
-                }
-            });
         }
         while let Some(event) = net.driver_mut().poll_event() {
             tell(&event, arguments.json);
         }
-    }
-}
-
-/// SIGINT and SIGTERM.
-struct Terminated {
-    #[cfg(unix)]
-    terminate: tokio::signal::unix::Signal,
-}
-
-fn terminated() -> Result<Terminated, Failure> {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let terminate = signal(SignalKind::terminate())
-            .map_err(|error| Failure::new(format!("cannot listen for signals: {error}")))?;
-        Ok(Terminated { terminate })
-    }
-    #[cfg(not(unix))]
-    Ok(Terminated {})
-}
-
-impl Terminated {
-    async fn recv(&mut self) {
-        #[cfg(unix)]
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = self.terminate.recv() => {}
-        }
-        #[cfg(not(unix))]
-        let _ = tokio::signal::ctrl_c().await;
     }
 }
 
@@ -296,14 +310,34 @@ fn own_name() -> String {
     std::env::args().next().unwrap_or_else(|| "duet".into())
 }
 
-fn greet(arguments: &Arguments, address: SocketAddr, fingerprint: &str) -> Result<(), Failure> {
+fn greet(
+    arguments: &Arguments,
+    net: &Loop<Server, UdpSocket>,
+    fingerprint: &str,
+) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| Failure::new(error.to_string());
+    let address = net.local_addr().map_err(failed)?;
+    let services = net.services_addr().map_err(failed)?;
     if arguments.json {
         say(json!({
             "event": "serving", "address": address.to_string(), "fingerprint": fingerprint,
+            "services": services.map(|address| address.to_string()),
         }))?;
     } else {
         say(format!("serving on {address}"))?;
         say(format!("certificate fingerprint (SHA-256): {fingerprint}"))?;
+        if let Some(services) = services {
+            say(format!("services link on {services}"))?;
+            say(format!(
+                "  {} service --server {services} --fingerprint {fingerprint} --token-file {} --guests",
+                own_name(),
+                arguments
+                    .service_token_file
+                    .as_deref()
+                    .unwrap_or("FILE".as_ref())
+                    .display()
+            ))?;
+        }
         if arguments.dev {
             let duet = own_name();
             let media = if cfg!(feature = "media") {
