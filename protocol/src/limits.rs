@@ -18,8 +18,12 @@ pub struct LimitRow {
 pub struct TimerRow {
     /// Its name.
     pub name: &'static str,
-    /// Its length.
+    /// Its length, unless a message or the operator says otherwise.
     pub span: Duration,
+    /// The shortest and the longest that a message may say.
+    pub range: Option<(Duration, Duration)>,
+    /// The requirement that it belongs to.
+    pub requirement: &'static str,
     /// When it starts, and what happens when it has run.
     pub doc: &'static str,
 }
@@ -34,13 +38,28 @@ macro_rules! limits {
     };
 }
 
+macro_rules! range {
+    () => {
+        None
+    };
+    ($least:literal to $most:literal) => {
+        Some((Duration::from_millis($least), Duration::from_millis($most)))
+    };
+}
+
 macro_rules! timers {
-    ($($(#[doc = $doc:literal])+ $name:ident = $millis:literal ms;)+) => {
+    ($($(#[doc = $doc:literal])+ $name:ident = $millis:literal ms $(in $least:literal to $most:literal)?, $req:literal;)+) => {
         $($(#[doc = $doc])+ pub const $name: Duration = Duration::from_millis($millis);)+
 
         /// Every timer.
         pub const TIMERS: &[TimerRow] =
-            &[$(TimerRow { name: stringify!($name), span: $name, doc: concat!($($doc),+) },)+];
+            &[$(TimerRow {
+                name: stringify!($name),
+                span: $name,
+                range: range!($($least to $most)?),
+                requirement: $req,
+                doc: concat!($($doc),+),
+            },)+];
     };
 }
 
@@ -155,61 +174,99 @@ limits! {
 
 timers! {
     /// From the connection until AUTHENTICATE or RESUME has succeeded; then it is closed with `login_timeout`
-    LOGIN = 10_000 ms;
+    LOGIN = 10_000 ms, "SES-021";
     /// From a question to the service until it counts as a refusal
-    DECISION = 5_000 ms;
+    DECISION = 5_000 ms, "SES-018";
     /// Interval of heartbeats
-    HEARTBEAT = 5_000 ms;
+    HEARTBEAT = 5_000 ms in 1_000 to 60_000, "SES-014";
     /// Silence after which a control link counts as dead
-    DEAD = 20_000 ms;
+    DEAD = 20_000 ms, "SES-014";
     /// From the loss of a link until its session ends
-    RESUME_WINDOW = 30_000 ms;
+    RESUME_WINDOW = 30_000 ms, "SES-009";
     /// How long a call rings unless the caller says otherwise
-    RING = 30_000 ms;
+    RING = 30_000 ms in 10_000 to 120_000, "CALL-016";
     /// From START until both sides must be in the call's room
-    JOIN = 10_000 ms;
+    JOIN = 10_000 ms, "CALL-017";
     /// From the loss of a side's link or media connection until the call ends with `lost`
-    SUSPENDED = 20_000 ms;
+    SUSPENDED = 20_000 ms, "CALL-022";
     /// How long an ended call's id is remembered
-    REMEMBERED = 60_000 ms;
+    REMEMBERED = 60_000 ms, "CALL-014";
     /// How long a media ticket is good for
-    TICKET = 10_000 ms;
+    TICKET = 10_000 ms, "MEDIA-013";
     /// From a media connection until ATTACH must have come
-    ATTACH = 3_000 ms;
+    ATTACH = 3_000 ms, "MEDIA-018";
     /// From the last use of a media connection until it is closed
-    MEDIA_IDLE = 30_000 ms;
+    MEDIA_IDLE = 30_000 ms, "MEDIA-015";
     /// How long a packet may wait at the server for its turn towards a subscriber; then it is dropped
-    RELAY_QUEUE = 60 ms;
+    RELAY_QUEUE = 60 ms, "MEDIA-032";
     /// From one LOOKUP to the next, once the burst is used up
-    LOOKUP_EACH = 200 ms;
+    LOOKUP_EACH = 200 ms, "DIR-003";
     /// From one CONTACT_SET to the next, once the burst is used up
-    CONTACT_EACH = 200 ms;
+    CONTACT_EACH = 200 ms, "DIR-015";
     /// From one change of a user's presence to the next, once the burst is used up
-    PRESENCE_EACH = 5_000 ms;
+    PRESENCE_EACH = 5_000 ms, "DIR-026";
     /// From one request that others are told of to the next, once the burst is used up
-    ANNOUNCE_EACH = 50 ms;
+    ANNOUNCE_EACH = 50 ms, "SES-025";
     /// From CREATE until a room that nobody has entered ends
-    EMPTY_ROOM = 120_000 ms;
+    EMPTY_ROOM = 120_000 ms, "ROOM-015";
     /// From WAITING until a JOIN that no moderator has answered ends with `lobby_timeout`
-    LOBBY = 120_000 ms;
+    LOBBY = 120_000 ms, "ROOM-019";
     /// How long a ticket for a room is good for
-    ROOM_TICKET = 600_000 ms;
+    ROOM_TICKET = 600_000 ms, "ROOM-030";
     /// From one RECEIPT to the next, once the burst is used up
-    RECEIPT_EACH = 100 ms;
+    RECEIPT_EACH = 100 ms, "CHAN-015";
     /// The least time between two STATS of a session for one room; what comes sooner is dropped
-    STATS_EACH = 1_000 ms;
+    STATS_EACH = 1_000 ms, "MEDIA-038";
     /// Interval of STATS while media flows
-    STATS = 5_000 ms;
+    STATS = 5_000 ms, "MEDIA-039";
     /// From the loss of the active service until data that it did not confirm is answered `undetermined`
-    ENTRY_WAIT = 30_000 ms;
+    ENTRY_WAIT = 30_000 ms, "SVC-032";
     /// From OFFER until a device of the receiver must have accepted or declined
-    OFFER = 120_000 ms;
+    OFFER = 120_000 ms, "XFER-004";
     /// From SEND until the transfer's stream must have come
-    TRANSFER_OPEN = 10_000 ms;
+    TRANSFER_OPEN = 10_000 ms, "XFER-022";
     /// From the last progress of an accepted transfer, with both sides there, until it ends with `stalled`
-    TRANSFER_STALL = 30_000 ms;
+    TRANSFER_STALL = 30_000 ms, "XFER-022";
     /// From one PROGRESS to the next, at the least
-    PROGRESS = 1_000 ms;
+    PROGRESS = 1_000 ms, "XFER-017";
     /// Interval of feedback
-    FEEDBACK = 25 ms;
+    FEEDBACK = 25 ms, "MEDIA-025";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Wire;
+    use crate::message::call::Invite;
+    use crate::message::session::{Hello, Welcome};
+    use crate::wire::{MessageSchema, Shape};
+
+    /// What the table says of a timer that a message may set is what the message's reader takes.
+    #[test]
+    fn ranges_are_those_of_the_messages() {
+        let range = |schema: MessageSchema, field: &str| {
+            let field = schema.fields.iter().find(|own| own.name == field);
+            match field.map(|field| field.shape) {
+                Some(Shape::Within { min, max }) => {
+                    let millis = |n: u32| Duration::from_millis(n.into());
+                    Some((millis(min), millis(max)))
+                }
+                _ => None,
+            }
+        };
+        let of = |name: &str| {
+            let row = TIMERS.iter().find(|row| row.name == name);
+            row.and_then(|row| row.range)
+        };
+        assert!(of("RING").is_some() && of("HEARTBEAT").is_some());
+        assert_eq!(of("RING"), range(Invite::SCHEMA, "ring_for_ms"));
+        assert_eq!(of("HEARTBEAT"), range(Hello::SCHEMA, "heartbeat_ms"));
+        assert_eq!(of("HEARTBEAT"), range(Welcome::SCHEMA, "heartbeat_ms"));
+        for row in TIMERS {
+            let fits = row
+                .range
+                .is_none_or(|(least, most)| least <= row.span && row.span <= most);
+            assert!(fits, "{}", row.name);
+        }
+    }
 }

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use duet_protocol::limits::TIMERS;
+
 use crate::chapters::CHAPTERS;
 use crate::coverage::{Covered, Survey};
 use crate::error::{Failure, SpecError};
@@ -37,9 +39,36 @@ pub fn inspect(root: &Path, survey: &Survey) -> Result<Vec<Failure>, SpecError> 
         uncovered(&covered, &mut failures);
     }
     unknown(survey, &mut failures);
+    timers(root, survey, &mut failures);
     failures.sort();
     failures.dedup();
     Ok(failures)
+}
+
+/// Every timer belongs to a requirement that there is, where the code is the reference's.
+fn timers(root: &Path, survey: &Survey, failures: &mut Vec<Failure>) {
+    let file = "protocol/src/limits.rs";
+    if !root.join(file).exists() {
+        return;
+    }
+    let there = |id: &str| {
+        survey
+            .chapters
+            .requirements
+            .iter()
+            .any(|r| r.id.as_str() == id)
+    };
+    for timer in TIMERS.iter().filter(|timer| !there(timer.requirement)) {
+        failures.push(Failure::new(
+            file,
+            1,
+            format!(
+                "the timer {} names {}, which no chapter makes",
+                timer.name, timer.requirement
+            ),
+            "name the requirement that says when it runs",
+        ));
+    }
 }
 
 /// A binding requirement needs a line and a test; an exempt one must not have both.

@@ -37,7 +37,16 @@ pub(super) fn to_json() -> String {
         .collect();
     let timers: Vec<Value> = TIMERS
         .iter()
-        .map(|row| json!({ "name": row.name, "ms": row.span.as_millis() as u64, "doc": row.doc.trim() }))
+        .map(|row| {
+            let mut timer = json!({
+                "name": row.name, "ms": row.span.as_millis() as u64, "requirement": row.requirement, "doc": row.doc.trim(),
+            });
+            if let (Some((least, most)), Some(timer)) = (row.range, timer.as_object_mut()) {
+                timer.insert("least_ms".to_owned(), json!(least.as_millis() as u64));
+                timer.insert("most_ms".to_owned(), json!(most.as_millis() as u64));
+            }
+            timer
+        })
         .collect();
     let violations: Vec<Value> = Violation::ALL
         .iter()

@@ -38,10 +38,17 @@ pub(super) fn timers() -> String {
         vec![
             format!("`{}`", row.name),
             span(row.span),
+            row.range.map_or(String::new(), |(least, most)| {
+                format!("{} to {}", span(least), span(most))
+            }),
+            row.requirement.to_owned(),
             row.doc.to_owned(),
         ]
     });
-    markdown(&["Timer", "Length", "Meaning"], rows)
+    markdown(
+        &["Timer", "Length", "Range", "Requirement", "Meaning"],
+        rows,
+    )
 }
 
 /// A length of time: `10 s`, `4.5 s`, `25 ms`.
