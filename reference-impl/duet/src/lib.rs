@@ -4,6 +4,7 @@
 //! |---|---|
 //! | what a person types | [`cli`] |
 //! | the business service, embedded and linked; accounts | [`service`], [`policy`], [`assign`], [`accounts`] |
+//! | files that are received: names, partial files | [`inbox`] |
 //! | what a caller and an answerer do: the call, its media clock | [`party`] |
 //! | cameras, microphones, screens: real, synthetic, on a thread | [`studio`] |
 //! | a scenario in virtual time, and what repair is worth in it | [`simulate`], [`study`] |
@@ -14,6 +15,7 @@ pub mod accounts;
 pub mod assign;
 pub mod cli;
 pub mod contacts;
+pub mod inbox;
 pub mod party;
 pub mod policy;
 pub mod report;

@@ -155,8 +155,13 @@ impl Connection {
 
     /// A client that has not said anything yet.
     pub(crate) fn open(&self) -> Result<Connected, Failure> {
+        self.open_as("cli")
+    }
+
+    /// The same, as another device of the user, which does not take the place of the first.
+    pub(crate) fn open_as(&self, device: &str) -> Result<Connected, Failure> {
         let (settings, credentials) = (self.known.settings(&self.server)?, self.credentials()?);
-        let device = format!("{}-cli", self.name);
+        let device = format!("{}-{device}", self.name);
         let config = Arc::new(Config {
             device,
             ..Config::default()

@@ -4,8 +4,11 @@ mod account;
 mod chat;
 mod connect;
 mod deciding;
+mod files;
 mod link;
+mod receive;
 mod report;
+mod send;
 mod serve;
 mod signals;
 mod simulate;
@@ -39,6 +42,10 @@ enum Command {
     Answer(talk::AnswerArguments),
     /// Send and receive text
     Chat(chat::Arguments),
+    /// Send a file to someone
+    Send(send::Arguments),
+    /// Take files that others send
+    Receive(receive::Arguments),
     /// Run a scenario in virtual time
     Simulate(simulate::Arguments),
     /// Add an account to a file of accounts
@@ -73,6 +80,13 @@ impl Failure {
         self.code = 2;
         self
     }
+
+    pub(crate) fn print(&self) {
+        eprintln!("error: {}", self.message);
+        if let Some(help) = &self.help {
+            eprintln!("help: {help}");
+        }
+    }
 }
 
 /// Says why a file could not be written; a full disk is said to be one.
@@ -101,22 +115,17 @@ pub fn main() -> ExitCode {
         Command::Call(arguments) => talk::call(&arguments),
         Command::Answer(arguments) => talk::answer(&arguments),
         Command::Chat(arguments) => chat::run(&arguments),
+        Command::Send(arguments) => send::run(&arguments),
+        Command::Receive(arguments) => receive::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Account(arguments) => account::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Failure {
-            message,
-            help,
-            code,
-        }) => {
-            eprintln!("error: {message}");
-            if let Some(help) = help {
-                eprintln!("help: {help}");
-            }
-            ExitCode::from(code)
+        Err(failure) => {
+            failure.print();
+            ExitCode::from(failure.code)
         }
     }
 }

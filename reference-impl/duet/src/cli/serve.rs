@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use duet_protocol::limits;
 use duet_protocol::message::service::Permissions;
 use duet_protocol::people::DirectoryPolicy;
 use duet_protocol::seed::Seed;
@@ -57,6 +58,12 @@ pub(crate) struct Arguments {
     /// Who is found by name
     #[arg(long, value_name = "POLICY", default_value = "open")]
     directory: Directory,
+    /// The largest file that users may send to each other, in mebibytes
+    #[arg(long, value_name = "MIB", default_value_t = limits::MAX_TRANSFER_MIB as u64)]
+    max_file: u64,
+    /// How fast a file may be sent, in bytes a second; 0 is no limit
+    #[arg(long, value_name = "BYTES", default_value_t = limits::TRANSFER_RATE as u32)]
+    file_rate: u32,
     /// The certificate chain, PEM
     #[arg(long, value_name = "FILE", requires = "key")]
     cert: Option<PathBuf>,
@@ -193,6 +200,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         duplicates: arguments.duplicates.into(),
         directory: arguments.directory.into(),
         link,
+        max_transfer: arguments.max_file.saturating_mul(1 << 20),
+        transfer_rate: arguments.file_rate,
         ..Config::default()
     };
     let settings = ServerSettings {
