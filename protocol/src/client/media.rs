@@ -60,7 +60,8 @@ pub(crate) struct MediaSide {
     pub(crate) rooms: BTreeSet<RoomId>,
     /// How well it goes, told from time to time.
     pub(super) grader: Grader,
-    published: BTreeMap<StreamNumber, FlowId>,
+    /// What is published, and in which room.
+    published: BTreeMap<StreamNumber, (RoomId, FlowId)>,
     incoming: BTreeMap<FlowId, Incoming>,
 }
 
@@ -127,7 +128,7 @@ impl MediaSide {
     pub(crate) fn clear(&mut self) {
         self.scope = None;
         self.rooms.clear();
-        for flow in core::mem::take(&mut self.published).into_values() {
+        for (_, flow) in core::mem::take(&mut self.published).into_values() {
             self.hop.close_out(flow);
         }
         for flow in core::mem::take(&mut self.incoming).into_keys() {
@@ -138,28 +139,58 @@ impl MediaSide {
         }
     }
 
-    pub(crate) fn publish(&mut self, now: Instant, description: &StreamDescription, flow: FlowId) {
+    /// This side is in a room no longer: what it published there is closed.
+    pub(crate) fn leave(&mut self, room: RoomId) {
+        let gone = self
+            .published
+            .extract_if(.., |_, (within, _)| *within == room);
+        for (_, (_, flow)) in gone {
+            self.hop.close_out(flow);
+        }
+        self.rooms.remove(&room);
+        let of_room = |scope: Scope| scope.room == room && !scope.call.is_some();
+        if self.scope.is_some_and(of_room) {
+            self.rescope();
+        }
+    }
+
+    /// What the connection was for is over: from now on it is for another room with media, if there is one.
+    pub(crate) fn rescope(&mut self) {
+        let call = CallId::NONE;
+        self.scope = self.rooms.first().map(|room| Scope { call, room: *room });
+        if let (MediaLink::Lost { .. }, None) = (&self.link, self.scope) {
+            self.link = MediaLink::None;
+        }
+    }
+
+    pub(crate) fn publish(
+        &mut self,
+        now: Instant,
+        room: RoomId,
+        description: &StreamDescription,
+        flow: FlowId,
+    ) {
         let useful = Duration::from_millis(description.useful_ms.into());
         let audio = description.kind == Kind::Audio;
         self.hop
             .open_out(now, flow, audio, useful, description.max_bitrate);
-        self.published.insert(description.stream, flow);
+        self.published.insert(description.stream, (room, flow));
     }
 
     pub(crate) fn unpublish(&mut self, stream: StreamNumber) {
-        if let Some(flow) = self.published.remove(&stream) {
+        if let Some((_, flow)) = self.published.remove(&stream) {
             self.hop.close_out(flow);
         }
     }
 
     pub(crate) fn flow_of(&self, stream: StreamNumber) -> Option<FlowId> {
-        self.published.get(&stream).copied()
+        self.published.get(&stream).map(|(_, flow)| *flow)
     }
 
     fn stream_of(&self, flow: FlowId) -> Option<StreamNumber> {
         self.published
             .iter()
-            .find(|(_, own)| **own == flow)
+            .find(|(_, (_, own))| *own == flow)
             .map(|(stream, _)| *stream)
     }
 

@@ -111,7 +111,7 @@ enum Asked {
     Leave(RoomId),
     /// JOIN; for a call's room where it says so.
     Join(Wish),
-    Publish(StreamDescription),
+    Publish(RoomId, StreamDescription),
     Subscribe(SessionId, StreamDescription),
     Offer(TransferId),
     Ticket,
@@ -227,7 +227,14 @@ impl Client {
     /// It is in this room no longer.
     pub(super) fn forget_room(&mut self, room: RoomId) -> Option<View> {
         // Nobody tells who has left which streams have closed since.
-        self.streams.retain(|_, (within, _)| *within != room);
+        let gone = self
+            .streams
+            .extract_if(.., |_, (within, _)| *within == room);
+        for ((session, stream), _) in gone {
+            self.media.unsubscribe(session, stream);
+        }
+        //= MEDIA-004
+        self.media.leave(room);
         self.rooms.remove(&room)
     }
 
@@ -278,11 +285,8 @@ impl Client {
         if let Some(room) = ended.room {
             self.forget_room(room);
         }
-        if let Some(peer) = ended.peer_session {
-            self.streams.retain(|(session, _), _| *session != peer);
-        }
         if self.media.scope.is_some_and(|scope| scope.call == call) {
-            self.media.clear();
+            self.media.rescope();
         }
         self.events.push_back(Event::Ended {
             call,
@@ -293,7 +297,7 @@ impl Client {
 
     fn ask_to_publish(&mut self, room: RoomId, description: StreamDescription) -> RequestId {
         self.media.rooms.insert(room);
-        let request = self.number(Asked::Publish(description.clone()));
+        let request = self.number(Asked::Publish(room, description.clone()));
         let publish = Publish {
             request,
             room,

@@ -258,8 +258,10 @@ impl People {
     }
 
     fn seek(&self, seek: Seek, out: &mut Outbox) {
-        let may_know = seek.policy.finds(self.relation(seek.asker));
-        if self.sessions.is_empty() || !may_know {
+        if self.sessions.is_empty() {
+            return out.send(self.owner(), Owner::Directory, Letter::Absent(seek));
+        }
+        if !seek.policy.finds(self.relation(seek.asker)) {
             //= DIR-005
             return out.send(self.owner(), Owner::Directory, Letter::Hidden(seek));
         }

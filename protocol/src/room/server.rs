@@ -413,7 +413,10 @@ impl Room {
         };
         out.send(self.me(), Owner::Session(session), over);
         self.succeed(user, out);
-        if let Some((call, _)) = &self.call {
+        // A session that is over tells the call by itself, and how it ended.
+        if let Some((call, _)) = &self.call
+            && code != Code::SESSION_ENDED
+        {
             //= CALL-019
             out.send(
                 self.me(),

@@ -98,6 +98,10 @@ impl Directory {
                 let (to, hidden) = (Owner::Session(seek.session), Some(seek.found));
                 self.ask(to, seek.request, seek.asker, seek.name, hidden, out);
             }
+            Letter::Absent(seek) => {
+                let to = Owner::Session(seek.session);
+                self.ask(to, seek.request, seek.asker, seek.name, None, out);
+            }
             Letter::Decided { id, decision } => {
                 if let Some(asked) = self.asked.remove(&id) {
                     asked.decided(decision, config.directory, out);

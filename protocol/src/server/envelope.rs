@@ -212,6 +212,8 @@ pub(crate) enum Letter {
     },
     /// From a user: this LOOKUP does not find it.
     Hidden(Seek),
+    /// From a user that went while this LOOKUP was on its way: the service has its list.
+    Absent(Seek),
     RoomGone {
         room: RoomId,
         name: String,

@@ -1,8 +1,9 @@
 //! Bugs that were, each with its story: found by reading the core beside its specification.
 
 use crate::call::{accept, invite, streams, talk};
+use crate::room::join;
 use crate::support::{Net, account, lenient};
-use duet_protocol::client::{Client, Config, Credentials, Event};
+use duet_protocol::client::{Client, Config, Credentials, Event, StreamDescription};
 use duet_protocol::code::Code;
 use duet_protocol::error::UsageError;
 use duet_protocol::id::{RequestId, RoomId, StreamNumber};
@@ -615,4 +616,105 @@ fn a_logout_while_it_connects_leaves_no_connection() {
     core.login(now, guest).expect("a short name");
     let outputs: Vec<_> = core::iter::from_fn(|| core.poll_output()).collect();
     assert!(matches!(&outputs[..], [Output::Connect { conn: new, .. }] if new != conn));
+}
+
+/// A client that had left a room took what it had published there for published still: the number could not be used
+/// again, neither there nor elsewhere, and packets went nowhere. Found by the reference model.
+#[test]
+fn media_004_who_has_left_a_room_publishes_nothing_there_and_may_publish_again() {
+    let mut net = Net::new(5, &["alice"]);
+    net.login();
+    let stream = streams(1).remove(0);
+    for _ in 0..2 {
+        let room = join(&mut net, 0, "lobby", b"").unwrap();
+        let publish = net.command(0, |core, now| core.publish(now, room, stream.clone()));
+        publish.expect("the number is free");
+        net.run_ms(100);
+        assert!(net.client(0).core.is_published(stream.stream));
+        net.command(0, |core, now| core.leave(now, room).unwrap());
+        assert!(!net.client(0).core.is_published(stream.stream));
+        net.run_ms(100);
+    }
+    // Neither does one that leaves before PUBLISHED has come.
+    let room = join(&mut net, 0, "lobby", b"").unwrap();
+    net.command(0, |core, now| {
+        core.publish(now, room, stream.clone()).unwrap();
+        core.leave(now, room).unwrap()
+    });
+    net.run_ms(100);
+    assert!(!net.client(0).core.is_published(stream.stream));
+}
+
+/// The end of a call took all streams with it: what its sides published in another room, and what they knew of each
+/// other's streams there.
+#[test]
+fn call_019_the_end_of_a_call_leaves_streams_of_other_rooms_alone() {
+    let mut net = Net::new(6, &["alice", "bob"]);
+    net.login();
+    let [stream, other] = [0, 1].map(|number| StreamDescription {
+        stream: StreamNumber(40 + number),
+        ..streams(1).remove(0)
+    });
+    let room = join(&mut net, 0, "lobby", b"").unwrap();
+    join(&mut net, 1, "lobby", b"").unwrap();
+    for one in [&stream, &other] {
+        net.command(1, |core, now| core.publish(now, room, one.clone()).unwrap());
+    }
+    net.run_ms(100);
+    let call = talk(&mut net);
+    net.command(0, |core, now| core.hang_up(now, call).unwrap());
+    net.run_ms(200);
+    let session = net.session(1).unwrap();
+    assert!(
+        net.client(1).core.is_published(stream.stream),
+        "bob's stream"
+    );
+    net.command(0, |core, now| {
+        core.subscribe(now, room, session, stream.stream)
+    })
+    .expect("alice knows it");
+    net.run_ms(100);
+    net.command(0, |core, now| {
+        core.unsubscribe(now, room, session, stream.stream).unwrap()
+    });
+    net.command(1, |core, now| core.unpublish(now, room, stream.stream))
+        .expect("bob publishes it");
+    net.run_ms(100);
+    let closed = |event: &Event| matches!(event, Event::StreamClosed { stream: s, .. } if *s == stream.stream);
+    assert!(net.when(0, closed).is_some());
+}
+
+/// Where a call's room heard of a logout before the call did, the other side was told that the session was lost. Found
+/// by the reference model, over three shards.
+#[test]
+fn call_019_a_logout_is_a_hang_up_whichever_way_the_call_hears_of_it_first() {
+    for seed in 0..60 {
+        let mut net = Net::new(seed, &["alice", "bob"]);
+        net.login();
+        let call = talk(&mut net);
+        net.command(0, |core, now| core.logout(now));
+        net.run_ms(200);
+        let ended = net.events(1).into_iter().find_map(|event| match event {
+            Event::Ended {
+                call: c, reason, ..
+            } if *c == call => Some(reason.code),
+            _ => None,
+        });
+        assert_eq!(ended, Some(Code::HANGUP), "seed {seed}");
+    }
+}
+
+/// Who logged out while a LOOKUP of it was between two shards was taken for one that does not want to be found. Found
+/// by the reference model.
+#[test]
+fn dir_004_who_logs_out_while_it_is_looked_up_is_found_all_the_same() {
+    for seed in 0..60 {
+        let mut net = Net::new(seed, &["alice", "bob"]);
+        net.login();
+        net.command(0, |core, now| core.logout(now));
+        net.command(1, |core, now| core.lookup(now, "alice").unwrap());
+        net.run_ms(200);
+        let found = |event: &Event| matches!(event, Event::Found { .. });
+        assert!(net.when(1, found).is_some(), "seed {seed}");
+    }
 }

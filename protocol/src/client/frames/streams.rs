@@ -18,9 +18,13 @@ impl Client {
         match message {
             media::Message::Published(granted) => {
                 let request = granted.request;
-                if let Some(Asked::Publish(description)) = self.requests.remove(&request) {
-                    self.media.publish(self.now, &description, granted.flow);
-                    self.media.wanted(self.now);
+                if let Some(Asked::Publish(room, description)) = self.requests.remove(&request) {
+                    // Who has left the room meanwhile publishes nothing there.
+                    if self.rooms.contains_key(&room) {
+                        self.media
+                            .publish(self.now, room, &description, granted.flow);
+                        self.media.wanted(self.now);
+                    }
                     self.events.push_back(Event::Answer {
                         request,
                         code: Code::DELIVERED,
@@ -32,9 +36,11 @@ impl Client {
                 let request = granted.request;
                 if let Some(Asked::Subscribe(session, description)) = self.requests.remove(&request)
                 {
-                    self.media
-                        .subscribe(self.now, session, &description, granted.flow);
-                    self.media.wanted(self.now);
+                    if self.streams.contains_key(&(session, description.stream)) {
+                        self.media
+                            .subscribe(self.now, session, &description, granted.flow);
+                        self.media.wanted(self.now);
+                    }
                     self.events.push_back(Event::Answer {
                         request,
                         code: Code::DELIVERED,
@@ -42,7 +48,8 @@ impl Client {
                     });
                 }
             }
-            media::Message::Stream(told) => {
+            // Of a room that it has left, nothing concerns it any more.
+            media::Message::Stream(told) if self.rooms.contains_key(&told.room) => {
                 let description = StreamDescription::from(&told.description);
                 let (room, session, stream) = (told.room, told.session, description.stream);
                 match told.state {
