@@ -19,6 +19,7 @@ mod cluster;
 mod media;
 mod moderation;
 mod people;
+mod reference;
 mod regressions;
 mod room;
 mod service;

@@ -744,14 +744,7 @@ impl Net {
             };
             client(&mut config);
             let mut core = Client::new(Arc::new(config), Seed(seeds.bytes32()), Instant::EPOCH);
-            let credentials = match account(name) {
-                Some(_) => Credentials::Password {
-                    name: (*name).into(),
-                    password: "secret".into(),
-                },
-                None => Credentials::Guest((*name).into()),
-            };
-            core.login(Instant::EPOCH, credentials)
+            core.login(Instant::EPOCH, Self::credentials(name))
                 .expect("a name of at most 64 bytes");
             let mut host = ClientHost {
                 core,
@@ -995,6 +988,58 @@ impl Net {
             .iter()
             .find(|(_, event)| like(event))
             .map(|(at, _)| *at)
+    }
+
+    /// Every connection of a client breaks: both sides learn of it now, and what is on its way is lost.
+    pub(crate) fn break_links(&mut self, index: usize) {
+        let (now, id) = (self.now(), self.clients[index]);
+        let server = self.server_mut();
+        let own = server.conns.iter().filter(|((node, _), _)| *node == id);
+        for (name, conn) in own.map(|(name, conn)| (*name, *conn)).collect::<Vec<_>>() {
+            server.conns.remove(&name);
+            server.names.remove(&conn);
+            server.lose_streams(now, conn);
+            let cause = Cause::TimedOut;
+            server.core.handle(now, Input::Closed { conn, cause });
+            server.drain(now);
+        }
+        let client = self.client_mut(index);
+        for conn in core::mem::take(&mut client.purposes).into_keys() {
+            client.lose_streams(now, conn);
+            let cause = Cause::TimedOut;
+            client.core.handle(now, Input::Closed { conn, cause });
+        }
+        client.drain(now);
+        self.world.flush();
+    }
+
+    /// A client's process is another from now on, which knows nothing and has not logged in.
+    pub(crate) fn replace(&mut self, index: usize, seed: u64) {
+        let (now, id) = (self.now(), self.clients[index]);
+        let name = self.world.name(id).to_string();
+        let config = client::Config {
+            device: name.clone(),
+            ..Default::default()
+        };
+        let mut seeds = Stream::new(seed, &format!("replacement of {name}"));
+        let host = self.client_mut(index);
+        host.core = Client::new(Arc::new(config), Seed(seeds.bytes32()), now);
+        host.events.clear();
+        host.out.clear();
+        host.purposes.clear();
+        host.bulk = Bulk::default();
+        host.dead = false;
+    }
+
+    /// How an account logs in, or a guest.
+    pub(crate) fn credentials(name: &str) -> Credentials {
+        match account(name) {
+            Some(_) => Credentials::Password {
+                name: name.into(),
+                password: "secret".into(),
+            },
+            None => Credentials::Guest(name.into()),
+        }
     }
 
     pub(crate) fn forget_events(&mut self) {
