@@ -92,7 +92,7 @@ const DATAGRAM: &[Member] = &[
         "Bytes of the payload, or of the whole where there is none",
         Kind::Number,
     ),
-    maybe("err", "Why it cannot be read", Kind::Text),
+    maybe("error", "Why it cannot be read", Kind::Text),
     maybe("raw", "The datagram", Kind::Raw),
 ];
 
@@ -107,12 +107,12 @@ events! {
         always(
             "state",
             "What it is now",
-            Kind::Choice(&["connecting", "connected", "established", "closing", "closed"]),
+            Kind::Choice(&["connecting", "established", "closing", "closed"]),
         ),
         maybe("purpose", "What it is for", Kind::Text),
         maybe("code", "Why it ends, by name", Kind::MaybeText),
         maybe("by", "Who ended it", Kind::Choice(&["local", "peer", "idle", "transport"])),
-        maybe("cause", "How it ended", Kind::Text),
+        maybe("error", "What the transport said", Kind::Text),
     ];
     /// A frame was handed to the transport
     FRAME_SENT = "duet:frame_sent" FRAME;
@@ -127,9 +127,8 @@ events! {
         always(
             "state",
             "What ended",
-            Kind::Choice(&["fin", "fin_sent", "fin_received", "reset_sent", "reset_received"]),
+            Kind::Choice(&["fin_sent", "fin_received", "reset_sent", "reset_received"]),
         ),
-        maybe("by", "Whose direction", Kind::Choice(&["local", "peer"])),
     ];
     /// A media datagram was handed to the transport
     DATAGRAM_SENT = "duet:datagram_sent" DATAGRAM;

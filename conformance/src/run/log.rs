@@ -113,16 +113,17 @@ impl Entry {
                 json!({ "state": "closing", "code": code }),
             ),
             Happened::Closed(why) => {
-                let (by, code) = match why {
-                    Cause::Peer(code) => ("peer", Some(code.to_string())),
-                    Cause::Local => ("local", None),
-                    Cause::TimedOut => ("idle", None),
-                    Cause::Failed(why) => ("transport", Some(why.clone())),
+                let data = match why {
+                    Cause::Peer(code) => {
+                        json!({ "state": "closed", "by": "peer", "code": code.to_string() })
+                    }
+                    Cause::Local => json!({ "state": "closed", "by": "local" }),
+                    Cause::TimedOut => json!({ "state": "closed", "by": "idle" }),
+                    Cause::Failed(why) => {
+                        json!({ "state": "closed", "by": "transport", "error": why })
+                    }
                 };
-                (
-                    event::CONNECTION,
-                    json!({ "state": "closed", "by": by, "code": code }),
-                )
+                (event::CONNECTION, data)
             }
             Happened::Verdict {
                 check,

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use duet_protocol::id::FlowId;
-use duet_protocol::io::{ConnId, Input, StreamId};
+use duet_protocol::io::{Cause, ConnId, Input, StreamId};
 use duet_protocol::media::{Control, Datagram};
 use duet_protocol::message::schema;
 use duet_protocol::time::Instant;
@@ -135,7 +135,7 @@ impl Log {
             self.event(now, verb, conn, &data);
         }
         if fin {
-            let data = json!({ "state": "fin", "by": if sent { "local" } else { "peer" } });
+            let data = json!({ "state": if sent { "fin_sent" } else { "fin_received" } });
             self.event(now, event::STREAM, conn, &data);
         }
     }
@@ -164,7 +164,7 @@ impl Log {
                 };
                 json!({ "flow": 0, "control": control, "len": bytes.len() })
             }
-            Err(error) => json!({ "err": error.to_string(), "len": bytes.len() }),
+            Err(error) => json!({ "error": error.to_string(), "len": bytes.len() }),
         };
         self.event(now, verb, conn, &data);
     }
@@ -187,7 +187,7 @@ impl Observer for Tracer {
     fn input(&mut self, now: Instant, input: &Input) {
         self.log(|log| match input {
             Input::Connected { conn, purpose, .. } => {
-                let data = json!({ "state": "connected", "purpose": format!("{purpose:?}") });
+                let data = json!({ "state": "established", "purpose": format!("{purpose:?}") });
                 log.event(now, event::CONNECTION, *conn, &data);
             }
             Input::Stream {
@@ -198,7 +198,16 @@ impl Observer for Tracer {
             } => log.stream(now, false, *conn, *id, bytes, *fin),
             Input::Datagram { conn, bytes, .. } => log.datagram(now, false, *conn, bytes),
             Input::Closed { conn, cause } => {
-                let data = json!({ "state": "closed", "cause": format!("{cause:?}") });
+                let data = match cause {
+                    Cause::Peer(code) => {
+                        json!({ "state": "closed", "by": "peer", "code": code.to_string() })
+                    }
+                    Cause::Local => json!({ "state": "closed", "by": "local" }),
+                    Cause::TimedOut => json!({ "state": "closed", "by": "idle" }),
+                    Cause::Failed(why) => {
+                        json!({ "state": "closed", "by": "transport", "error": why })
+                    }
+                };
                 log.event(now, event::CONNECTION, *conn, &data);
             }
             Input::Reset { .. }
@@ -225,8 +234,11 @@ impl Observer for Tracer {
                 let data = json!({ "state": "closing", "code": code.to_string() });
                 log.event(now, event::CONNECTION, conn, &data);
             }
-            Seen::Connect { .. }
-            | Seen::Open { .. }
+            Seen::Connect { conn, purpose, .. } => {
+                let data = json!({ "state": "connecting", "purpose": format!("{purpose:?}") });
+                log.event(now, event::CONNECTION, conn, &data);
+            }
+            Seen::Open { .. }
             | Seen::Splice { .. }
             | Seen::Stop { .. }
             | Seen::Reset { .. }
