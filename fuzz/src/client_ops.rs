@@ -11,11 +11,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use duet_protocol::client::{
-    Ban, Client, Config, Credentials, Event, RoomChange, StreamDescription,
+    Ban, Client, Config, Credentials, Event, Offering, RoomChange, StreamDescription,
 };
 use duet_protocol::code::Code;
-use duet_protocol::id::{CallId, RoomId, SessionId, StreamNumber, UserId};
-use duet_protocol::io::{Capabilities, Cause, ConnId, Core, Input, Output, Purpose, StreamId};
+use duet_protocol::id::{CallId, RoomId, SessionId, StreamNumber, TransferId, UserId};
+use duet_protocol::io::{
+    Capabilities, Carried, Cause, ConnId, Core, Input, Output, Purpose, StreamId,
+};
 use duet_protocol::limits;
 use duet_protocol::message::directory::{Availability, Relation};
 use duet_protocol::message::media::{Codec, Kind};
@@ -54,6 +56,8 @@ struct World {
     rooms: Vec<RoomId>,
     calls: Vec<CallId>,
     sessions: Vec<SessionId>,
+    /// Streams whose payload is being carried.
+    splices: Vec<(ConnId, StreamId)>,
     pool: Pool,
     buffer: Vec<u8>,
 }
@@ -73,6 +77,7 @@ impl World {
             rooms: Vec::new(),
             calls: Vec::new(),
             sessions: vec![SessionId([7; 16])],
+            splices: Vec::new(),
             pool: Pool::default(),
             buffer: Vec::new(),
         };
@@ -145,7 +150,42 @@ impl World {
                     self.lose(conn, draw.below(5));
                 }
             }
+            14 => self.carry(draw),
             _ => self.command(draw),
+        }
+    }
+
+    /// A stream of the server's begins, or one that carries a payload fares somehow.
+    fn carry(&mut self, draw: &mut Draw<'_>) {
+        if draw.byte() & 1 == 0 {
+            let bulk = schemas()
+                .find(|schema| schema.name == "BULK")
+                .expect("BULK");
+            let frame = wording::frame_of(bulk, draw, &mut self.pool);
+            let id = StreamId {
+                by_peer: true,
+                index: u32::from(draw.byte() % 4),
+            };
+            if let Some(conn) = self.any(draw) {
+                let (bytes, fin) = (Bytes::from(frame), draw.byte() & 7 == 0);
+                self.input(Input::Stream {
+                    conn,
+                    id,
+                    bytes,
+                    fin,
+                });
+            }
+        } else if let Some((conn, id)) = draw.one(&self.splices).copied() {
+            let (at, carried) = (u64::from(draw.byte()) << 12, wording::carried(draw.byte()));
+            if !matches!(carried, Carried::Moving) {
+                self.splices.retain(|own| *own != (conn, id));
+            }
+            self.input(Input::Spliced {
+                conn,
+                id,
+                at,
+                carried,
+            });
         }
     }
 
@@ -229,9 +269,11 @@ impl World {
             .unwrap_or(SessionId([7; 16]));
         let (user, to) = (UserId(draw.below(6) as u64), Address::Room(room));
         let stream = StreamNumber(draw.below(4) as u8);
+        let transfers: Vec<_> = self.core.transfers().map(|(id, ..)| id).collect();
+        let transfer = draw.one(&transfers).copied().unwrap_or(TransferId([9; 16]));
         let core = &mut self.core;
         // An error changes nothing, and is not of interest here.
-        match draw.below(26) {
+        match draw.below(30) {
             0 => core.logout(now),
             1 => drop(core.login(now, Credentials::Guest("again".to_owned()))),
             2 => drop(core.lookup(now, "bob")),
@@ -258,6 +300,17 @@ impl World {
             22 => drop(core.subscribe(now, room, peer, stream)),
             23 => drop(core.unpublish(now, room, stream)),
             24 => drop(core.unsubscribe(now, room, peer, stream)),
+            25 => {
+                let offering = Offering {
+                    size: u64::from(draw.byte()) << 12,
+                    name: "film".to_owned(),
+                    content_type: String::new(),
+                };
+                let _ = core.offer(now, Address::User(user), &offering);
+            }
+            26 => drop(core.receive(now, transfer, u64::from(draw.byte()) << 12)),
+            27 => drop(core.decline(now, transfer, Code::DECLINED)),
+            28 => drop(core.cancel_transfer(now, transfer)),
             _ => {
                 let rtp = Bytes::from(vec![0x80; 24]);
                 let _ = core.send_media(now, stream, rtp);
@@ -282,6 +335,8 @@ impl World {
             _ => 1,
         };
         self.core.handle(self.now, input);
+        let peers = &self.peers;
+        self.splices.retain(|(conn, _)| peers.contains_key(conn));
         let count = self.drain();
         let bound = 16 * frames + 2 * limits::MAX_UNACKNOWLEDGED + 4 * limits::MAX_REQUESTS;
         assert!(count <= bound, "{count} outputs of {frames} frames");
@@ -320,10 +375,16 @@ impl World {
                 Output::Write {
                     conn, id, bytes, ..
                 } => self.heard(conn, id, bytes),
-                Output::Allow { conn, .. }
-                | Output::Splice { conn, .. }
-                | Output::Stop { conn, .. }
-                | Output::Reset { conn, .. } => {
+                Output::Splice { conn, id, .. } => {
+                    assert!(self.peers.contains_key(&conn), "{conn:?} is gone");
+                    assert!(!self.splices.contains(&(conn, id)), "{id:?} twice");
+                    self.splices.push((conn, id));
+                }
+                Output::Stop { conn, id, .. } | Output::Reset { conn, id, .. } => {
+                    assert!(self.peers.contains_key(&conn), "{conn:?} is gone");
+                    self.splices.retain(|own| *own != (conn, id));
+                }
+                Output::Allow { conn, .. } => {
                     assert!(self.peers.contains_key(&conn), "{conn:?} is gone");
                 }
                 Output::Close { conn, .. } => {

@@ -12,7 +12,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use duet_protocol::code::Code;
 use duet_protocol::id::UserId;
-use duet_protocol::io::{Capabilities, Cause, ConnId, Core, Input, Output, Purpose, StreamId};
+use duet_protocol::io::{
+    Capabilities, Carried, Cause, ConnId, Core, Input, Output, Purpose, StreamId,
+};
 use duet_protocol::limits;
 use duet_protocol::message::session::{Ack, Authenticate, Hello, Method};
 use duet_protocol::message::{Wire as _, admit, schemas};
@@ -54,6 +56,8 @@ struct World {
     next: u64,
     peers: BTreeMap<ConnId, Peer>,
     questions: VecDeque<Decide>,
+    /// Streams whose payload is being carried.
+    splices: Vec<(ConnId, StreamId)>,
     pool: Pool,
     buffer: Vec<u8>,
 }
@@ -72,6 +76,7 @@ impl World {
             next: 0,
             peers: BTreeMap::new(),
             questions: VecDeque::new(),
+            splices: Vec::new(),
             pool: Pool::default(),
             buffer: Vec::new(),
         }
@@ -263,7 +268,7 @@ impl World {
             0 => self.any(draw).unwrap_or(ConnId(0)),
             _ => ConnId(u64::from(draw.byte())),
         };
-        match draw.below(4) {
+        match draw.below(6) {
             0 => self.input(Input::Path {
                 conn,
                 rtt: Duration::from_millis(u64::from(draw.byte())),
@@ -281,6 +286,41 @@ impl World {
                 bytes: Bytes::from_static(&[0]),
                 fin: false,
             }),
+            3 => {
+                // The first frame of a transfer's stream, and perhaps what no driver would hand on.
+                let bulk = schemas()
+                    .find(|schema| schema.name == "BULK")
+                    .expect("BULK");
+                let frame = wording::frame_of(bulk, draw, &mut self.pool);
+                let id = StreamId {
+                    by_peer: true,
+                    index: 1 + u32::from(draw.byte() % 4),
+                };
+                let (bytes, fin) = (Bytes::from(frame), draw.byte() & 7 == 0);
+                if self.peers.contains_key(&conn) {
+                    self.input(Input::Stream {
+                        conn,
+                        id,
+                        bytes,
+                        fin,
+                    });
+                }
+            }
+            4 => {
+                if let Some((conn, id)) = draw.one(&self.splices).copied() {
+                    let (at, carried) =
+                        (u64::from(draw.byte()) << 12, wording::carried(draw.byte()));
+                    if !matches!(carried, Carried::Moving) {
+                        self.splices.retain(|own| *own != (conn, id));
+                    }
+                    self.input(Input::Spliced {
+                        conn,
+                        id,
+                        at,
+                        carried,
+                    });
+                }
+            }
             _ => {
                 let at = Instant::from_micros(u64::from_be_bytes(draw.array()) >> 1);
                 let at = at.min(self.now);
@@ -308,6 +348,8 @@ impl World {
             _ => 1,
         };
         self.core.handle(self.now, input);
+        let peers = &self.peers;
+        self.splices.retain(|(conn, _)| peers.contains_key(conn));
         let mut count = self.drain();
         let bound = 64 * frames + 2 * MOST * (limits::MAX_UNACKNOWLEDGED + 64);
         assert!(count <= bound, "{count} outputs of {frames} frames");
@@ -336,10 +378,20 @@ impl World {
                 Output::Write {
                     conn, id, bytes, ..
                 } => self.heard(conn, id, bytes),
-                Output::Allow { conn, .. }
-                | Output::Splice { conn, .. }
-                | Output::Stop { conn, .. }
-                | Output::Reset { conn, .. } => {
+                Output::Splice { conn, id, .. } => {
+                    assert!(self.peers.contains_key(&conn), "{conn:?} is gone");
+                    assert!(!self.splices.contains(&(conn, id)), "{id:?} twice");
+                    self.splices.push((conn, id));
+                }
+                Output::Stop { conn, id, .. } | Output::Reset { conn, id, .. } => {
+                    assert!(self.peers.contains_key(&conn), "{conn:?} is gone");
+                    self.splices.retain(|own| *own != (conn, id));
+                }
+                Output::Open { conn, id } => {
+                    assert!(self.peers.contains_key(&conn), "{conn:?} is gone");
+                    assert!(!id.by_peer, "a stream of its own");
+                }
+                Output::Allow { conn, .. } => {
                     assert!(self.peers.contains_key(&conn), "{conn:?} is gone");
                 }
                 Output::Close { conn, .. } => {

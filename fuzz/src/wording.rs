@@ -2,6 +2,7 @@
 //! seen, so that a script gets beyond "no such room".
 
 use duet_protocol::id::{RoomId, SessionId, UserId};
+use duet_protocol::io::Carried;
 use duet_protocol::message::schemas;
 use duet_protocol::wire::{
     Address, FrameHeader, MessageSchema, Sender, Shape, Value, encode_dynamic,
@@ -170,5 +171,16 @@ fn length(draw: &mut Draw<'_>, max: usize) -> usize {
     match draw.byte() {
         255 => max,
         short => usize::from(short % 16).min(max),
+    }
+}
+
+/// How a splice fares, by a byte.
+pub fn carried(byte: u8) -> Carried {
+    match byte % 6 {
+        0 | 1 => Carried::Moving,
+        2 => Carried::Complete { sha256: [byte; 32] },
+        3 => Carried::WrongSize,
+        4 => Carried::Broken,
+        _ => Carried::Failed,
     }
 }
