@@ -1,6 +1,7 @@
 //! Cases: traces with holes, one TOML file each, and the fragments that they share.
 
 pub(crate) mod expr;
+mod frame;
 pub(crate) mod step;
 mod suite;
 mod tree;

@@ -17,6 +17,7 @@ const MOST_DOUBLES: u32 = 10_000;
 /// A file's name out of what a sender offered: one component, not hidden, without characters that change how it is
 /// read.
 pub fn safe_name(offered: &str) -> String {
+    //= XFER-029
     let last = offered.rsplit(['/', '\\']).find(|part| !part.is_empty());
     let shown = last.unwrap_or_default().chars().map(|c| match c {
         '<' | '>' | ':' | '"' | '|' | '?' | '*' => '_',
@@ -162,21 +163,29 @@ impl Partial {
                     self.target.with_file_name(name)
                 }
             };
-            // The empty file holds the name, so that nobody else's file can be overwritten.
-            match OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .open(&target)
-            {
-                Ok(_) => {
-                    std::fs::rename(&self.path, &target)?;
-                    return Ok(target);
-                }
+            match claim(&self.path, &target) {
+                Ok(()) => return Ok(target),
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),
             }
         }
         Err(ErrorKind::AlreadyExists.into())
+    }
+}
+
+/// Gives a file another name, unless something has it.
+fn claim(path: &Path, target: &Path) -> io::Result<()> {
+    // A second name for the same bytes: nobody sees less than all of them under it, and nothing has to be written out
+    // before, as a rename over a file would on some file systems.
+    match std::fs::hard_link(path, target) {
+        Ok(()) => std::fs::remove_file(path),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(error),
+        // A file system without such names: an empty file holds the place.
+        Err(_) => {
+            let mut options = OpenOptions::new();
+            options.write(true).create_new(true).open(target)?;
+            std::fs::rename(path, target)
+        }
     }
 }
 
@@ -205,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_one_visible_component_whatever_was_offered() {
+    fn xfer_029_a_name_is_one_visible_component_whatever_was_offered() {
         for (offered, name) in [
             ("report.pdf", "report.pdf"),
             ("../../etc/passwd", "passwd"),

@@ -330,3 +330,75 @@ fn spliced((conn, id): Key, at: u64, carried: Carried) -> Input {
         carried,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Instant = Instant::EPOCH;
+
+    fn splice(transfer: u8, direction: Direction) -> Splice {
+        Splice {
+            transfer: TransferId([transfer; 16]),
+            attempt: 1,
+            direction,
+            from: 0,
+            to: 10,
+            rate: 0,
+        }
+    }
+
+    fn key(conn: u64) -> Key {
+        let index = 1;
+        let by_peer = true;
+        (ConnId(conn), StreamId { by_peer, index })
+    }
+
+    /// A sender's stream has come and gone, with bytes that no receiver's stream has taken.
+    fn left(splices: &mut Splices, transfer: u8) {
+        let sender = key(u64::from(transfer));
+        let inward = splice(transfer, Direction::In);
+        splices.add(NOW, sender, inward, true);
+        let name = (inward.transfer, inward.attempt);
+        splices.pipes.entry(name).or_default().pipe.push(b"left");
+        splices.remove(sender);
+    }
+
+    #[test]
+    fn what_a_sender_has_left_waits_for_the_receivers_stream() {
+        let mut splices = Splices::default();
+        left(&mut splices, 1);
+        assert_eq!((splices.pipes.len(), splices.orphans.len()), (1, 1));
+        let outward = splice(1, Direction::Out);
+        splices.add(NOW, key(500), outward, true);
+        assert!(splices.orphans.is_empty());
+        let name = (outward.transfer, outward.attempt);
+        assert_eq!(splices.pipes[&name].pipe.front(), b"left");
+        splices.remove(key(500));
+        assert!(splices.pipes.is_empty());
+    }
+
+    #[test]
+    fn what_nobody_comes_for_is_bounded() {
+        let mut splices = Splices::default();
+        for transfer in 0..=200 {
+            left(&mut splices, transfer);
+        }
+        assert_eq!(splices.pipes.len(), MAX_ORPHANS);
+        assert_eq!(splices.orphans.len(), MAX_ORPHANS);
+        assert!(splices.pipes.contains_key(&(TransferId([200; 16]), 1)));
+    }
+
+    #[test]
+    fn a_receiver_that_goes_first_leaves_nothing() {
+        let mut splices = Splices::default();
+        splices.add(NOW, key(1), splice(1, Direction::In), true);
+        splices.add(NOW, key(2), splice(1, Direction::Out), true);
+        let joint = splices.pipes.values_mut().next().expect("a pipe");
+        joint.pipe.push(b"left");
+        splices.remove(key(2));
+        assert_eq!(splices.pipes.len(), 1);
+        splices.remove(key(1));
+        assert!(splices.pipes.is_empty() && splices.orphans.is_empty());
+    }
+}
