@@ -16,4 +16,4 @@ pub mod run;
 pub mod selftest;
 
 pub use case::{Case, LoadError, Suite};
-pub use run::{Options, Report, Target};
+pub use run::{Options, Report, ServiceTarget, Target};

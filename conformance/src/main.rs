@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use duet_conformance::report::{case_line, failure, json, summary, write_traces};
 use duet_conformance::run::{Progress, Verdict, reachable, run};
 use duet_conformance::selftest::{Program, print, selftest};
-use duet_conformance::{Case, Options, Report, Suite, Target};
+use duet_conformance::{Case, Options, Report, ServiceTarget, Suite, Target};
 use duet_spec::{Registry, embedded};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::sync::watch;
@@ -21,6 +21,8 @@ Examples:
   duet-conformance list
   duet-conformance run --server 127.0.0.1:4433 --ca ca.pem
   duet-conformance run --server duet.example:4433 --ca ca.pem --case 'call-*' --json report.json
+  duet-conformance run --server 127.0.0.1:4433 --ca ca.pem --service 127.0.0.1:5434 --service-server 127.0.0.1:5433 \\
+      --service-token-file token
   duet-conformance explain CALL-012
   duet-conformance selftest
 
@@ -47,7 +49,7 @@ enum Command {
     },
     /// Runs cases against a server
     #[command(after_help = EXAMPLES)]
-    Run(Run),
+    Run(Box<Run>),
     /// Explains a requirement or a case
     Explain {
         /// The requirement's or the case's id
@@ -78,6 +80,15 @@ struct Run {
     /// The name that the certificate has to be valid for; that of --server unless given
     #[arg(long, value_name = "NAME")]
     server_name: Option<String>,
+    /// Where a server takes services that asks them everything; needed for the cases that play one, with the two below
+    #[arg(long, value_name = "ADDR", requires_all = ["service_server", "service_token_file"])]
+    service: Option<String>,
+    /// Where that server takes its clients; its certificate is that of --ca and --server-name
+    #[arg(long, value_name = "ADDR", requires = "service")]
+    service_server: Option<String>,
+    /// The file whose first line is a token that allows a service everything
+    #[arg(long, value_name = "FILE", requires = "service")]
+    service_token_file: Option<PathBuf>,
     /// Accounts for the actors, where guests may not log in: TOML of name = "password", four for each job
     #[arg(long, value_name = "FILE")]
     accounts: Option<PathBuf>,
@@ -265,29 +276,56 @@ fn interruption() -> watch::Receiver<bool> {
 
 fn target(args: &Run) -> Result<Target, Ending> {
     let bad = |message: String| Ending(USAGE, message);
-    let Some((host, port)) = args
-        .server
+    let (host, address) = resolve("--server", &args.server)?;
+    let ca = std::fs::read(&args.ca)
+        .map_err(|error| bad(format!("--ca {}: {error}", args.ca.display())))?;
+    let name = args.server_name.clone().unwrap_or(host);
+    let service = match (
+        &args.service,
+        &args.service_server,
+        &args.service_token_file,
+    ) {
+        (Some(services), Some(clients), Some(path)) => {
+            let shown = path.display();
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| bad(format!("--service-token-file {shown}: {error}")))?;
+            let token = text.split_whitespace().next().unwrap_or_default();
+            if token.is_empty() {
+                return Err(bad(format!("--service-token-file {shown}: no token in it")));
+            }
+            Some(ServiceTarget {
+                clients: resolve("--service-server", clients)?.1,
+                services: resolve("--service", services)?.1,
+                token: token.as_bytes().to_vec(),
+            })
+        }
+        _ => None,
+    };
+    Ok(Target {
+        address,
+        name,
+        ca,
+        service,
+    })
+}
+
+/// The host and the address of `host:port`.
+fn resolve(flag: &str, text: &str) -> Result<(String, SocketAddr), Ending> {
+    let Some((host, port)) = text
         .rsplit_once(':')
         .filter(|(_, p)| p.parse::<u16>().is_ok())
     else {
-        return Err(bad(format!(
-            "--server {}: a host and a port, such as 127.0.0.1:4433",
-            args.server
-        )));
+        return Err(Ending(
+            USAGE,
+            format!("{flag} {text}: a host and a port, such as 127.0.0.1:4433"),
+        ));
     };
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let addresses = (host, port.parse().unwrap_or(0)).to_socket_addrs();
-    let address: Option<SocketAddr> = addresses.ok().and_then(|mut all| all.next());
-    let Some(address) = address else {
-        return Err(Ending(
-            ENVIRONMENT,
-            format!("--server {}: no such host", args.server),
-        ));
-    };
-    let ca = std::fs::read(&args.ca)
-        .map_err(|error| bad(format!("--ca {}: {error}", args.ca.display())))?;
-    let name = args.server_name.clone().unwrap_or_else(|| host.to_owned());
-    Ok(Target { address, name, ca })
+    match addresses.ok().and_then(|mut all| all.next()) {
+        Some(address) => Ok((host.to_owned(), address)),
+        None => Err(Ending(ENVIRONMENT, format!("{flag} {text}: no such host"))),
+    }
 }
 
 fn accounts(args: &Run) -> Result<Vec<(String, String)>, Ending> {
@@ -318,12 +356,19 @@ async fn run_cases(suite: &Suite, registry: &Registry, args: &Run) -> Result<u8,
                 .any(|glob| duet_conformance::case::fits(glob, &case.id))
     });
     let target = target(args)?;
+    let chosen = suite.cases().len();
+    let suite = suite.filter(|case| target.service.is_some() || !case.plays_service());
+    let left_out = chosen - suite.cases().len();
     let options = Options {
         seed: seed(args.seed),
         jobs: args.jobs.into(),
         slack: args.slack,
         accounts: accounts(args)?,
     };
+    if suite.cases().is_empty() && left_out > 0 {
+        let why = format!("{left_out} cases play a service: give --service; nothing ran");
+        return Err(Ending(NOTHING, why));
+    }
     if suite.cases().is_empty() {
         return Err(Ending(
             NOTHING,
@@ -340,6 +385,11 @@ async fn run_cases(suite: &Suite, registry: &Registry, args: &Run) -> Result<u8,
         target.address,
         options.seed
     ));
+    if left_out > 0 {
+        say(&format!(
+            "{left_out} cases that play a service are left out: give --service for them"
+        ));
+    }
     let bar = progress_bar(suite.cases().len());
     let shown = Rc::new(RefCell::new(bar.clone()));
     let report = run(

@@ -14,7 +14,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::LocalSet;
 
 use crate::case::Suite;
-use crate::run::{Options, Outcome, Report, Target, Verdict, run};
+use crate::run::{Options, Outcome, Report, ServiceTarget, Target, Verdict, run};
 
 /// Servers that are tried at once.
 const AT_ONCE: usize = 6;
@@ -137,7 +137,12 @@ async fn judge<F: Foundry>(
         Job::Null(name) => (name.as_str(), suite.filter(|case| case.is_negative())),
     };
     let (target, running) = foundry.start(name).await?;
-    let report = run(&chosen, &target, options, interrupted, |_| {}).await;
+    let mut options = options.clone();
+    if let Job::Null(_) = job {
+        // What never comes does not come later.
+        options.slack = 1;
+    }
+    let report = run(&chosen, &target, &options, interrupted, |_| {}).await;
     drop(running);
     let (good, text) = match job {
         Job::Reference => of_reference(&report),
@@ -274,11 +279,14 @@ impl Foundry for Program {
     }
 
     async fn start(&self, name: &str) -> Result<(Target, Process), String> {
+        let token = format!("conformance-{}", std::process::id());
         let ca = std::env::temp_dir().join(format!("duet-ca-{}-{name}.pem", std::process::id()));
         let mut child = Command::new(&self.path)
             .arg(name)
             .args(["--listen", "127.0.0.1:0", "--ca-out"])
             .arg(&ca)
+            .arg("--service-token")
+            .arg(&token)
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
@@ -287,17 +295,29 @@ impl Foundry for Program {
         let Some(mut lines) = lines else {
             return Err(format!("{name} has no output"));
         };
-        let line = tokio::time::timeout(START, lines.next_line()).await;
-        let line = line.ok().and_then(Result::ok).flatten().unwrap_or_default();
-        let address = line.rsplit(' ').next().and_then(|text| text.parse().ok());
-        let Some(address) = address else {
-            return Err(format!("{name} does not listen: {line:?}"));
+        // Where it listens; where the one whose service is linked has its clients, and where its services.
+        let mut addresses = Vec::new();
+        for _ in 0..3 {
+            let line = tokio::time::timeout(START, lines.next_line()).await;
+            let line = line.ok().and_then(Result::ok).flatten().unwrap_or_default();
+            match line.rsplit(' ').next().and_then(|text| text.parse().ok()) {
+                Some(address) => addresses.push(address),
+                None => return Err(format!("{name} does not listen: {line:?}")),
+            }
+        }
+        let [address, clients, services] = addresses[..] else {
+            return Err(format!("{name} does not listen"));
         };
         let pem = std::fs::read(&ca).map_err(|error| format!("{}: {error}", ca.display()))?;
         let target = Target {
             address,
             name: "localhost".to_owned(),
             ca: pem,
+            service: Some(ServiceTarget {
+                clients,
+                services,
+                token: token.into_bytes(),
+            }),
         };
         Ok((target, Process { _child: child, ca }))
     }

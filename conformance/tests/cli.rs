@@ -238,3 +238,47 @@ fn an_interruption_ends_the_run_cleanly() {
     assert_eq!(status.code(), Some(4), "{rest}");
     assert!(rest.contains("not run to the end"), "{rest}");
 }
+
+#[test]
+fn cases_that_play_a_service_are_left_out_where_there_is_none_and_that_is_said() {
+    let (target, _running) = start("none");
+    let scratch = Scratch::new("services");
+    let ca = scratch.file("ca.pem", &String::from_utf8_lossy(&target.ca));
+    let (ca, address) = (ca.display().to_string(), target.address.to_string());
+    let run = |more: &[&str]| {
+        let to = [
+            "run",
+            "--server",
+            &address,
+            "--ca",
+            &ca,
+            "--server-name",
+            "localhost",
+        ];
+        conformance(&[&to[..], more].concat())
+    };
+    let nothing = run(&["--case", "svc-push"]);
+    assert_eq!(code(&nothing), Some(4));
+    assert!(one_line(&nothing).contains("1 cases play a service: give --service"));
+    let some = run(&["--case", "svc-push", "--case", "ping"]);
+    assert_eq!(code(&some), Some(0));
+    assert!(stdout(&some).contains("1 cases that play a service are left out"));
+
+    let service = target.service.expect("a server that asks its service");
+    let token = scratch.file("token", "a-token-of-the-tests\n");
+    let token = token.display().to_string();
+    let (services, clients) = (service.services.to_string(), service.clients.to_string());
+    let played = run(&[
+        "--case",
+        "svc-push",
+        "--service",
+        &services,
+        "--service-server",
+        &clients,
+        "--service-token-file",
+        &token,
+    ]);
+    assert_eq!(code(&played), Some(0), "{}", stdout(&played));
+    let half = run(&["--service", &services]);
+    assert_eq!(code(&half), Some(2));
+}

@@ -100,6 +100,19 @@ mutants! {
     "any-transfer-id" "XFER-023" AnyTransferId "an offer under an id in use is said to be delivered" ["offer-id-in-use/refused"];
     "void-is-breach" "XFER-024" VoidIsBreach "a stream that has become void ends the session" ["bulk-void/served"];
     "payload-from-start" "XFER-027" PayloadFromStart "the receiver's BULK names the first byte" ["receive/payload"];
+    "any-service-token" "SVC-003" AnyServiceToken "a service is linked with any token" ["svc-link-bad-token/refused"];
+    "nobody-stands-by" "SVC-005" NobodyStandsBy "a service that stands by is told that it is active" ["svc-standby/standby"];
+    "one-epoch" "SVC-006" OneEpoch "every service is active in the first epoch" ["svc-epochs/new"];
+    "nothing-is-fenced" "SVC-007" NothingIsFenced "whoever acts is taken to know the epoch" ["svc-fenced/fenced"];
+    "forbidden-is-delivered" "SVC-008" ForbiddenIsDelivered "a command without permission is said to be done" ["svc-forbidden/forbidden"];
+    "every-verdict-is-yes" "SVC-011" EveryVerdictIsYes "VERDICT is taken for a yes" ["svc-join-denied/refused"];
+    "bad-verdicts-pass" "SVC-012" BadVerdictsPass "a verdict to a question that was never asked is skipped" ["svc-verdict-of-nothing/closed"];
+    "delivered-unread" "SVC-030" DeliveredUnread "data for the service is delivered before the service has acknowledged it" ["svc-data/early"];
+    "any-command" "SVC-040" AnyCommand "a command whose number does not follow is skipped" ["svc-push-order/closed"];
+    "push-has-a-sender" "SVC-042" PushHasASender "what the service pushes names a user" ["svc-push/brought"];
+    "taken-is-forbidden" "SVC-048" TakenIsForbidden "a service is forbidden to create a room whose name is taken" ["svc-room-create-taken/refused"];
+    "close-has-no-reason" "SVC-051" CloseHasNoReason "who is inside a room that the service closes is not told why" ["svc-room-kick/reason"];
+    "nowhere-is-delivered" "SVC-052" NowhereIsDelivered "what is done in no room is said to be done" ["svc-room-of-nothing/ticket"];
 }
 
 /// Servers that do nothing right: they must pass no negative case.

@@ -28,6 +28,9 @@ struct Cli {
     /// Where to write the certificate, in PEM
     #[arg(long, value_name = "FILE")]
     ca_out: Option<PathBuf>,
+    /// The token of services, at the second server, which asks them everything
+    #[arg(long, default_value = "conformance-suite", value_name = "TOKEN")]
+    service_token: String,
     /// With `list`: as JSON
     #[arg(long)]
     json: bool,
@@ -87,12 +90,17 @@ fn serve(cli: &Cli) -> Result<(), String> {
         .build()
         .map_err(|error| error.to_string())?;
     runtime.block_on(async {
-        let ready = Ready::bind(&cli.name, cli.listen)?;
+        let ready = Ready::bind(&cli.name, cli.listen, &cli.service_token)?;
         if let Some(path) = &cli.ca_out {
             std::fs::write(path, &ready.certificate)
                 .map_err(|error| format!("{}: {error}", path.display()))?;
         }
         println!("{} listens on {}", cli.name, ready.address);
+        println!(
+            "one that asks a linked service listens on {}",
+            ready.clients
+        );
+        println!("and takes its services on {}", ready.services);
         ready
             .serve(async { drop(tokio::signal::ctrl_c().await) })
             .await

@@ -8,11 +8,12 @@ use std::thread::JoinHandle;
 use duet_protocol::code::Code;
 use duet_protocol::id::UserId;
 use duet_protocol::io::{ConnId, Core, Deadline, Input, Output};
+use duet_protocol::message::service::Permissions;
 use duet_protocol::seed::Seed;
 use duet_protocol::server::{Config, Server};
-use duet_protocol::service::{Decision, Proof, Question};
+use duet_protocol::service::{Decision, LinkConfig, Proof, Question, ServiceToken};
 use duet_protocol::time::Instant;
-use duet_quic::{Driver, Identity, Loop, Pumped, ServerSettings, UdpSocket};
+use duet_quic::{Driver, Identity, Loop, Pumped, ServerSettings, ServiceDoor, UdpSocket};
 use tokio::sync::oneshot;
 
 use crate::mutant::Mutant;
@@ -60,7 +61,7 @@ impl Core for Served {
 }
 
 /// The core of this name: a mutant, a null, or `none`, the unbroken reference.
-fn core(name: &str, seed: [u8; 32]) -> Result<Served, String> {
+fn core(name: &str, seed: [u8; 32], config: Config) -> Result<Served, String> {
     if let Some(null) = Null::find(name) {
         return Ok(Served::Null(null));
     }
@@ -70,7 +71,7 @@ fn core(name: &str, seed: [u8; 32]) -> Result<Served, String> {
             "no mutant is called {name:?}; see `duet-mutant list`"
         ));
     }
-    let server = Server::new(Arc::new(Config::default()), Seed(seed), Instant::EPOCH);
+    let server = Server::new(Arc::new(config), Seed(seed), Instant::EPOCH);
     Ok(Served::Mutant(Box::new(Mutant::new(server, row))))
 }
 
@@ -94,38 +95,69 @@ fn decide(question: &Question, guests: &mut u64) -> Decision {
     }
 }
 
-/// A server that is about to run.
+/// Two servers that are about to run: one that decides by itself, and one that asks a linked service everything.
 pub struct Ready {
     net: Loop<Served, UdpSocket>,
-    /// Where it listens.
+    asking: Loop<Served, UdpSocket>,
+    /// Where the first listens.
     pub address: SocketAddr,
-    /// Its certificate, in PEM.
+    /// Where the second takes its clients.
+    pub clients: SocketAddr,
+    /// Where it takes its services.
+    pub services: SocketAddr,
+    /// Their certificate, in PEM.
     pub certificate: String,
 }
 
+fn told(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
+
 impl Ready {
-    /// Binds the server of this name. Must be called within a tokio runtime.
+    /// Binds the server of this name, twice; the second where the system chooses, with this token for its services.
+    /// Must be called within a tokio runtime.
     ///
     /// # Errors
     ///
     /// Why it cannot be bound.
-    pub fn bind(name: &str, listen: SocketAddr) -> Result<Self, String> {
-        let told = |error: &dyn std::fmt::Display| error.to_string();
+    pub fn bind(name: &str, listen: SocketAddr, token: &str) -> Result<Self, String> {
         let names = ["localhost", "127.0.0.1", "::1"];
-        let identity = Identity::ecdsa_p256_dev(&names).map_err(|error| told(&error))?;
+        let identity = Identity::ecdsa_p256_dev(&names).map_err(told)?;
         let certificate = identity.certificate_pem().to_owned();
         // The digits of a fresh certificate are as good a seed as any: nothing here is worth guessing.
         let seed = identity.fingerprint().0;
-        let core = core(name, seed)?;
-        let settings = ServerSettings::new(identity);
-        let driver = Driver::server(settings, core, seed, std::time::Instant::now())
-            .map_err(|error| told(&error))?;
-        let socket = UdpSocket::bind(listen).map_err(|error| told(&error))?;
-        let net = Loop::new(driver, socket);
-        let address = net.local_addr().map_err(|error| told(&error))?;
+        let core = |config| core(name, seed, config);
+        let socket = |address| UdpSocket::bind(address).map_err(told);
+        let epoch = std::time::Instant::now();
+
+        let own = core(Config::default())?;
+        let driver = Driver::server(ServerSettings::new(identity.clone()), own, seed, epoch);
+        let net = Loop::new(driver.map_err(told)?, socket(listen)?);
+        let address = net.local_addr().map_err(told)?;
+
+        let link = LinkConfig {
+            tokens: vec![ServiceToken::new(token.as_bytes(), Permissions::ALL)],
+            asks: Permissions::ALL,
+        };
+        let asking = core(Config {
+            link: Some(link),
+            ..Config::default()
+        })?;
+        let settings = ServerSettings {
+            services: Some(ServiceDoor::default()),
+            ..ServerSettings::new(identity)
+        };
+        let driver = Driver::server(settings, asking, seed, epoch).map_err(told)?;
+        let any = SocketAddr::new(listen.ip(), 0);
+        let asking = Loop::new(driver, socket(any)?).with_services(socket(any)?);
+        let clients = asking.local_addr().map_err(told)?;
+        let services = asking.services_addr().map_err(told)?;
         Ok(Self {
             net,
+            asking,
             address,
+            clients,
+            services: services.unwrap_or(clients),
             certificate,
         })
     }
@@ -134,25 +166,26 @@ impl Ready {
     ///
     /// # Errors
     ///
-    /// Why the socket is beyond use.
+    /// Why a socket is beyond use.
     pub async fn serve(mut self, until: impl Future<Output = ()>) -> Result<(), String> {
         let mut until = std::pin::pin!(until);
         let mut guests = 0;
         loop {
-            let pumped = self
-                .net
-                .pump_until(&mut until)
-                .await
-                .map_err(|error| error.to_string())?;
-            if let Pumped::Interrupted(()) = pumped {
+            let pumped = tokio::select! {
+                pumped = self.net.pump_until(&mut until) => pumped,
+                pumped = self.asking.pump() => pumped.map(|()| Pumped::Moved),
+            };
+            if let Pumped::Interrupted(()) = pumped.map_err(told)? {
                 return Ok(());
             }
-            while let Some(asked) = self.net.driver_mut().poll_decide() {
-                let now = self.net.now();
-                let decision = decide(&asked.question, &mut guests);
-                self.net.driver_mut().decide(now, asked.id, decision);
+            for net in [&mut self.net, &mut self.asking] {
+                while let Some(asked) = net.driver_mut().poll_decide() {
+                    let now = net.now();
+                    let decision = decide(&asked.question, &mut guests);
+                    net.driver_mut().decide(now, asked.id, decision);
+                }
+                while net.driver_mut().poll_event().is_some() {}
             }
-            while self.net.driver_mut().poll_event().is_some() {}
         }
     }
 }
@@ -160,9 +193,13 @@ impl Ready {
 /// A server in a thread of its own; it ends with this.
 #[derive(Debug)]
 pub struct Running {
-    /// Where it listens.
+    /// Where the one that decides by itself listens.
     pub address: SocketAddr,
-    /// Its certificate, in PEM.
+    /// Where the one that asks a linked service takes its clients.
+    pub clients: SocketAddr,
+    /// Where it takes its services.
+    pub services: SocketAddr,
+    /// Their certificate, in PEM.
     pub certificate: String,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -178,24 +215,25 @@ impl Drop for Running {
     }
 }
 
-/// Starts the server of this name in a thread.
+/// Starts the server of this name, twice as [`Ready::bind`] does, in a thread.
 ///
 /// # Errors
 ///
 /// Why it cannot be started.
-pub fn start(name: &str, listen: SocketAddr) -> Result<Running, String> {
+pub fn start(name: &str, listen: SocketAddr, token: &str) -> Result<Running, String> {
     let (stop, stopped) = oneshot::channel::<()>();
     let (told, hears) = mpsc::channel();
-    let name = name.to_owned();
+    let (name, token) = (name.to_owned(), token.to_owned());
     let thread = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build();
         let Ok(runtime) = runtime else { return };
         runtime.block_on(async {
-            match Ready::bind(&name, listen) {
+            match Ready::bind(&name, listen, &token) {
                 Ok(ready) => {
-                    let _ = told.send(Ok((ready.address, ready.certificate.clone())));
+                    let addresses = [ready.address, ready.clients, ready.services];
+                    let _ = told.send(Ok((addresses, ready.certificate.clone())));
                     let done = async { drop(stopped.await) };
                     if let Err(error) = ready.serve(done).await {
                         eprintln!("duet-mutant {name}: {error}");
@@ -205,9 +243,12 @@ pub fn start(name: &str, listen: SocketAddr) -> Result<Running, String> {
             }
         });
     });
-    let (address, certificate) = hears.recv().map_err(|error| error.to_string())??;
+    let ([address, clients, services], certificate) =
+        hears.recv().map_err(|error| error.to_string())??;
     Ok(Running {
         address,
+        clients,
+        services,
         certificate,
         stop: Some(stop),
         thread: Some(thread),

@@ -82,6 +82,19 @@ pub(crate) enum Twist {
     AnyTransferId,
     PayloadFromStart,
     VoidIsBreach,
+    AnyServiceToken,
+    NobodyStandsBy,
+    OneEpoch,
+    NothingIsFenced,
+    ForbiddenIsDelivered,
+    EveryVerdictIsYes,
+    BadVerdictsPass,
+    DeliveredUnread,
+    AnyCommand,
+    PushHasASender,
+    TakenIsForbidden,
+    CloseHasNoReason,
+    NowhereIsDelivered,
 }
 
 /// What a mutant remembers of what it saw.
@@ -95,6 +108,12 @@ pub(crate) struct Memory {
     tickets: BTreeSet<Vec<u8>>,
     /// Of each transfer, the attempt and the offset of the latest SEND.
     sends: BTreeMap<Vec<u8>, (u64, u64)>,
+    /// The token of the service that linked first; the first epoch, and the present one; the last question.
+    service_token: Vec<u8>,
+    epochs: Option<(u64, u64)>,
+    question: u64,
+    /// Of each link, the number of its last command.
+    commands: BTreeMap<ConnId, u64>,
     /// Sequenced frames that were sent on a connection.
     pub(crate) sent: BTreeMap<ConnId, u64>,
 }
@@ -261,6 +280,33 @@ impl Twist {
                     return Inward::Answer(attached.bytes());
                 }
             }
+            (Self::AnyServiceToken, _) if name == "LINK" => {
+                let token = item.bytes_of("token").unwrap_or_default();
+                if memory.service_token.is_empty() {
+                    memory.service_token = token;
+                }
+                item.set("token", Value::Bytes(memory.service_token.clone()));
+            }
+            (Self::NothingIsFenced, _) if item.kind >> 8 == 0x08 => {
+                if let Some((_, present)) = memory.epochs {
+                    item.set("epoch", Value::Number(present));
+                }
+            }
+            (Self::EveryVerdictIsYes, _) if name == "VERDICT" => {
+                item.set("code", code(Code::NONE));
+            }
+            (Self::BadVerdictsPass, _) if item.number("question") > Some(memory.question) => {
+                item.hollow();
+            }
+            (Self::AnyCommand, _) if item.kind >> 8 == 0x08 => {
+                if let Some(request) = item.number("request") {
+                    let last = memory.commands.entry(conn).or_insert(request - 1);
+                    match request == *last + 1 {
+                        true => *last = request,
+                        false => item.hollow(),
+                    }
+                }
+            }
             _ => {}
         }
         Inward::Pass
@@ -412,6 +458,38 @@ impl Twist {
             }
             Self::AnyTransferId => recode(item, "RESULT", Code::ID_IN_USE, Code::DELIVERED),
             Self::ConfirmIsLost if name == "CONFIRM" => item.hollow(),
+            Self::NobodyStandsBy if name == "LINKED" => item.set("standing", Value::Number(1)),
+            Self::OneEpoch | Self::NothingIsFenced if name == "ACTIVATED" => {
+                let epoch = item.number("epoch").unwrap_or(0);
+                let (first, present) = memory.epochs.get_or_insert((epoch, epoch));
+                *present = epoch;
+                if self == Self::OneEpoch {
+                    item.set("epoch", Value::Number(*first));
+                }
+            }
+            Self::BadVerdictsPass => {
+                let question = item.number("question").unwrap_or(0);
+                memory.question = memory.question.max(question);
+            }
+            Self::ForbiddenIsDelivered => recode(item, "DONE", Code::FORBIDDEN, Code::DELIVERED),
+            Self::DeliveredUnread if name == "ADDRESSED" => {
+                let number = item.number("number").unwrap_or(0);
+                let ack = Item {
+                    kind: 0x0107,
+                    flags: Default::default(),
+                    reserved: 0,
+                    body: number.to_be_bytes().to_vec(),
+                };
+                return Outward::Forge(ack.bytes());
+            }
+            Self::PushHasASender if name == "DATA_FROM" && item.number("user") == Some(0) => {
+                item.set("user", Value::Number(1));
+            }
+            Self::TakenIsForbidden => recode(item, "DONE", Code::NAME_TAKEN, Code::FORBIDDEN),
+            Self::CloseHasNoReason => recode(item, "LEFT", Code::VETOED, Code::ROOM_CLOSED),
+            Self::NowhereIsDelivered => {
+                recode(item, "DONE", Code::NO_SUCH_ROOM, Code::DELIVERED);
+            }
             _ => {}
         }
         Outward::Pass

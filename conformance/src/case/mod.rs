@@ -43,6 +43,8 @@ pub struct Case {
 pub(crate) struct Actor {
     pub(crate) name: String,
     pub(crate) login: bool,
+    /// Whether it is a service, and connects as one.
+    pub(crate) service: bool,
 }
 
 /// What is drawn.
@@ -62,6 +64,11 @@ impl Case {
     /// Whether it shows that something is refused.
     pub const fn is_negative(&self) -> bool {
         self.twin.is_some()
+    }
+
+    /// Whether it plays a service.
+    pub fn plays_service(&self) -> bool {
+        self.actors.iter().any(|actor| actor.service)
     }
 
     /// Whether one of its checks is bound to this requirement.
@@ -206,15 +213,26 @@ fn read_actor(node: &Node) -> Result<Actor, LoadError> {
         return Ok(Actor {
             name: name.clone(),
             login: true,
+            service: false,
         });
     }
     let mut table = node.table("an actor")?;
     let name = table.need("name")?.text("`name`")?.to_owned();
+    let service = table
+        .get("service")
+        .map_or(Ok(false), |service| service.flag("`service`"))?;
     let login = table
         .get("login")
-        .map_or(Ok(true), |login| login.flag("`login`"))?;
+        .map_or(Ok(!service), |login| login.flag("`login`"))?;
+    if service && login {
+        return node.fail("a service links, and does not log in");
+    }
     table.done()?;
-    Ok(Actor { name, login })
+    Ok(Actor {
+        name,
+        login,
+        service,
+    })
 }
 
 /// Steps that cases share.

@@ -62,8 +62,14 @@ pub(crate) struct WireCore {
 }
 
 impl WireCore {
-    /// Asks for a connection; counting starts with `counts`, received and sent.
-    pub(crate) fn connect(&mut self, purpose: Purpose, counts: (u64, u64)) -> ConnId {
+    /// Asks for a connection, to the usual address where `endpoint` is empty; counting starts with `counts`, received
+    /// and sent.
+    pub(crate) fn connect(
+        &mut self,
+        purpose: Purpose,
+        endpoint: String,
+        counts: (u64, u64),
+    ) -> ConnId {
         let conn = ConnId(self.next);
         self.next += 1;
         self.wires.insert(
@@ -75,10 +81,9 @@ impl WireCore {
                 received: counts.0,
                 sent: counts.1,
                 ack: purpose == Purpose::Control,
-                pong: purpose == Purpose::Control,
+                pong: purpose != Purpose::Media,
             },
         );
-        let endpoint = String::new();
         self.outputs.push_back(Output::Connect {
             conn,
             purpose,

@@ -11,6 +11,6 @@ mod stage;
 
 pub use play::{CaseReport, CheckReport, Outcome, Verdict};
 pub use runner::{Options, Progress, Report, reachable, run};
-pub use stage::{Fault, Target};
+pub use stage::{Fault, ServiceTarget, Target};
 
 pub(crate) use log::trace;

@@ -106,8 +106,10 @@ pub(crate) async fn play(case: &Case, setting: &Setting<'_>) -> CaseReport {
         log: Vec::new(),
     };
     let random = Stream::new(setting.seed, &case.id);
+    let services = case.actors.iter().filter(|actor| actor.service);
     match Stage::new(
         setting.target,
+        services.map(|actor| actor.name.clone()).collect(),
         random,
         setting.slack,
         setting.interrupted.clone(),

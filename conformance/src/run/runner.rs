@@ -1,7 +1,7 @@
 //! Running a suite: several cases at once on one thread, each with its own socket and its own users.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -85,7 +85,8 @@ impl Report {
 /// Why not, in one line.
 pub async fn reachable(target: &Target, interrupted: watch::Receiver<bool>) -> Result<(), String> {
     let at = target.address;
-    let mut stage = match Stage::new(target, Stream::new(0, "reach"), 1, interrupted) {
+    let random = Stream::new(0, "reach");
+    let mut stage = match Stage::new(target, BTreeSet::new(), random, 1, interrupted) {
         Ok(stage) => stage,
         Err(Stop::Broken(why)) => return Err(why),
         Err(_) => return Err("interrupted".to_owned()),
@@ -111,9 +112,11 @@ pub async fn run(
     progress: impl FnMut(Progress<'_>) + 'static,
 ) -> Report {
     let began = Instant::now();
-    let queue: VecDeque<Case> = suite.cases().iter().cloned().collect();
-    let chosen = queue.len();
-    let queue = Rc::new(RefCell::new(queue));
+    let chosen = suite.cases().len();
+    // One service is active at a time, so that cases that play one are played one after the other, beside the rest.
+    let (services, others): (VecDeque<Case>, VecDeque<Case>) =
+        suite.cases().iter().cloned().partition(Case::plays_service);
+    let queues = [others, services].map(|queue| Rc::new(RefCell::new(queue)));
     let done = Rc::new(RefCell::new(Vec::new()));
     let progress = Rc::new(RefCell::new(progress));
     // With accounts, each worker has its own, so that no two cases meet as the same user.
@@ -122,12 +125,16 @@ pub async fn run(
         sets => options.jobs.min(sets),
     };
     let local = LocalSet::new();
-    for worker in 0..jobs.clamp(1, chosen.max(1)) {
-        let (queue, done, progress) = (queue.clone(), done.clone(), progress.clone());
+    let jobs = jobs.clamp(1, chosen.max(1));
+    for worker in 0..=jobs {
+        let queue = queues[usize::from(worker == jobs)].clone();
+        let (done, progress) = (done.clone(), progress.clone());
         let (target, options) = (target.clone(), options.clone());
         let interrupted = interrupted.clone();
         local.spawn_local(async move {
+            // Who plays the service says by itself who is who.
             let accounts = options.accounts.get(worker * ACTORS..(worker + 1) * ACTORS);
+            let accounts = accounts.filter(|_| worker < jobs);
             let setting = Setting {
                 target: &target,
                 seed: options.seed,

@@ -1,6 +1,6 @@
 //! One running case: its connections, what came on them, and what its names stand for.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -30,6 +30,20 @@ pub struct Target {
     pub name: String,
     /// Its certificate, or the root of it, in PEM.
     pub ca: Vec<u8>,
+    /// The server for cases that play a service, if there is one.
+    pub service: Option<ServiceTarget>,
+}
+
+/// A server of which the harness plays the service: known as the other one, but one that asks its linked service
+/// everything, and that nobody else uses meanwhile.
+#[derive(Clone, Debug)]
+pub struct ServiceTarget {
+    /// Where its clients connect.
+    pub clients: SocketAddr,
+    /// Where its services do.
+    pub services: SocketAddr,
+    /// A token that allows everything.
+    pub token: Vec<u8>,
 }
 
 /// A step that did not go as it should.
@@ -86,6 +100,9 @@ pub(crate) struct Stage {
     pub(crate) net: Loop<WireCore, UdpSocket>,
     pub(crate) lines: BTreeMap<String, Line>,
     names: BTreeMap<ConnId, String>,
+    /// The actors that are services, and where those connect.
+    services: BTreeSet<String>,
+    services_at: String,
     pub(crate) bound: Bindings,
     pub(crate) permitted: Vec<Wanted>,
     pub(crate) log: Vec<Entry>,
@@ -107,12 +124,22 @@ pub(crate) fn is_ambient(kind: u16) -> bool {
 impl Stage {
     pub(crate) fn new(
         target: &Target,
+        services: BTreeSet<String>,
         mut random: Stream,
         slack: u32,
         interrupted: watch::Receiver<bool>,
     ) -> Result<Self, Stop> {
+        let mut bound = Bindings::new();
+        let (server, services_at) = match &target.service {
+            Some(service) if !services.is_empty() => {
+                let token = Value::Bytes(service.token.clone());
+                bound.insert("service.token".to_owned(), token);
+                (service.clients, service.services.to_string())
+            }
+            _ => (target.address, String::new()),
+        };
         let settings = ClientSettings {
-            server: target.address,
+            server,
             server_name: target.name.clone(),
             trust: Trust::Roots(target.ca.clone()),
         };
@@ -121,7 +148,7 @@ impl Stage {
         let mut driver = Driver::client(settings, WireCore::default(), random.bytes32(), epoch)
             .map_err(|error| broken(&error))?;
         driver.give_whole_streams();
-        let any: SocketAddr = match target.address.is_ipv4() {
+        let any: SocketAddr = match server.is_ipv4() {
             true => ([0, 0, 0, 0], 0).into(),
             false => (std::net::Ipv6Addr::UNSPECIFIED, 0).into(),
         };
@@ -130,7 +157,9 @@ impl Stage {
             net: Loop::new(driver, socket),
             lines: BTreeMap::new(),
             names: BTreeMap::new(),
-            bound: Bindings::new(),
+            services,
+            services_at,
+            bound,
             permitted: Vec::new(),
             log: Vec::new(),
             random,
@@ -263,7 +292,13 @@ impl Stage {
         within: Duration,
     ) -> Result<(), Stop> {
         self.note(name, Happened::Connecting);
-        let conn = self.net.command(|core, _| core.connect(purpose, counts));
+        let (purpose, endpoint) = match self.services.contains(name) {
+            true => (Purpose::Service, self.services_at.clone()),
+            false => (purpose, String::new()),
+        };
+        let conn = self
+            .net
+            .command(|core, _| core.connect(purpose, endpoint, counts));
         self.names.insert(conn, name.to_owned());
         let line = Line {
             conn,

@@ -9,9 +9,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use duet_conformance::selftest::{Foundry, Listing, Mutant};
-use duet_conformance::{Options, Suite, Target};
+use duet_conformance::{Options, ServiceTarget, Suite, Target};
 use duet_mutants::{MUTANTS, NULLS, Running};
 use tokio::sync::watch;
+
+/// The token of the service that the harness plays.
+const TOKEN: &str = "a-token-of-the-tests";
 
 pub fn loopback() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 0))
@@ -34,11 +37,16 @@ pub fn options() -> Options {
 }
 
 pub fn start(name: &str) -> (Target, Running) {
-    let running = duet_mutants::start(name, loopback()).expect("a socket on the loopback");
+    let running = duet_mutants::start(name, loopback(), TOKEN).expect("a socket on the loopback");
     let target = Target {
         address: running.address,
         name: "localhost".to_owned(),
         ca: running.certificate.clone().into_bytes(),
+        service: Some(ServiceTarget {
+            clients: running.clients,
+            services: running.services,
+            token: TOKEN.as_bytes().to_vec(),
+        }),
     };
     (target, running)
 }

@@ -71,6 +71,17 @@ pub enum CertError {
     Make(#[from] rcgen::Error),
 }
 
+impl Clone for Identity {
+    fn clone(&self) -> Self {
+        Self {
+            chain: self.chain.clone(),
+            key: self.key.clone_key(),
+            certificate_pem: self.certificate_pem.clone(),
+            key_pem: self.key_pem.clone(),
+        }
+    }
+}
+
 impl Identity {
     /// An Ed25519 identity that the seed determines to the last bit: the same certificate in every process.
     ///
