@@ -284,7 +284,7 @@ impl Client {
     }
 }
 
-fn frame(bytes: &Bytes) -> Frame {
+pub(super) fn frame(bytes: &Bytes) -> Frame {
     let mut framer = Framer::new(limits::MAX_FRAME as u32);
     framer.push(bytes.clone());
     let frame = framer.next_frame().expect("a frame");

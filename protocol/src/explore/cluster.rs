@@ -21,10 +21,11 @@ use crate::message::media::Published;
 use crate::people::server::Surroundings as PeopleSurroundings;
 use crate::room::server::{Room, Surroundings as RoomSurroundings};
 use crate::seed::{Random, Seed};
-use crate::server::Duplicates;
 use crate::server::delivery;
+use crate::server::directory::Directory;
 use crate::server::envelope::{Envelope, Letter, Outbox, Owner};
 use crate::server::shard::{Placement, ShardId};
+use crate::server::{Config, Duplicates};
 use crate::service::{Decision, DecisionId};
 use crate::session::server::{Context, Identity, Onward, Session};
 use crate::session::user::User;
@@ -52,8 +53,25 @@ pub(super) struct Shard {
 pub(super) struct Cluster {
     pub(super) shards: Vec<Arc<Shard>>,
     pub(super) network: Network<Envelope>,
+    /// Who knows the names of rooms, on the first shard; where it is a matter.
+    names: Option<Names>,
     /// What ids are drawn from, beside the id of the machine that draws.
     salt: u8,
+}
+
+/// The directory, and how many rooms it has opened: each draws its id from a number of its own.
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
+pub(super) struct Names {
+    directory: Directory,
+    opened: u8,
+}
+
+impl Names {
+    fn random(opened: u8, salt: u8) -> Random {
+        let mut id = [0xd1; 16];
+        id[0] = opened;
+        random(id, salt)
+    }
 }
 
 /// What one step does beyond the cluster.
@@ -94,8 +112,30 @@ impl Cluster {
         Self {
             shards: (0..shards).map(|_| Arc::default()).collect(),
             network: Network::fifo(),
+            names: None,
             salt,
         }
+    }
+
+    /// The same with a directory, whose first room is at home on this shard.
+    pub(super) fn with_names(shards: usize, first: usize) -> Self {
+        let fits = |salt: &u8| {
+            let room = RoomId(Names::random(0, *salt).id());
+            home_of(Owner::Room(room), shards) == first
+        };
+        let salt = (0..=u8::MAX).find(fits).expect("one of 256 fits");
+        Self {
+            names: Some(Names::default()),
+            ..Self::new(shards, salt)
+        }
+    }
+
+    pub(super) fn directory(&self) -> Option<&Directory> {
+        self.names.as_ref().map(|names| &names.directory)
+    }
+
+    pub(super) fn room(&self, id: RoomId) -> Option<&Room> {
+        self.shards[self.home(Owner::Room(id))].rooms.get(&id)
     }
 
     /// The first salt for which the rooms of all these calls are at home on a shard of so many.
@@ -203,7 +243,7 @@ impl Cluster {
             };
             let Some(envelope) = envelope else { continue };
             // Names are no matter of calls.
-            if envelope.to == Owner::Directory {
+            if envelope.to == Owner::Directory && self.names.is_none() {
                 continue;
             }
             let to = self.home(envelope.to);
@@ -257,6 +297,18 @@ impl Cluster {
                 let mut cx = Surroundings { now, random, out };
                 delivery::to_call(calls, ended, id, letter, &mut cx);
                 self.forget(shard, id);
+            }
+            Owner::Directory => {
+                let Some(Names { directory, opened }) = &mut self.names else {
+                    return;
+                };
+                let config = Config::default();
+                let random = &mut Names::random(*opened, salt);
+                let before = out.envelopes.len();
+                directory.receive(from, letter, &config, random, out);
+                let sent = out.envelopes.iter().skip(before);
+                let opens = |one: &Envelope| matches!(one.letter, Letter::OpenRoom { .. });
+                *opened += sent.filter(|one| opens(one)).count() as u8;
             }
             Owner::Relay(id) if self.shards[shard].sessions.contains_key(&id) => {
                 media_side(id, letter, out);
@@ -378,6 +430,22 @@ impl Cluster {
                 call.wake(deadline.at, out);
             }
             cluster.forget(shard, id);
+        });
+    }
+
+    /// The nearest of a room's timers fires.
+    pub(super) fn wake_room(&mut self, id: RoomId, step: &mut Step) {
+        let shard = self.home(Owner::Room(id));
+        self.at(shard, step, |cluster, out, _| {
+            let rooms = &mut cluster.shard(shard).rooms;
+            if let Some(room) = rooms.get_mut(&id)
+                && let Some(deadline) = room.deadline()
+            {
+                room.wake(deadline, out);
+            }
+            if rooms.get(&id).is_some_and(Room::is_over) {
+                rooms.remove(&id);
+            }
         });
     }
 

@@ -12,7 +12,26 @@
 //!   clock could give, and a few that none could.
 //! - *Rates* are never used up.
 //!
-//! [`resume`] is another model, of whole clients and servers, whose links are lost and resumed.
+//! Calls with their rooms are one model, [`room`]s that are asked for by name another. [`resume`] is a third, of whole
+//! clients and servers, whose links are lost and resumed.
+//!
+//! What may happen, and what may not:
+//!
+//! - *Deliver*: an envelope between shards, and in [`resume`] a frame, arrives at any moment.
+//! - *Reorder*: envelopes between different pairs of shards overtake each other at will. Those from one shard to another
+//!   do not: their order is the backplane's promise, as it is a stream's for frames.
+//! - *Drop* and *duplicate*: control frames ride on reliable streams, so none is lost or comes twice by itself. What is
+//!   lost is a link, with all that is on its way in both directions; what comes twice is what RESUME makes the sides send
+//!   again. Both are in [`resume`], at any moment. Here a lost link loses nothing that RESUME would not bring back.
+//!   Envelopes are not lost between shards that live. Only those that carry media may be ([`Letter::Packet`] and
+//!   [`Letter::Keyframe`]), and they go between media sides, which are stood in for; what the loss of media does is
+//!   simulated, not explored (`tests/media_engine.rs`, `tests/core/media.rs`).
+//! - *Timeout*: any timer that runs may fire at any moment, as often as the faults of a model allow.
+//! - *Crash*: a session loses its link, and resumes it or not, or is logged out; in [`resume`] a client's process ends and
+//!   another begins. No shard is lost: a server of which one core is gone stops.
+//!
+//! [`Letter::Packet`]: crate::server::envelope::Letter::Packet
+//! [`Letter::Keyframe`]: crate::server::envelope::Letter::Keyframe
 //!
 //! `DUET_EXPLORE_STATES` and `DUET_EXPLORE_DEPTH` bound the search, whose result is printed: `./dev explore`.
 
@@ -29,6 +48,7 @@ mod client;
 mod cluster;
 mod planted;
 mod resume;
+mod room;
 mod rules;
 
 use core::ops::ControlFlow;

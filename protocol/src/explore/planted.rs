@@ -11,6 +11,7 @@ use super::cluster::Cluster;
 use super::rules::{one, two};
 use crate::message::Wire;
 use crate::message::call::Invite;
+use crate::room::server::Verb;
 use crate::server::envelope::{Envelope, Letter, Outbox, Owner};
 use crate::wire::{Opaque, Params, Text, Within};
 
@@ -29,6 +30,14 @@ pub(super) enum Planted {
     CalleeNotReleased,
     /// A session that ends tells no call, and nobody tells for it.
     EndsUnnoticed,
+    /// Whoever asks for a room by name makes its name free before.
+    NameNotKept,
+    /// Who comes to a room that is over is forgotten.
+    LatecomerForgotten,
+    /// A room takes note of no ban.
+    BanForgotten,
+    /// A session that ends leaves no room.
+    StaysInside,
 }
 
 impl Planted {
@@ -91,6 +100,38 @@ impl Planted {
             (Self::EndsUnnoticed, Owner::Session(session), Letter::PartyOut { .. }) => {
                 cluster.session(session)?;
             }
+            (Self::NameNotKept, Owner::Session(_), Letter::Enter(entry))
+                if to == Owner::Directory =>
+            {
+                let named = cluster.directory()?.named();
+                for (name, room) in named.filter(|(name, _)| **name == entry.room_name) {
+                    let name = name.clone();
+                    out.send(from, Owner::Directory, Letter::RoomGone { room, name });
+                }
+                // After what it follows from.
+                if let Letter::Enter(entry) = envelope.letter {
+                    let room_name = entry.room_name.clone();
+                    let again = Letter::Enter(entry);
+                    if cluster
+                        .directory()?
+                        .named()
+                        .any(|(name, _)| *name == room_name)
+                    {
+                        out.send(Owner::Directory, to, again);
+                        return None;
+                    }
+                    envelope.letter = again;
+                }
+            }
+            (Self::LatecomerForgotten, Owner::Room(_), Letter::Enter(_)) => return None,
+            (Self::BanForgotten, Owner::Session(_), Letter::Order(order)) => {
+                if let Verb::Kick { ban_ms, .. } = &mut order.verb {
+                    *ban_ms = 0;
+                }
+            }
+            (Self::StaysInside, Owner::Session(_), Letter::Leave { request: None, .. }) => {
+                return None;
+            }
             _ => {}
         }
         Some(envelope)
@@ -117,7 +158,7 @@ fn found(model: Calls, planted: Planted, rule: &str) -> Counterexample<Action> {
 }
 
 /// The lines of a diagram that say this, in this order.
-fn says(diagram: &str, lines: &[&str]) {
+pub(super) fn says(diagram: &str, lines: &[&str]) {
     let mut rest = diagram.lines();
     for line in lines {
         let found = rest.any(|other| other.contains(line));

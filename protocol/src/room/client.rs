@@ -9,7 +9,7 @@ use crate::limits;
 use crate::message::room::{Change, Delta, Joined, Member, Options, Presence, Role, RoomDelta};
 
 /// A member, as the application sees it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct MemberInfo {
     /// Its session.
     pub session: SessionId,
@@ -37,7 +37,7 @@ impl From<&Member<'_>> for MemberInfo {
 }
 
 /// How a room is run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RoomSettings {
     /// Most members that it admits.
     pub capacity: u8,
@@ -58,7 +58,7 @@ impl From<&Joined<'_>> for RoomSettings {
 }
 
 /// A room that the client is in.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct View {
     epoch: u64,
     number: u64,
@@ -69,7 +69,7 @@ pub(crate) struct View {
 }
 
 /// How a room was asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Wish {
     /// The room; all zero where it was asked for by name.
     pub(crate) room: RoomId,

@@ -129,6 +129,14 @@ impl Directory {
     }
 }
 
+#[cfg(test)]
+impl Directory {
+    /// The names of rooms, for an explorer.
+    pub(crate) fn named(&self) -> impl Iterator<Item = (&String, RoomId)> {
+        self.named.iter().map(|(name, room)| (name, *room))
+    }
+}
+
 impl Directory {
     fn ask(
         &mut self,
