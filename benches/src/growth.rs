@@ -2,6 +2,8 @@
 //! everything that a peer can make many of, in instructions. The logarithm of an ordered map is allowed, a walk is not.
 
 mod cases;
+mod client;
+mod sides;
 mod world;
 
 use std::process::ExitCode;
@@ -23,6 +25,10 @@ struct Case {
     pass: fn(usize) -> Box<dyn FnMut()>,
 }
 
+fn all() -> impl Iterator<Item = &'static Case> {
+    cases::ALL.iter().chain(&sides::ALL).chain(&client::ALL)
+}
+
 /// Counts every case at every size; with `check` the exit code says whether all is within bounds.
 pub(crate) fn bench(check: bool) -> ExitCode {
     let mut outcomes = Vec::new();
@@ -30,7 +36,7 @@ pub(crate) fn bench(check: bool) -> ExitCode {
         "{:34} {:>11} {:>11} {:>11}",
         "instructions a unit, beside", "×1", "×4", "×16"
     );
-    for case in &cases::ALL {
+    for case in all() {
         let counted: Option<Vec<f64>> = case
             .sizes
             .iter()
@@ -66,7 +72,7 @@ pub(crate) fn bench(check: bool) -> ExitCode {
 /// One case at one size, so many passes: what runs under callgrind.
 pub(crate) fn run_only(name: &str, passes: &str) -> ExitCode {
     let found = name.rsplit_once('/').and_then(|(case, size)| {
-        let case = cases::ALL.iter().find(|one| one.name == case)?;
+        let case = all().find(|one| one.name == case)?;
         Some((case, size.parse().ok()?))
     });
     let (Some((case, size)), Ok(passes)) = (found, passes.parse::<usize>()) else {

@@ -84,7 +84,7 @@ pub(super) const ALL: [Case; 11] = [
     },
 ];
 
-fn text(to: Address, request: u32) -> Bytes {
+pub(super) fn text(to: Address, request: u32) -> Bytes {
     TextTo {
         to,
         request: RequestId(request),
@@ -238,7 +238,7 @@ fn unacknowledged(size: usize) -> Box<dyn FnMut()> {
     })
 }
 
-fn room(world: &mut World, members: usize) -> Vec<(ConnId, SessionId)> {
+pub(super) fn room(world: &mut World, members: usize) -> Vec<(ConnId, SessionId)> {
     let join = Join {
         request: RequestId(1),
         room: RoomId::NONE,
@@ -269,7 +269,7 @@ fn members(size: usize) -> Box<dyn FnMut()> {
     })
 }
 
-fn publish(room: RoomId, stream: u8, request: u32) -> Bytes {
+pub(super) fn publish(room: RoomId, stream: u8, request: u32) -> Bytes {
     Publish {
         request: RequestId(request),
         room,

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use duet_protocol::id::{RoomId, SessionId, UserId};
+use duet_protocol::id::{FlowId, RoomId, SessionId, UserId};
 use duet_protocol::io::{Capabilities, Cause, ConnId, Core, Input, Output, Purpose, StreamId};
+use duet_protocol::message::media::Message as Media;
 use duet_protocol::message::room::Message as Room;
-use duet_protocol::message::session::{Ack, Authenticate, Hello, Method};
+use duet_protocol::message::service::Message as Service;
+use duet_protocol::message::session::{Ack, Authenticate, Hello, Message as Session, Method};
 use duet_protocol::message::{Message, Wire as _};
 use duet_protocol::seed::Seed;
 use duet_protocol::server::{Config, Event, Server};
@@ -23,16 +25,31 @@ pub(super) struct World {
     /// Frames for resume that each connection was sent.
     pub(super) sequenced: BTreeMap<ConnId, u64>,
     session: SessionId,
+    /// What resumes the session that logged in, or resumed, last.
+    pub(super) token: [u8; 32],
+    /// The newest media ticket of each connection, and the flows that it was granted.
+    pub(super) tickets: BTreeMap<ConnId, [u8; 32]>,
+    pub(super) flows: BTreeMap<ConnId, Vec<FlowId>>,
+    /// The number of the newest entry for the service.
+    pub(super) entry: u64,
+    /// Datagrams that were sent to anybody.
+    pub(super) datagrams: usize,
+    buffer: Vec<u8>,
     /// The room that somebody entered last.
     pub(super) room: RoomId,
 }
 
 impl World {
     pub(super) fn new() -> Self {
-        let config = Config {
+        Self::with(|_| {})
+    }
+
+    pub(super) fn with(change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config {
             reserved_frames: false,
             ..Config::default()
         };
+        change(&mut config);
         let now = Instant::from_micros(1);
         Self {
             core: Server::new(Arc::new(config), Seed([7; 32]), now),
@@ -40,16 +57,26 @@ impl World {
             next: 0,
             sequenced: BTreeMap::new(),
             session: SessionId::NONE,
+            token: [0; 32],
+            tickets: BTreeMap::new(),
+            flows: BTreeMap::new(),
+            entry: 0,
+            datagrams: 0,
+            buffer: Vec::new(),
             room: RoomId::NONE,
         }
     }
 
     pub(super) fn connect(&mut self) -> ConnId {
+        self.connect_for(Purpose::Control)
+    }
+
+    pub(super) fn connect_for(&mut self, purpose: Purpose) -> ConnId {
         self.next += 1;
         let conn = ConnId(self.next);
         self.input(Input::Connected {
             conn,
-            purpose: Purpose::Control,
+            purpose,
             capabilities: Capabilities {
                 shared_media: false,
                 unreliable_datagrams: true,
@@ -66,13 +93,7 @@ impl World {
     /// A guest; its user is the number of its connection.
     pub(super) fn online(&mut self) -> (ConnId, SessionId) {
         let conn = self.connect();
-        let hello = Hello {
-            min_version: 1,
-            max_version: 1,
-            heartbeat_ms: Within::clamp(60_000),
-            agent: Text::cut("bench"),
-            params: Params::NONE,
-        };
+        self.hello(conn);
         let authenticate = Authenticate {
             method: Method::Guest,
             name: Text::cut("guest"),
@@ -80,9 +101,24 @@ impl World {
             device: Text::cut("bench"),
             params: Params::NONE,
         };
-        self.say(conn, hello.encode());
         self.say(conn, authenticate.encode());
         (conn, self.session)
+    }
+
+    pub(super) fn hello(&mut self, conn: ConnId) {
+        let hello = Hello {
+            min_version: 1,
+            max_version: 1,
+            heartbeat_ms: Within::clamp(60_000),
+            agent: Text::cut("bench"),
+            params: Params::NONE,
+        };
+        self.say(conn, hello.encode());
+    }
+
+    pub(super) fn datagram(&mut self, conn: ConnId, bytes: Bytes) {
+        let at = self.now;
+        self.input(Input::Datagram { conn, bytes, at });
     }
 
     pub(super) fn say(&mut self, conn: ConnId, bytes: Bytes) {
@@ -131,8 +167,15 @@ impl World {
                 }
                 Output::Event(Event::LoggedIn { session, .. }) => self.session = session,
                 Output::Event(_) | Output::Allow { .. } => {}
+                Output::Close { conn, .. } => {
+                    let cause = Cause::Local;
+                    self.core.handle(self.now, Input::Closed { conn, cause });
+                }
                 other => unreachable!("nothing goes wrong: {other:?}"),
             }
+        }
+        while self.core.next_datagram(&mut self.buffer).is_some() {
+            self.datagrams += 1;
         }
     }
 
@@ -144,11 +187,24 @@ impl World {
                 *self.sequenced.entry(conn).or_default() += 1;
             }
             let (body, after) = rest.split_at(usize::from(u16::from_be_bytes([high, low])));
-            if area == 3
-                && let Some(Ok(Message::Room(Room::Joined(joined)))) =
-                    Message::decode(u16::from_be_bytes([area, kind]), body)
-            {
-                self.room = joined.room;
+            // Not what every frame has to bear: ACK, RESULT, TEXT_FROM and their like are not looked into.
+            let tells = matches!((area, kind), (1, 4 | 6) | (3 | 7 | 8, _));
+            let message = tells.then(|| Message::decode(u16::from_be_bytes([area, kind]), body));
+            match message.flatten() {
+                Some(Ok(Message::Room(Room::Joined(joined)))) => self.room = joined.room,
+                Some(Ok(Message::Session(Session::Authenticated(m)))) => {
+                    self.token = m.resume_token;
+                }
+                Some(Ok(Message::Session(Session::Resumed(m)))) => self.token = m.resume_token,
+                Some(Ok(Message::Media(Media::MediaTicket(m)))) => {
+                    self.tickets.insert(conn, m.token);
+                }
+                Some(Ok(Message::Media(Media::Published(m)))) => {
+                    self.flows.entry(conn).or_default().push(m.flow);
+                }
+                Some(Ok(Message::Service(Service::Happened(m)))) => self.entry = m.number,
+                Some(Ok(Message::Service(Service::Addressed(m)))) => self.entry = m.number,
+                _ => {}
             }
             bytes = after;
         }
