@@ -142,3 +142,21 @@ fn datagrams_for_a_connection_that_is_gone_vanish() {
     );
     assert_eq!(net.node(CLIENT).driver.statistics().datagrams_dropped, 2);
 }
+
+#[test]
+fn media_goes_before_what_another_connection_has_to_send() {
+    let mut net = pair(35, link(0));
+    establish(&mut net, CLIENT, ConnId(0), Purpose::Control);
+    establish(&mut net, CLIENT, ConnId(1), Purpose::Media);
+    command(&mut net, SERVER, |core| {
+        let id = core.open(ConnId(0));
+        core.write(ConnId(0), id, pattern(100_000), false);
+        core.datagram(ConnId(1), &[7; 100]);
+    });
+    let now = instant(net.now());
+    let first = net.node_mut(SERVER).driver.transmit(now);
+    let second = net.node_mut(SERVER).driver.transmit(now);
+    let sizes = [first, second].map(|packet| packet.map_or(0, |packet| packet.bytes.len()));
+    // Media is short here, bulk fills its packets.
+    assert!(sizes[0] < 300 && sizes[1] == 1_200, "{sizes:?}");
+}
