@@ -16,17 +16,20 @@ use duet_protocol::io::{
     Capabilities, Carried, Cause, ConnId, Core, Input, Output, Purpose, StreamId,
 };
 use duet_protocol::limits;
+use duet_protocol::message::service::{Link, Permissions};
 use duet_protocol::message::session::{Ack, Authenticate, Hello, Method};
 use duet_protocol::message::{Wire as _, admit, schemas};
 use duet_protocol::seed::Seed;
 use duet_protocol::server::{Census, Config, Server};
-use duet_protocol::service::{Decide, Decision, Question};
+use duet_protocol::service::{Decide, Decision, LinkConfig, Question, ServiceToken};
 use duet_protocol::time::Instant;
 use duet_protocol::wire::{Flags, Framer, Params, Secret, Sender, Text, Within};
 
 use crate::draw::Draw;
 use crate::wording::{self, Pool};
 
+/// What lets a service link.
+const TOKEN: &[u8] = b"token";
 /// Connections at once.
 const MOST: usize = 8;
 
@@ -65,8 +68,16 @@ struct World {
 impl World {
     fn new(options: u8) -> Self {
         let now = Instant::from_micros(1_000_000);
+        let link = LinkConfig {
+            tokens: vec![ServiceToken::new(TOKEN, Permissions::ALL)],
+            asks: match options & 8 {
+                0 => Permissions::CALL,
+                _ => Permissions::ALL,
+            },
+        };
         let config = Config {
             reserved_frames: options & 2 != 0,
+            link: (options & 4 != 0).then_some(link),
             ..Config::default()
         };
         Self {
@@ -166,13 +177,6 @@ impl World {
         let Some(conn) = self.connect(Purpose::Control) else {
             return;
         };
-        let hello = Hello {
-            min_version: 1,
-            max_version: 1,
-            heartbeat_ms: Within::clamp(5_000),
-            agent: Text::cut("fuzz"),
-            params: Params::NONE,
-        };
         let name = ["alice", "bob", "carol", "dora"];
         let device = ["phone", "desk"];
         let authenticate = Authenticate {
@@ -182,7 +186,7 @@ impl World {
             device: Text::cut(draw.one(&device).copied().unwrap_or("")),
             params: Params::NONE,
         };
-        self.say(conn, &[hello.encode(), authenticate.encode()].concat());
+        self.say(conn, &[hello(), authenticate.encode()].concat());
     }
 
     /// A media connection that shows one of the tokens that have been given.
@@ -192,6 +196,34 @@ impl World {
         };
         if let Some(schema) = schemas().find(|schema| schema.name == "ATTACH") {
             let frame = wording::frame_of(schema, draw, &mut self.pool);
+            self.say(conn, &frame);
+        }
+    }
+
+    /// A service links, with the right token or another.
+    fn link(&mut self, draw: &mut Draw<'_>) {
+        let Some(conn) = self.connect(Purpose::Service) else {
+            return;
+        };
+        let link = Link {
+            name: Text::cut("fuzz"),
+            token: Secret::new(TOKEN).unwrap_or_default(),
+            permissions: Permissions::ALL,
+            last_epoch: 0,
+            last_number: draw.byte().into(),
+            params: Params::NONE,
+        };
+        self.say(conn, &hello());
+        self.say(conn, &link.encode());
+    }
+
+    /// A linked service says something.
+    fn serve(&mut self, draw: &mut Draw<'_>) {
+        let services = self.peers.iter();
+        let services = services.filter(|(_, peer)| peer.purpose == Purpose::Service);
+        let services: Vec<_> = services.map(|(conn, _)| *conn).collect();
+        if let Some(conn) = draw.one(&services).copied() {
+            let frame = wording::service_frame(draw, &mut self.pool);
             self.say(conn, &frame);
         }
     }
@@ -268,7 +300,7 @@ impl World {
             0 => self.any(draw).unwrap_or(ConnId(0)),
             _ => ConnId(u64::from(draw.byte())),
         };
-        match draw.below(6) {
+        match draw.below(8) {
             0 => self.input(Input::Path {
                 conn,
                 rtt: Duration::from_millis(u64::from(draw.byte())),
@@ -306,6 +338,8 @@ impl World {
                     });
                 }
             }
+            5 => self.link(draw),
+            6 => self.serve(draw),
             4 => {
                 if let Some((conn, id)) = draw.one(&self.splices).copied() {
                     let (at, carried) =
@@ -364,7 +398,8 @@ impl World {
             let peers = self.peers.values();
             peers.filter(|peer| peer.purpose == purpose).count()
         };
-        assert!(census.doors <= of(Purpose::Control), "{census:?}");
+        let doors = of(Purpose::Control) + of(Purpose::Service);
+        assert!(census.doors <= doors, "{census:?}");
         assert!(census.media <= of(Purpose::Media), "{census:?}");
         assert!(census.sessions as u64 <= self.next, "{census:?}");
         assert!(census.calls <= census.sessions + 1, "{census:?}");
@@ -429,6 +464,9 @@ impl World {
                 peer.sequenced += 1;
             }
             match admit(&frame, Sender::Server) {
+                Ok(Some(message)) if peer.purpose == Purpose::Service => {
+                    self.pool.note_of_service(&message.values());
+                }
                 Ok(Some(message)) => self.pool.note(&message.values()),
                 Ok(None) => {}
                 Err(violation) => panic!("{violation:?}: {frame:?}"),
@@ -461,6 +499,17 @@ impl World {
         assert_eq!(self.core.deadline(), None, "nobody is left to wait for");
         assert_eq!(self.core.census(), Census::default());
     }
+}
+
+fn hello() -> Bytes {
+    Hello {
+        min_version: 1,
+        max_version: 1,
+        heartbeat_ms: Within::clamp(5_000),
+        agent: Text::cut("fuzz"),
+        params: Params::NONE,
+    }
+    .encode()
 }
 
 /// What a kind service says.

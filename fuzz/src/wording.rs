@@ -17,6 +17,11 @@ pub struct Pool {
     tokens: Vec<[u8; 32]>,
     /// The highest number of a request so far.
     pub request: u32,
+    /// The same of the service's commands, which count by themselves.
+    commands: u32,
+    /// The epoch and the question that a service was told of last.
+    epoch: u64,
+    question: u64,
 }
 
 impl Pool {
@@ -34,6 +39,8 @@ impl Pool {
                 Value::Number(number) if name == "request" => {
                     self.request = u32::try_from(*number).unwrap_or_default();
                 }
+                Value::Number(number) if name == "epoch" => self.epoch = *number,
+                Value::Number(number) if name == "question" => self.question = *number,
                 Value::Record(fields) => self.note(fields),
                 Value::List(values) => {
                     let one = |value: &Value| (String::new(), value.clone());
@@ -42,6 +49,16 @@ impl Pool {
                 _ => {}
             }
         }
+    }
+
+    /// The same of a frame on a service's link.
+    pub fn note_of_service(&mut self, values: &[(String, Value)]) {
+        let before = self.commands;
+        core::mem::swap(&mut self.request, &mut self.commands);
+        self.note(values);
+        core::mem::swap(&mut self.request, &mut self.commands);
+        // A command's number goes up with commands, not with what they gave.
+        self.commands = before;
     }
 
     fn id(&self, draw: &mut Draw<'_>) -> [u8; 16] {
@@ -73,6 +90,22 @@ pub fn frame(draw: &mut Draw<'_>, pool: &mut Pool, from: Sender) -> Vec<u8> {
     frame_of(all[draw.below(all.len())], draw, pool)
 }
 
+/// A frame that a service may send, its commands mostly in their order.
+pub fn service_frame(draw: &mut Draw<'_>, pool: &mut Pool) -> Vec<u8> {
+    core::mem::swap(&mut pool.request, &mut pool.commands);
+    let frame = frame(draw, pool, Sender::Service);
+    core::mem::swap(&mut pool.request, &mut pool.commands);
+    frame
+}
+
+/// This number, or rarely a small one.
+fn recent(number: u64, draw: &mut Draw<'_>) -> Value {
+    Value::Number(match draw.byte() {
+        255 => draw.byte().into(),
+        _ => number,
+    })
+}
+
 /// A frame of this kind.
 pub fn frame_of(schema: &'static MessageSchema, draw: &mut Draw<'_>, pool: &mut Pool) -> Vec<u8> {
     let values: Vec<_> = schema
@@ -81,6 +114,8 @@ pub fn frame_of(schema: &'static MessageSchema, draw: &mut Draw<'_>, pool: &mut 
         .map(|field| {
             let value = match field.name {
                 "request" => request(draw, pool),
+                "epoch" => recent(pool.epoch, draw),
+                "question" => recent(pool.question, draw),
                 _ => value(&field.shape, draw, pool),
             };
             (field.name.to_owned(), value)
