@@ -275,3 +275,31 @@ fn a_receiver_that_cannot_write_says_so_and_keeps_what_it_has() {
     assert_failure(&receiver.finish(), 1, "cannot write");
     assert_eq!(files(&inbox), ["a.bin.2000000.part"]);
 }
+
+#[test]
+fn a_chat_takes_no_files_and_says_how_they_are_taken() {
+    let server = Server::start("chat-files", &[]);
+    let folder = Folder::new("chat-files-out");
+    let file = folder.file("a.bin");
+    std::fs::write(&file, bytes(1_000)).expect("a file");
+    let mut chat = duet();
+    chat.args(["chat", "--room", "lobby", "--as", "bob", "--json"]);
+    chat.args(server.to()).stdin(Stdio::piped());
+    // It reads lines until its input ends, which is held open.
+    let mut chat = Receiver::spawn(chat);
+    let mut sender = duet();
+    sender.args(["send", &file, "--to", "bob", "--as", "alice"]);
+    sender
+        .args(server.to())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    let mut sender = sender.spawn().expect("a sender");
+    let told = chat.until("offered");
+    let _ = sender.kill();
+    let _ = sender.wait();
+    let detail = told["detail"].as_str().expect("a text");
+    assert!(
+        detail.starts_with("a.bin from alice") && detail.contains("duet receive"),
+        "{detail}"
+    );
+}

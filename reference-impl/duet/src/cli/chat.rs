@@ -184,6 +184,17 @@ impl Chat<'_> {
                     false => say(format!("<{user}> {}", plain(&text))),
                 };
             }
+            Event::TransferOffered {
+                user_name,
+                offering,
+                ..
+            } => {
+                let (name, how) = (
+                    offering.name,
+                    "`duet receive` takes files, if it runs before",
+                );
+                return self.tell("offered", &format!("{name} from {user_name}; {how}"));
+            }
             Event::Suspended => {
                 return self.tell("suspended", "the link is lost; trying again");
             }
