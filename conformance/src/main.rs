@@ -9,7 +9,9 @@ use std::rc::Rc;
 
 use clap::{Args, Parser, Subcommand};
 use duet_conformance::report::{case_line, failure, json, summary, write_traces};
-use duet_conformance::run::{Progress, Verdict, reachable, run};
+use duet_conformance::run::{
+    Program as Launcher, Progress, Verdict, judge_service, reachable, run,
+};
 use duet_conformance::selftest::{Program, print, selftest};
 use duet_conformance::{Case, Options, Report, ServiceTarget, Suite, Target};
 use duet_spec::{Registry, embedded};
@@ -23,12 +25,13 @@ Examples:
   duet-conformance run --server duet.example:4433 --ca ca.pem --case 'call-*' --json report.json
   duet-conformance run --server 127.0.0.1:4433 --ca ca.pem --service 127.0.0.1:5434 --service-server 127.0.0.1:5433 \\
       --service-token-file token
+  duet-conformance service --command 'duet service --server {server} --ca {ca} --token-file {token-file} --guests'
   duet-conformance explain CALL-012
   duet-conformance selftest
 
 Exit codes: 0 conforms · 1 fails · 2 usage · 3 the server cannot be reached, or the harness fails · 4 nothing ran, or not to the end";
 
-/// Judges any Duet server against the specification.
+/// Judges any Duet server, or service, against the specification.
 #[derive(Parser)]
 #[command(version, after_help = EXAMPLES)]
 struct Cli {
@@ -50,6 +53,9 @@ enum Command {
     /// Runs cases against a server
     #[command(after_help = EXAMPLES)]
     Run(Box<Run>),
+    /// Runs cases against a service: the harness plays the server, and starts the service for each case
+    #[command(after_help = JUDGING)]
+    Service(Box<Judge>),
     /// Explains a requirement or a case
     Explain {
         /// The requirement's or the case's id
@@ -67,6 +73,32 @@ enum Command {
         #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
         slack: u32,
     },
+}
+
+const JUDGING: &str = "\
+Example:
+  duet-conformance service \\
+      --command 'duet service --server {server} --ca {ca} --token-file {token-file} --guests --standby'
+
+A service that is judged lets guests in, links anew by itself or not, and goes on as a standby.";
+
+#[derive(Args)]
+struct Judge {
+    /// The program with its arguments, parted by spaces; {server}, {ca} and {token-file} stand for what it is told
+    #[arg(long, value_name = "COMMAND")]
+    command: String,
+    /// Only cases whose ids fit; * stands for any text
+    #[arg(long = "case", value_name = "GLOB")]
+    chosen: Vec<String>,
+    /// What everything random comes from; printed, so that a run can be had again
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Every wait is so many times longer, for slow services
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
+    slack: u32,
+    /// Writes one trace a case, as qlog JSON-SEQ
+    #[arg(long, value_name = "DIR")]
+    traces: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -143,6 +175,7 @@ fn act(cli: &Cli) -> Result<u8, Ending> {
         Command::List { json } => list(&suite, *json),
         Command::Explain { id } => explain(&suite, &registry, id),
         Command::Run(args) => in_runtime(run_cases(&suite, &registry, args)),
+        Command::Service(args) => in_runtime(judge_cases(&suite, &registry, args)),
         Command::Selftest {
             mutants,
             seed,
@@ -347,14 +380,64 @@ fn accounts(args: &Run) -> Result<Vec<(String, String)>, Ending> {
     Ok(table.into_iter().collect())
 }
 
+fn is_chosen(case: &Case, globs: &[String]) -> bool {
+    let mut globs_that_fit = globs
+        .iter()
+        .filter(|glob| duet_conformance::case::fits(glob, &case.id));
+    globs.is_empty() || globs_that_fit.next().is_some()
+}
+
+async fn judge_cases(suite: &Suite, registry: &Registry, args: &Judge) -> Result<u8, Ending> {
+    let suite = suite.filter(|case| case.judges_service() && is_chosen(case, &args.chosen));
+    let command: Vec<String> = args.command.split_whitespace().map(str::to_owned).collect();
+    if command.is_empty() {
+        return Err(Ending(USAGE, "--command: a program to start".to_owned()));
+    }
+    if suite.cases().is_empty() {
+        let chosen = args.chosen.join(", ");
+        let why = format!("no case that judges a service fits {chosen}: nothing ran");
+        return Err(Ending(NOTHING, why));
+    }
+    let options = Options {
+        seed: seed(args.seed),
+        slack: args.slack,
+        ..Options::default()
+    };
+    say(&format!(
+        "{} cases against a service, seed {}",
+        suite.cases().len(),
+        options.seed
+    ));
+    let interrupted = interruption();
+    let told = |progress: Progress<'_>| {
+        let Progress::Ended(case) = progress;
+        say(&case_line(case));
+    };
+    let launch = Launcher(command);
+    let report = judge_service(&suite, &launch, &options, interrupted.clone(), told).await;
+    for case in report
+        .cases
+        .iter()
+        .filter(|case| case.verdict != Verdict::Pass)
+    {
+        let again = format!(
+            "duet-conformance service --command '{}' --case {} --seed {}",
+            args.command, case.id, report.seed
+        );
+        say("");
+        say(failure(case, registry, &again).trim_end());
+    }
+    say("");
+    say(&summary(&report));
+    if let Some(dir) = &args.traces {
+        write_traces(dir, &report)
+            .map_err(|error| Ending(ENVIRONMENT, format!("--traces {}: {error}", dir.display())))?;
+    }
+    Ok(verdict(&report, *interrupted.borrow()))
+}
+
 async fn run_cases(suite: &Suite, registry: &Registry, args: &Run) -> Result<u8, Ending> {
-    let suite = suite.filter(|case| {
-        args.chosen.is_empty()
-            || args
-                .chosen
-                .iter()
-                .any(|glob| duet_conformance::case::fits(glob, &case.id))
-    });
+    let suite = suite.filter(|case| !case.judges_service() && is_chosen(case, &args.chosen));
     let target = target(args)?;
     let chosen = suite.cases().len();
     let suite = suite.filter(|case| target.service.is_some() || !case.plays_service());

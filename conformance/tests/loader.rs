@@ -77,7 +77,7 @@ fn what_is_wrong_is_said_with_its_line() {
             "unknown message `PONK`",
         ),
         (
-            "expect = \"PONG\"",
+            "expect = \"PONG\", fields = { token = 1 }",
             "expect = \"HELLO\"",
             8,
             "HELLO is never sent by a server",

@@ -6,9 +6,10 @@ use std::collections::BTreeSet;
 
 use common::{Threads, options, start, suite, uninterrupted};
 use duet_conformance::report::{failure, json, write_traces};
-use duet_conformance::run::{Verdict, run};
+use duet_conformance::run::{Invitation, Launch, Verdict, judge_service, run};
 use duet_conformance::selftest::selftest;
 use duet_mutants::MUTANTS;
+use duet_mutants::service::RunningService;
 use duet_protocol::message;
 use duet_protocol::wire::{MessageSchema, Sender};
 
@@ -65,9 +66,80 @@ fn mutants_name_checks_that_are_bound_to_what_they_break() {
     assert_eq!(broken.len(), MUTANTS.len(), "a requirement twice");
 }
 
+/// The reference's service, in a thread.
+struct Reference;
+
+impl Launch for Reference {
+    type Running = RunningService;
+
+    fn launch(&self, invitation: &Invitation) -> Result<RunningService, String> {
+        let (ca, token) = (invitation.ca.clone(), invitation.token.clone());
+        Ok(duet_mutants::service::start(invitation.server, ca, token))
+    }
+}
+
+#[tokio::test]
+async fn the_references_service_passes_every_case_that_judges_one() {
+    let report = judge_service(&suite(), &Reference, &options(), uninterrupted(), |_| {}).await;
+    let registry = duet_spec::embedded().expect("requirements that can be read");
+    let failures: Vec<_> = report
+        .cases
+        .iter()
+        .filter(|case| case.verdict != Verdict::Pass)
+        .map(|case| failure(case, &registry, "cargo test"))
+        .collect();
+    assert!(report.conforms(), "{}", failures.join("\n"));
+    assert!(report.chosen >= 21);
+}
+
+/// A service that never comes.
+struct Nobody;
+
+impl Launch for Nobody {
+    type Running = ();
+
+    fn launch(&self, _: &Invitation) -> Result<(), String> {
+        Err("nobody is there".to_owned())
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_cannot_be_started_passes_nothing() {
+    let report = judge_service(&suite(), &Nobody, &options(), uninterrupted(), |_| {}).await;
+    assert_eq!(report.count(Verdict::Broken), report.chosen);
+    assert!(!report.conforms());
+}
+
+#[test]
+fn every_message_that_a_service_can_be_sent_has_a_negative_and_a_positive_case() {
+    let suite = suite().filter(|case| case.judges_service());
+    let to_service = |schema: &&MessageSchema| {
+        schema.sender == Sender::Server && schema.kind >> 8 == 0x08 || schema.name == "WELCOME"
+    };
+    for schema in message::schemas().filter(to_service) {
+        let sent = format!("send = \"{}\"", schema.name);
+        for negative in [false, true] {
+            let mut cases = suite.cases().iter();
+            // What a fragment sends, every case sends that uses it.
+            let some = cases.any(|case| {
+                case.is_negative() == negative
+                    && (case.text.contains(&sent)
+                        || !negative
+                            && matches!(schema.name, "ACTIVATED" | "SNAPSHOT")
+                            && case.text.contains("service-active"))
+            });
+            assert!(
+                some,
+                "{}: no case that is negative: {negative}",
+                schema.name
+            );
+        }
+    }
+}
+
 #[test]
 fn every_message_that_a_server_can_be_sent_has_a_negative_and_a_positive_case() {
-    let suite = suite();
+    let suite = suite().filter(|case| !case.judges_service());
     // ATTACH is what `open_media` sends.
     let says = |text: &str, name: &str| {
         text.contains(&format!("\"{name}\"")) || (name == "ATTACH" && text.contains("open_media"))

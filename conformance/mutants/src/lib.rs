@@ -7,12 +7,14 @@
 //! | how a mutant alters what goes in and out | [`mutant`] |
 //! | servers that do nothing right | [`null`] |
 //! | serving one over QUIC | [`serve`](mod@serve) |
+//! | the reference's service, to be judged | [`service`] |
 
 pub mod catalogue;
 mod frames;
 pub mod mutant;
 pub mod null;
 pub mod serve;
+pub mod service;
 mod twist;
 
 pub use catalogue::{MUTANTS, NULLS, Row, find};

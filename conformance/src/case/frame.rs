@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use duet_protocol::message;
-use duet_protocol::wire::{FieldSchema, Flags, MessageSchema, Sender, Shape};
+use duet_protocol::wire::{FieldSchema, Flags, MessageSchema, Shape};
 
 use super::expr::{Expr, Matcher, field, hex, reference};
 use super::tree::{Data, LoadError, Node, Table};
@@ -150,9 +150,6 @@ pub(super) fn read_frame(
 pub(super) fn read_wanted(name: &Node, table: &mut Table<'_>) -> Result<Wanted, LoadError> {
     let line = line(table)?;
     let schema = schema_named(name.text("a message")?, name)?;
-    if schema.sender == Sender::Client {
-        return name.fail(format!("{} is never sent by a server", schema.name));
-    }
     let mut fields = Vec::new();
     if let Some(node) = table.get("fields") {
         for (name, node) in node.table("`fields`")?.entries {

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 pub use suite::{Suite, fits};
 pub use tree::{LoadError, Place};
 
+use duet_protocol::wire::Sender;
 use duet_spec::Id;
 use step::{Act, Step};
 use tree::{Data, Node};
@@ -45,6 +46,8 @@ pub(crate) struct Actor {
     pub(crate) login: bool,
     /// Whether it is a service, and connects as one.
     pub(crate) service: bool,
+    /// Whether it is a service that is judged: it connects to the harness, which plays the server.
+    pub(crate) judged: bool,
 }
 
 /// What is drawn.
@@ -64,6 +67,11 @@ impl Case {
     /// Whether it shows that something is refused.
     pub const fn is_negative(&self) -> bool {
         self.twin.is_some()
+    }
+
+    /// Whether it judges a service, and no server.
+    pub fn judges_service(&self) -> bool {
+        self.actors.iter().any(|actor| actor.judged)
     }
 
     /// Whether it plays a service.
@@ -160,6 +168,15 @@ impl Case {
             {
                 return fail(format!("check `{check}` is not declared in `checks`"));
             }
+            let (judged, never) = match self.judges_service() {
+                true => ("service", [Sender::Server, Sender::Server]),
+                false => ("server", [Sender::Client, Sender::Service]),
+            };
+            let mut wanted = step.wanted().iter();
+            if let Some(wanted) = wanted.find(|wanted| never.contains(&wanted.schema.sender)) {
+                let name = wanted.schema.name;
+                return fail(format!("{name} is never sent by a {judged}"));
+            }
             for line in step.lines() {
                 let actor = line.split('.').next().unwrap_or(line);
                 if self.actors.iter().all(|known| known.name != actor) {
@@ -176,6 +193,9 @@ impl Case {
                 return tree.fail(format!("no step emits check `{name}`"));
             }
         }
+        if self.judges_service() && self.actors.len() > 1 {
+            return tree.fail("a case that judges a service has no other actor");
+        }
         if !self.is_negative() {
             return Ok(());
         }
@@ -183,6 +203,10 @@ impl Case {
         if !self.steps.iter().any(|step| checked(&step)) {
             return tree
                 .fail("a negative case needs a check that asserts a code, or forbids something");
+        }
+        // A service has a process of its own for each case.
+        if self.judges_service() {
+            return Ok(());
         }
         let speaker = self.steps.iter().rev().find_map(Step::speaker);
         let speaker = speaker.and_then(|line| line.split('.').next());
@@ -214,6 +238,7 @@ fn read_actor(node: &Node) -> Result<Actor, LoadError> {
             name: name.clone(),
             login: true,
             service: false,
+            judged: false,
         });
     }
     let mut table = node.table("an actor")?;
@@ -221,17 +246,21 @@ fn read_actor(node: &Node) -> Result<Actor, LoadError> {
     let service = table
         .get("service")
         .map_or(Ok(false), |service| service.flag("`service`"))?;
+    let judged = table
+        .get("judged")
+        .map_or(Ok(false), |judged| judged.flag("`judged`"))?;
     let login = table
         .get("login")
-        .map_or(Ok(!service), |login| login.flag("`login`"))?;
-    if service && login {
-        return node.fail("a service links, and does not log in");
+        .map_or(Ok(!service && !judged), |login| login.flag("`login`"))?;
+    if (service || judged) && login || service && judged {
+        return node.fail("a service links, and does not log in; it is played or judged");
     }
     table.done()?;
     Ok(Actor {
         name,
         login,
         service,
+        judged,
     })
 }
 

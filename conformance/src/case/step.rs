@@ -352,6 +352,15 @@ impl Step {
         }
     }
 
+    /// The frames that it expects, permits or forbids.
+    pub(crate) fn wanted(&self) -> &[Wanted] {
+        match &self.act {
+            Act::Expect(all) => all,
+            Act::Optional(wanted) | Act::Forbid(wanted) => std::slice::from_ref(wanted),
+            _ => &[],
+        }
+    }
+
     /// Whether it holds a code from the wire against one that the case names.
     pub(crate) fn asserts_code(&self) -> bool {
         match &self.act {

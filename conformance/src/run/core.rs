@@ -43,6 +43,8 @@ pub(crate) enum What {
 }
 
 struct Wires {
+    /// The stream of frames: this side's first, or the peer's where the peer connected.
+    frames: StreamId,
     framer: Framer,
     garbled: bool,
     streams: u32,
@@ -50,6 +52,21 @@ struct Wires {
     sent: u64,
     ack: bool,
     pong: bool,
+}
+
+impl Wires {
+    fn new(frames: StreamId, purpose: Purpose, counts: (u64, u64)) -> Self {
+        Self {
+            frames,
+            framer: Framer::new(MAX_FRAME as u32),
+            garbled: false,
+            streams: 0,
+            received: counts.0,
+            sent: counts.1,
+            ack: purpose == Purpose::Control,
+            pong: purpose != Purpose::Media,
+        }
+    }
 }
 
 /// The core of all of one case's connections.
@@ -72,18 +89,8 @@ impl WireCore {
     ) -> ConnId {
         let conn = ConnId(self.next);
         self.next += 1;
-        self.wires.insert(
-            conn,
-            Wires {
-                framer: Framer::new(MAX_FRAME as u32),
-                garbled: false,
-                streams: 0,
-                received: counts.0,
-                sent: counts.1,
-                ack: purpose == Purpose::Control,
-                pong: purpose != Purpose::Media,
-            },
-        );
+        let wires = Wires::new(StreamId::FIRST_OF_CLIENT, purpose, counts);
+        self.wires.insert(conn, wires);
         self.outputs.push_back(Output::Connect {
             conn,
             purpose,
@@ -97,7 +104,8 @@ impl WireCore {
         let Some(wires) = self.wires.get_mut(&conn) else {
             return;
         };
-        while wires.streams <= stream {
+        let by_peer = wires.frames.by_peer && stream == 0;
+        while wires.streams <= stream && !by_peer {
             let id = StreamId {
                 by_peer: false,
                 index: wires.streams,
@@ -106,7 +114,7 @@ impl WireCore {
             self.outputs.push_back(Output::Open { conn, id });
         }
         let id = StreamId {
-            by_peer: false,
+            by_peer,
             index: stream,
         };
         self.outputs.push_back(Output::Write {
@@ -230,14 +238,23 @@ impl Core for WireCore {
 
     fn handle(&mut self, now: Instant, input: Input) {
         match input {
-            Input::Connected { conn, .. } => self.tell(now, conn, What::Connected),
+            Input::Connected { conn, purpose, .. } => {
+                self.wires
+                    .entry(conn)
+                    .or_insert_with(|| Wires::new(StreamId::FIRST_OF_PEER, purpose, (0, 0)));
+                self.tell(now, conn, What::Connected);
+            }
             Input::Stream {
                 conn,
                 id,
                 bytes,
                 fin,
             } => {
-                if id == StreamId::FIRST_OF_CLIENT {
+                if self
+                    .wires
+                    .get(&conn)
+                    .is_some_and(|wires| wires.frames == id)
+                {
                     self.bytes(now, conn, bytes);
                     if fin {
                         self.tell(now, conn, What::Finished);

@@ -6,16 +6,17 @@ use duet_protocol::id::FlowId;
 use duet_protocol::io::Purpose;
 use duet_protocol::media::write_header;
 use duet_protocol::wire::Value;
-use duet_sim::Stream;
 use duet_spec::Id;
-use tokio::sync::watch;
 
 use super::act::Account;
 use super::log::{Entry, Happened};
 use super::payload::Brought;
-use super::stage::{Fault, Stage, Stop, Target, fault};
+use super::stage::{Fault, Stage, Stop, fault};
 use crate::case::step::{Act, FrameSpec, Pieces, Raw, Step, WITHIN};
 use crate::case::{Case, Draw, Place};
+
+/// How long a program that is judged may take to connect.
+const START: Duration = Duration::from_secs(10);
 
 /// How a case went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,15 +77,15 @@ pub struct CaseReport {
 
 /// What a case is played with.
 pub(crate) struct Setting<'a> {
-    pub(crate) target: &'a Target,
-    pub(crate) seed: u64,
-    pub(crate) slack: u32,
     pub(crate) accounts: &'a [(String, String)],
-    pub(crate) interrupted: watch::Receiver<bool>,
 }
 
-/// Plays a case.
-pub(crate) async fn play(case: &Case, setting: &Setting<'_>) -> CaseReport {
+/// Plays a case on a stage of its own, if there could be one.
+pub(crate) async fn play(
+    case: &Case,
+    setting: &Setting<'_>,
+    stage: Result<Stage, Stop>,
+) -> CaseReport {
     let began = Instant::now();
     let mut report = CaseReport {
         id: case.id.clone(),
@@ -105,15 +106,7 @@ pub(crate) async fn play(case: &Case, setting: &Setting<'_>) -> CaseReport {
         took: Duration::ZERO,
         log: Vec::new(),
     };
-    let random = Stream::new(setting.seed, &case.id);
-    let services = case.actors.iter().filter(|actor| actor.service);
-    match Stage::new(
-        setting.target,
-        services.map(|actor| actor.name.clone()).collect(),
-        random,
-        setting.slack,
-        setting.interrupted.clone(),
-    ) {
+    match stage {
         Ok(mut stage) => {
             let played = perform(case, setting, &mut stage, &mut report).await;
             conclude(&mut report, played);
@@ -179,7 +172,9 @@ async fn perform(
     for (index, actor) in case.actors.iter().enumerate() {
         let name = stage.draw_name(&actor.name);
         stage.bound.insert(format!("{}.name", actor.name), name);
-        if actor.login {
+        if actor.judged {
+            stage.accept(&actor.name, START).await?;
+        } else if actor.login {
             let account = account(setting, index);
             stage.login(&actor.name, &account).await?;
         } else {

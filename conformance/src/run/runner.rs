@@ -103,7 +103,7 @@ pub async fn reachable(target: &Target, interrupted: watch::Receiver<bool>) -> R
     }
 }
 
-/// Runs every case of a suite. Must be called within a tokio runtime.
+/// Runs every case of a suite that judges a server. Must be called within a tokio runtime.
 pub async fn run(
     suite: &Suite,
     target: &Target,
@@ -112,6 +112,7 @@ pub async fn run(
     progress: impl FnMut(Progress<'_>) + 'static,
 ) -> Report {
     let began = Instant::now();
+    let suite = suite.filter(|case| !case.judges_service());
     let chosen = suite.cases().len();
     // One service is active at a time, so that cases that play one are played one after the other, beside the rest.
     let (services, others): (VecDeque<Case>, VecDeque<Case>) =
@@ -136,11 +137,7 @@ pub async fn run(
             let accounts = options.accounts.get(worker * ACTORS..(worker + 1) * ACTORS);
             let accounts = accounts.filter(|_| worker < jobs);
             let setting = Setting {
-                target: &target,
-                seed: options.seed,
-                slack: options.slack.max(1),
                 accounts: accounts.unwrap_or_default(),
-                interrupted: interrupted.clone(),
             };
             loop {
                 if *interrupted.borrow() {
@@ -149,7 +146,15 @@ pub async fn run(
                 let Some(case) = queue.borrow_mut().pop_front() else {
                     return;
                 };
-                let report = play(&case, &setting).await;
+                let services = case.actors.iter().filter(|actor| actor.service);
+                let stage = Stage::new(
+                    &target,
+                    services.map(|actor| actor.name.clone()).collect(),
+                    Stream::new(options.seed, &case.id),
+                    options.slack.max(1),
+                    interrupted.clone(),
+                );
+                let report = play(&case, &setting, stage).await;
                 (progress.borrow_mut())(Progress::Ended(&report));
                 done.borrow_mut().push(report);
             }

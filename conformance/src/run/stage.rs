@@ -10,7 +10,7 @@ use duet_protocol::io::{Cause, ConnId, Purpose};
 use duet_protocol::message;
 use duet_protocol::time::Instant;
 use duet_protocol::wire::{Flags, Frame, FrameHeader, Value, encode_dynamic, is_ignorable};
-use duet_quic::{ClientSettings, Driver, Loop, Trust, UdpSocket};
+use duet_quic::{ClientSettings, Driver, Identity, Loop, ServerSettings, Trust, UdpSocket};
 use duet_sim::Stream;
 use tokio::sync::watch;
 
@@ -95,6 +95,24 @@ pub(crate) struct Line {
     pub(crate) close_wanted: bool,
 }
 
+impl Line {
+    /// A connection that is coming about.
+    fn of(conn: ConnId) -> Self {
+        Self {
+            conn,
+            state: State::Connecting,
+            queue: VecDeque::new(),
+            datagrams: VecDeque::new(),
+            streams: BTreeMap::new(),
+            any_streams: false,
+            garbled: None,
+            online: false,
+            finished: false,
+            close_wanted: false,
+        }
+    }
+}
+
 /// One running case.
 pub(crate) struct Stage {
     pub(crate) net: Loop<WireCore, UdpSocket>,
@@ -103,6 +121,8 @@ pub(crate) struct Stage {
     /// The actors that are services, and where those connect.
     services: BTreeSet<String>,
     services_at: String,
+    /// Who is to connect to the harness, where that plays the server.
+    awaited: Option<String>,
     pub(crate) bound: Bindings,
     pub(crate) permitted: Vec<Wanted>,
     pub(crate) log: Vec<Entry>,
@@ -154,18 +174,67 @@ impl Stage {
         };
         let socket = UdpSocket::bind(any).map_err(|error| broken(&error))?;
         Ok(Self {
-            net: Loop::new(driver, socket),
-            lines: BTreeMap::new(),
-            names: BTreeMap::new(),
             services,
             services_at,
             bound,
+            ..Self::empty(Loop::new(driver, socket), random, slack, interrupted)
+        })
+    }
+
+    /// A stage on which the harness plays the server.
+    pub(crate) fn serving(
+        identity: Identity,
+        token: &str,
+        mut random: Stream,
+        slack: u32,
+        interrupted: watch::Receiver<bool>,
+    ) -> Result<Self, Stop> {
+        let broken = |error: &dyn std::fmt::Display| Stop::Broken(error.to_string());
+        let (settings, epoch) = (ServerSettings::new(identity), std::time::Instant::now());
+        let mut driver = Driver::server(settings, WireCore::default(), random.bytes32(), epoch)
+            .map_err(|error| broken(&error))?;
+        driver.give_whole_streams();
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let socket = UdpSocket::bind(any).map_err(|error| broken(&error))?;
+        let mut stage = Self::empty(Loop::new(driver, socket), random, slack, interrupted);
+        let token = Value::Bytes(token.as_bytes().to_vec());
+        stage.bound.insert("service.token".to_owned(), token);
+        Ok(stage)
+    }
+
+    fn empty(
+        net: Loop<WireCore, UdpSocket>,
+        random: Stream,
+        slack: u32,
+        interrupted: watch::Receiver<bool>,
+    ) -> Self {
+        Self {
+            net,
+            lines: BTreeMap::new(),
+            names: BTreeMap::new(),
+            services: BTreeSet::new(),
+            services_at: String::new(),
+            awaited: None,
+            bound: Bindings::new(),
             permitted: Vec::new(),
             log: Vec::new(),
             random,
             slack,
             interrupted,
-        })
+        }
+    }
+
+    /// Waits until the one that is judged has connected.
+    pub(crate) async fn accept(&mut self, name: &str, within: Duration) -> Result<(), Stop> {
+        self.awaited = Some(name.to_owned());
+        let until = self.deadline(within);
+        while !self.lines.contains_key(name) {
+            if !self.pump(until).await? {
+                let expected = format!("{name} connects");
+                return fault(expected, "no connection came about in time");
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn note(&mut self, line: &str, what: Happened) {
@@ -194,6 +263,13 @@ impl Stage {
     /// Takes what the core has heard.
     pub(crate) fn absorb(&mut self) {
         while let Some(Heard { at, conn, what }) = self.net.driver_mut().poll_event() {
+            if let What::Connected = what
+                && !self.names.contains_key(&conn)
+                && let Some(name) = self.awaited.take()
+            {
+                self.lines.insert(name.clone(), Line::of(conn));
+                self.names.insert(conn, name);
+            }
             let Some(name) = self.names.get(&conn).cloned() else {
                 continue;
             };
@@ -300,19 +376,7 @@ impl Stage {
             .net
             .command(|core, _| core.connect(purpose, endpoint, counts));
         self.names.insert(conn, name.to_owned());
-        let line = Line {
-            conn,
-            state: State::Connecting,
-            queue: VecDeque::new(),
-            datagrams: VecDeque::new(),
-            streams: BTreeMap::new(),
-            any_streams: false,
-            garbled: None,
-            online: false,
-            finished: false,
-            close_wanted: false,
-        };
-        self.lines.insert(name.to_owned(), line);
+        self.lines.insert(name.to_owned(), Line::of(conn));
         let until = self.deadline(within);
         loop {
             self.absorb();

@@ -214,7 +214,11 @@ impl<'a> Linking<'a> {
                     }
                     continue;
                 }
-                self.event(&event)?;
+                if let Err(failure) = self.event(&event) {
+                    // The server is told why the link ends, if it is this side that ends it.
+                    self.drain().await;
+                    return Err(failure);
+                }
             }
         }
     }
@@ -282,6 +286,12 @@ impl<'a> Linking<'a> {
     /// Takes its leave, and waits until the server has it.
     async fn leave(mut self) -> Result<(), Failure> {
         self.net.command(Core::stop);
+        self.drain().await;
+        self.print("stopped", json!({}), "")
+    }
+
+    /// Waits until what was said last has arrived, and the connection is gone.
+    async fn drain(&mut self) {
         let deadline = tokio::time::Instant::now() + Duration::from_millis(1_500);
         while self.net.driver().connections() > 0 {
             match self
@@ -293,7 +303,6 @@ impl<'a> Linking<'a> {
                 Ok(Pumped::Interrupted(())) | Err(_) => break,
             }
         }
-        self.print("stopped", json!({}), "")
     }
 
     fn no_server(&self) -> Failure {
