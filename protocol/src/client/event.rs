@@ -98,7 +98,8 @@ pub enum Event {
         /// Whether the core logs in again by itself.
         returning: bool,
     },
-    /// A request's outcome.
+    /// A request's outcome. What the core asks for by itself, such as the streams of a call and the way back into a room
+    /// after a new login, has outcomes too, under numbers that the application was never given.
     Answer {
         /// The request.
         request: RequestId,

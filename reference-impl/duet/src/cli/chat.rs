@@ -13,6 +13,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::connect::{Connected, Connection, PATIENCE};
+use super::signals::terminated;
 use super::{Failure, plain, runtime, say};
 
 #[derive(Debug, Args)]
@@ -81,6 +82,7 @@ impl Chat<'_> {
             .map_err(|error| Failure::new(error.to_string()).usage())?;
         let patience = tokio::time::Instant::now() + PATIENCE;
         let mut at_end = false;
+        let mut terminated = terminated()?;
         loop {
             let reading = self.to.is_some() && !at_end;
             let known = self.to.is_some() || self.asked.is_some();
@@ -89,7 +91,7 @@ impl Chat<'_> {
                 .net
                 .pump_until(async {
                     tokio::select! {
-                        _ = tokio::signal::ctrl_c() => Interruption::Stop,
+                        () = terminated.recv() => Interruption::Stop,
                         line = typed.recv(), if reading => line.map_or(Interruption::End, Interruption::Line),
                         () = tokio::time::sleep_until(patience), if !known => Interruption::Patience,
                     }

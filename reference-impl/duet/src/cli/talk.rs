@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use super::connect::{Connected, Connection, PATIENCE};
+use super::signals::{Terminated, terminated};
 use super::{Failure, plain, runtime, say};
 use crate::party::{Notice, Party, Record, Role};
 use crate::simulate::MediaMode;
@@ -182,8 +183,9 @@ impl Talk<'_> {
         mut party: Party,
         next: Option<&dyn Fn() -> Result<Party, Failure>>,
     ) -> Result<(), Failure> {
+        let mut terminated = terminated()?;
         loop {
-            let result = self.one(&mut party).await;
+            let result = self.one(&mut party, &mut terminated).await;
             let record = party.finish();
             self.summarise(&record)?;
             let interrupted = result?;
@@ -199,7 +201,11 @@ impl Talk<'_> {
     }
 
     /// One call, from waiting for it to its end; true where the person stopped it.
-    async fn one(&mut self, party: &mut Party) -> Result<bool, Failure> {
+    async fn one(
+        &mut self,
+        party: &mut Party,
+        terminated: &mut Terminated,
+    ) -> Result<bool, Failure> {
         let now = self.connected.net.now();
         party.start(self.connected.net.driver_mut(), now);
         let patience = tokio::time::Instant::now() + PATIENCE;
@@ -214,7 +220,7 @@ impl Talk<'_> {
             let pumped = net
                 .pump_until(async {
                     tokio::select! {
-                        _ = tokio::signal::ctrl_c() => Some(true),
+                        () = terminated.recv() => Some(true),
                         () = ready.notified() => None,
                         () = sleep_until(due) => None,
                         () = tokio::time::sleep_until(patience), if !logged_in => Some(false),
