@@ -6,7 +6,9 @@
 //! cargo run -p duet-protocol --example client -- ada "Good morning"
 //! ```
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::error::Error;
+use std::io::ErrorKind::{TimedOut, WouldBlock};
+use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant as Clock};
@@ -18,7 +20,7 @@ use duet_protocol::seed::Seed;
 use duet_protocol::time::Instant;
 use duet_protocol::wire::Address;
 
-fn main() -> io::Result<()> {
+fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let name = arguments.next().unwrap_or_else(|| "ada".into());
     let text = arguments.next().unwrap_or_else(|| "Hello".into());
@@ -35,15 +37,13 @@ fn run<T: Read + Write>(
     name: &str,
     text: &str,
     mut connect: impl FnMut() -> io::Result<T>,
-) -> io::Result<()> {
+) -> Result<(), Box<dyn Error>> {
     let epoch = Clock::now();
     let now = || Instant::from_micros(epoch.elapsed().as_micros() as u64);
     let mut seed = [0; 32];
     std::fs::File::open("/dev/urandom")?.read_exact(&mut seed)?;
     let mut core = Client::new(Arc::new(Config::default()), Seed(seed), now());
-    let mistake = |error| io::Error::new(ErrorKind::InvalidInput, error);
-    core.login(now(), Credentials::Guest(name.into()))
-        .map_err(mistake)?;
+    core.login(now(), Credentials::Guest(name.into()))?;
 
     let mut link: Option<(_, T)> = None;
     let mut buffer = vec![0; 16_384];
@@ -55,7 +55,11 @@ fn run<T: Read + Write>(
                     let input = match connect().map_err(|error| error.to_string()) {
                         Ok(transport) if purpose == Purpose::Control => {
                             link = Some((conn, transport));
-                            connected(conn)
+                            Input::Connected {
+                                conn,
+                                purpose,
+                                capabilities: Capabilities::STREAMS,
+                            }
                         }
                         Ok(_) => closed(conn, "no media over this transport".into()),
                         Err(error) => closed(conn, error),
@@ -69,18 +73,16 @@ fn run<T: Read + Write>(
                 Output::Close { .. } => link = None,
                 Output::Event(event) => match event {
                     Event::LoggedIn { .. } => {
-                        core.join(now(), "lobby", b"").map_err(mistake)?;
+                        core.join(now(), "lobby", b"")?;
                     }
                     Event::Joined { room, members, .. } => {
                         println!("entered, {} inside", members.len());
-                        core.text(now(), Address::Room(room), text)
-                            .map_err(mistake)?;
+                        core.text(now(), Address::Room(room), text)?;
                     }
                     Event::Answer { code, .. } => println!("my text: {code}"),
-                    Event::Member { change, member, .. } => println!("{}: {change:?}", member.name),
                     Event::Text { user, text, .. } => println!("{user}: {text}"),
                     Event::LoggedOut { reason, .. } => {
-                        return Err(io::Error::other(format!("logged out: {}", reason.code)));
+                        return Err(format!("logged out: {}", reason.code).into());
                     }
                     _ => {}
                 },
@@ -102,25 +104,10 @@ fn run<T: Read + Write>(
                 bytes: Bytes::copy_from_slice(buffer.get(..count).unwrap_or_default()),
                 fin: false,
             },
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                Input::Wake
-            }
+            Err(error) if [WouldBlock, TimedOut].contains(&error.kind()) => Input::Wake,
             Err(error) => closed(conn, error.to_string()),
         };
         core.handle(now(), input);
-    }
-}
-
-fn connected(conn: ConnId) -> Input {
-    let capabilities = Capabilities {
-        shared_media: false,
-        unreliable_datagrams: false,
-    };
-    let purpose = Purpose::Control;
-    Input::Connected {
-        conn,
-        purpose,
-        capabilities,
     }
 }
 

@@ -49,19 +49,12 @@ fn main() -> io::Result<()> {
             accepted += 1;
             let conn = ConnId(accepted);
             links.insert(conn, stream);
-            let capabilities = Capabilities {
-                shared_media: false,
-                unreliable_datagrams: false,
+            let connected = Input::Connected {
+                conn,
+                purpose: Purpose::Control,
+                capabilities: Capabilities::STREAMS,
             };
-            let purpose = Purpose::Control;
-            core.handle(
-                now(),
-                Input::Connected {
-                    conn,
-                    purpose,
-                    capabilities,
-                },
-            );
+            core.handle(now(), connected);
         }
         // What has come? Each connection a piece, so that none starves another.
         let mut inputs = Vec::new();

@@ -75,6 +75,14 @@ pub struct Capabilities {
     pub unreliable_datagrams: bool,
 }
 
+impl Capabilities {
+    /// A binding that carries streams and nothing else, such as one over TCP.
+    pub const STREAMS: Self = Self {
+        shared_media: false,
+        unreliable_datagrams: false,
+    };
+}
+
 /// Why a connection is gone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cause {
