@@ -180,9 +180,9 @@ timers! {
     /// Interval of heartbeats
     HEARTBEAT = 5_000 ms in 1_000 to 60_000, "SES-014";
     /// Silence after which a control link counts as dead
-    DEAD = 20_000 ms, "SES-014";
+    DEAD = 20_000 ms in 2_000 to 180_000, "SES-014";
     /// From the loss of a link until its session ends
-    RESUME_WINDOW = 30_000 ms, "SES-009";
+    RESUME_WINDOW = 30_000 ms in 0 to 600_000, "SES-009";
     /// How long a call rings unless the caller says otherwise
     RING = 30_000 ms in 10_000 to 120_000, "CALL-016";
     /// From START until both sides must be in the call's room
@@ -262,6 +262,11 @@ mod tests {
         assert_eq!(of("RING"), range(Invite::SCHEMA, "ring_for_ms"));
         assert_eq!(of("HEARTBEAT"), range(Hello::SCHEMA, "heartbeat_ms"));
         assert_eq!(of("HEARTBEAT"), range(Welcome::SCHEMA, "heartbeat_ms"));
+        assert_eq!(of("DEAD"), range(Welcome::SCHEMA, "dead_after_ms"));
+        assert_eq!(
+            of("RESUME_WINDOW"),
+            range(Welcome::SCHEMA, "resume_window_ms")
+        );
         for row in TIMERS {
             let fits = row
                 .range

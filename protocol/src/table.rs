@@ -43,6 +43,10 @@ pub struct Table {
     pub doc: &'static str,
     /// The phase that it begins in.
     pub begin: &'static str,
+    /// Its phases, and what each means.
+    pub phases: &'static [(&'static str, &'static str)],
+    /// What can happen to it, and what that is.
+    pub events: &'static [(&'static str, &'static str)],
     /// Its rows.
     pub rows: &'static [Row],
 }
@@ -89,6 +93,8 @@ macro_rules! table {
             name: $name,
             doc: concat!($($doc),+),
             begin: stringify!($begin),
+            phases: &[$((stringify!($phase), concat!($($phase_doc),+)),)+],
+            events: &[$((stringify!($event), concat!($($event_doc),+)),)+],
             rows: &[$($crate::table::Row {
                 requirement: $req,
                 phases: &[$(stringify!($p)),+],

@@ -33,8 +33,16 @@ pub(super) fn table(table: &Table) -> String {
         ]
     });
     let rows = markdown(&["In", "On", "Then", "Requirement"], rows);
+    let named = |heads: &[&str], all: &[(&str, &str)]| {
+        let rows = all
+            .iter()
+            .map(|(name, doc)| vec![(*name).to_owned(), doc.trim().to_owned()]);
+        markdown(heads, rows)
+    };
+    let phases = named(&["Phase", "Meaning"], table.phases);
+    let events = named(&["Event", "What happened"], table.events);
     format!(
-        "{}. It begins in {}.\n\n{rows}",
+        "{}. It begins in {}.\n\n{phases}\n{events}\n{rows}",
         table.doc.trim().trim_end_matches('.'),
         table.begin
     )

@@ -67,7 +67,14 @@ pub(super) fn to_json() -> String {
                     })
                 })
                 .collect();
-            json!({ "name": table.name, "doc": table.doc.trim(), "begin": table.begin, "rows": rows })
+            let named = |all: &[(&str, &str)]| {
+                let one = |(name, doc): &(&str, &str)| json!({ "name": name, "doc": doc.trim() });
+                all.iter().map(one).collect::<Vec<_>>()
+            };
+            json!({
+                "name": table.name, "doc": table.doc.trim(), "begin": table.begin,
+                "phases": named(table.phases), "events": named(table.events), "rows": rows,
+            })
         })
         .collect();
     let errors: Vec<Value> = DecodeError::ALL
