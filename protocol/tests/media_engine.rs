@@ -772,7 +772,7 @@ fn keyframe_requests_are_rate_limited_on_both_sides() {
 }
 
 #[test]
-fn sync_goes_through() {
+fn media_041_sync_goes_through() {
     let config = HopConfig {
         demand_needed: false,
         ..HopConfig::default()

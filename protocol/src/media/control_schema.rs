@@ -108,7 +108,7 @@ pub const CONTROLS: &[ControlSchema] = &[
     ControlSchema {
         kind: SYNC,
         name: "SYNC",
-        requirement: "MEDIA-023",
+        requirement: "MEDIA-041",
         doc: "Two clocks at one instant, for playing flows in step",
         sender: "the sender of a flow",
         entries: None,

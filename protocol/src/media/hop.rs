@@ -257,6 +257,7 @@ impl Hop {
 
     /// Tells the receiver of an outgoing flow two clocks at one instant.
     pub fn send_sync(&mut self, flow: FlowId, rtp_time: u32, sender_clock: u64) {
+        //= MEDIA-041
         if self.outgoing.contains_key(&flow) {
             self.push_control(&Control::Sync {
                 flow,
