@@ -134,7 +134,7 @@ impl Accounts {
             path: name.clone(),
             reason: error.to_string(),
         })?;
-        std::fs::write(path, text).map_err(|error| AccountsError::File { path: name, error })
+        private(path, text.as_bytes()).map_err(|error| AccountsError::File { path: name, error })
     }
 
     /// The user of a name.
@@ -156,4 +156,17 @@ impl Accounts {
             .filter(|_| good)
             .map(|account| UserId(account.id.into()))
     }
+}
+
+/// Writes a file that nobody but its owner can read.
+fn private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    use std::io::Write;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    #[cfg(unix)]
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    file.write_all(bytes)
 }

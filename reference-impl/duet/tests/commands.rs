@@ -123,6 +123,35 @@ fn a_line_typed_is_a_text_sent_and_confirmed() {
     assert!(bob.wait().expect("its end").success());
 }
 
+/// Nobody else is in the room: the exit code says so, and a line that is no text does not take the next with it.
+#[test]
+fn what_is_typed_and_not_delivered_is_a_failure() {
+    let server = Server::start("chat-alone", &[]);
+    let mut alone = duet()
+        .args(["chat", "--room", "lobby", "--as", "bob", "--json"])
+        .args(server.to())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("bob");
+    let typed = b"bad \xff\xfe\nnext\n";
+    let mut input = alone.stdin.take().expect("its input");
+    input.write_all(typed).expect("typed");
+    drop(input);
+    let output = alone.wait_with_output().expect("its end");
+    assert_failure(&output, 1, "2 texts were not delivered");
+    assert!(text(&output.stdout).contains(r#"{"event":"unreachable","detail":"next"}"#));
+    // It has logged out: nobody is found who could be called.
+    let missing = duet()
+        .args(["chat", "--to", "bob", "--as", "alice"])
+        .args(server.to())
+        .stdin(Stdio::null())
+        .output()
+        .expect("alice");
+    assert_failure(&missing, 1, "not_found");
+}
+
 #[test]
 fn an_account_logs_in_with_its_password_only() {
     let folder = Folder::new("account");
@@ -144,6 +173,15 @@ fn an_account_logs_in_with_its_password_only() {
         .write_all(b"correct horse\n")
         .expect("typed");
     assert!(add.wait().expect("its end").success());
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(&file)
+            .expect("the file")
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o077, 0, "others can read it");
+    }
     assert!(
         !std::fs::read_to_string(&file)
             .expect("the file")

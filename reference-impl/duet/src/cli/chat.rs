@@ -1,6 +1,7 @@
 //! `duet chat`: a line typed is a text sent.
 
 use std::collections::BTreeMap;
+use std::io::BufRead as _;
 use std::time::Duration;
 
 use clap::Args;
@@ -49,6 +50,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         to: None,
         waiting: BTreeMap::new(),
         asked: None,
+        undelivered: 0,
     };
     runtime.block_on(chat.run())
 }
@@ -62,14 +64,26 @@ struct Chat<'a> {
     waiting: BTreeMap<RequestId, String>,
     /// LOOKUP or JOIN.
     asked: Option<RequestId>,
+    /// Texts that did not get where they should.
+    undelivered: usize,
 }
 
 impl Chat<'_> {
     async fn run(mut self) -> Result<(), Failure> {
+        let result = self.talk().await;
+        // However it ended: a session that nobody is behind would be found, and called.
+        let left = self.leave().await;
+        result.and(left)
+    }
+
+    async fn talk(&mut self) -> Result<(), Failure> {
         let (lines, mut typed) = mpsc::channel::<String>(64);
         // Standard input blocks: it has a thread of its own, which ends with the process.
         std::thread::spawn(move || {
-            for line in std::io::stdin().lines().map_while(Result::ok) {
+            for line in std::io::stdin().lock().split(b'\n').map_while(Result::ok) {
+                // What is no UTF-8 shows as that, and the lines after it are not lost.
+                let line = String::from_utf8_lossy(&line);
+                let line = line.strip_suffix('\r').unwrap_or(&line).to_owned();
                 if lines.blocking_send(line).is_err() {
                     break;
                 }
@@ -102,7 +116,7 @@ impl Chat<'_> {
                 Pumped::Moved => {}
                 Pumped::Interrupted(Interruption::Line(line)) => self.send(line)?,
                 Pumped::Interrupted(Interruption::End) => at_end = true,
-                Pumped::Interrupted(Interruption::Stop) => break,
+                Pumped::Interrupted(Interruption::Stop) => return Ok(()),
                 Pumped::Interrupted(Interruption::Patience) => {
                     return Err(self.arguments.connection.no_server(&self.connected));
                 }
@@ -114,7 +128,11 @@ impl Chat<'_> {
                 break;
             }
         }
-        self.leave().await
+        match self.undelivered {
+            0 => Ok(()),
+            1 => Err(Failure::new("one text was not delivered")),
+            more => Err(Failure::new(format!("{more} texts were not delivered"))),
+        }
     }
 
     async fn leave(mut self) -> Result<(), Failure> {
@@ -140,7 +158,10 @@ impl Chat<'_> {
             Ok(request) => {
                 self.waiting.insert(request, line);
             }
-            Err(error) => eprintln!("not sent: {error}"),
+            Err(error) => {
+                self.undelivered += 1;
+                eprintln!("not sent: {error}");
+            }
         }
         Ok(())
     }
@@ -148,6 +169,10 @@ impl Chat<'_> {
     fn event(&mut self, event: Event) -> Result<(), Failure> {
         let net = &mut self.connected.net;
         let answer = match event {
+            // After a new login the core goes back into the room by itself.
+            Event::LoggedIn { name, .. } if self.to.is_some() && self.arguments.room.is_some() => {
+                return self.tell("logged_in", &name);
+            }
             Event::LoggedIn { name, .. } => {
                 let asked = match (&self.arguments.to, &self.arguments.room) {
                     (Some(to), _) => net.command(|core, now| core.lookup(now, to)),
@@ -214,6 +239,7 @@ impl Chat<'_> {
                 .help("a user must have an account or be logged in; a room must let you in"));
         }
         if let Some(text) = self.waiting.remove(&request) {
+            self.undelivered += usize::from(code != Code::DELIVERED);
             self.tell(&code.to_string(), &text)?;
         }
         Ok(())

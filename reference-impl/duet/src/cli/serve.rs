@@ -196,6 +196,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let guests = arguments.dev || arguments.guests;
     let service = Service::new(accounts, guests).with_lists(lists);
     let (link, door) = services(arguments)?;
+    if !guests && arguments.accounts.is_none() && link.is_none() {
+        eprintln!(
+            "warning: nobody can log in; --guests, --accounts FILE or --service-listen ADDR lets somebody"
+        );
+    }
     let config = Config {
         duplicates: arguments.duplicates.into(),
         directory: arguments.directory.into(),

@@ -188,10 +188,15 @@ impl Talk<'_> {
             let result = self.one(&mut party, &mut terminated).await;
             let record = party.finish();
             self.summarise(&record)?;
-            let interrupted = result?;
-            if let Some(failure) = record.footage.failure {
-                return Err(Failure::new(failure));
-            }
+            let failed = record.footage.failure.clone().map(Failure::new);
+            let interrupted = match (result, failed) {
+                (Ok(interrupted), None) => interrupted,
+                // A session that nobody is behind would be called.
+                (Err(failure), _) | (_, Some(failure)) => {
+                    let _ = self.leave().await;
+                    return Err(failure);
+                }
+            };
             match (next, interrupted) {
                 (Some(next), false) => party = next()?,
                 (None, false) => return self.verdict(&record).and(self.leave().await),
