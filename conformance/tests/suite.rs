@@ -62,8 +62,30 @@ fn mutants_name_checks_that_are_bound_to_what_they_break() {
     }
     let names: BTreeSet<_> = MUTANTS.iter().map(|row| row.name).collect();
     assert_eq!(names.len(), MUTANTS.len(), "a name twice");
-    let broken: BTreeSet<_> = MUTANTS.iter().map(|row| row.requirement).collect();
-    assert_eq!(broken.len(), MUTANTS.len(), "a requirement twice");
+    let broken: BTreeSet<_> = MUTANTS.iter().map(|row| row.breaks).collect();
+    assert_eq!(broken.len(), MUTANTS.len(), "the same mutant twice");
+}
+
+/// By area, or by the cases that notice.
+#[test]
+fn every_family_has_three_mutants_at_least() {
+    let by_area = |area: &str| {
+        let of = |requirement: &str| requirement.starts_with(area);
+        MUTANTS.iter().filter(|row| of(row.requirement)).count()
+    };
+    let by_case = |name: &str| {
+        let of = |check: &&str| check.starts_with(name);
+        MUTANTS
+            .iter()
+            .filter(|row| row.checks.iter().any(&of))
+            .count()
+    };
+    for area in ["SES-", "ROOM-", "XFER-", "CALL-", "SVC-"] {
+        assert!(by_area(area) >= 3, "{area}: {}", by_area(area));
+    }
+    for name in ["text", "data", "presence"] {
+        assert!(by_case(name) >= 3, "{name}: {}", by_case(name));
+    }
 }
 
 /// The reference's service, in a thread.

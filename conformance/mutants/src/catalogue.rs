@@ -54,6 +54,7 @@ mutants! {
     "changes-are-silent" "DIR-013" ChangesAreSilent "nobody is told of a change of the list" ["contact-set/told"];
     "blocks-nothing" "DIR-016" BlocksNothing "a block is kept as no entry" ["block/text"];
     "everyone-is-away" "DIR-021" EveryoneIsAway "who is there is shown as away" ["presence/told"];
+    "presence-is-mute" "DIR-021" PresenceIsMute "what a user says of its presence is dropped" ["presence/told"];
     "presence-floods" "DIR-026" PresenceFloods "no change of presence is too many" ["presence-flood/limited"];
     "snapshot-lacks-one" "ROOM-002" SnapshotLacksOne "JOINED lacks a member" ["join/snapshot"];
     "leave-is-update" "ROOM-005" LeaveIsUpdate "a member that leaves is announced as an update" ["leave/told"];
@@ -68,6 +69,8 @@ mutants! {
     "ban-is-secret" "ROOM-027" BanIsSecret "a banned user is told that there is no such room" ["ban/name"];
     "anyones-ticket" "ROOM-031" AnyonesTicket "whoever bears a ticket is told that it is in" ["grant-other-user/refused"];
     "data-twice" "CHAN-002" DataTwice "DATA_FROM is brought twice" ["data/once"];
+    "data-is-cut" "CHAN-002" DataIsCut "DATA_FROM lacks the last byte" ["data/bytes"];
+    "data-is-text" "CHAN-002" DataIsText "bytes of data that are no ASCII become question marks" ["data/bytes"];
     "wrong-sender" "CHAN-003" WrongSender "TEXT_FROM names another user as its sender" ["text/brought"];
     "nobody-is-mentioned" "CHAN-012" NobodyIsMentioned "a mention is dropped" ["text-mention/brought"];
     "no-number" "CHAN-013" NoNumber "RESULT bears no number" ["text-number/same"];

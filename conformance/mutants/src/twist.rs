@@ -35,6 +35,9 @@ pub(crate) enum Twist {
     AnySecret,
     SuspendedIsLeft,
     DataTwice,
+    DataIsCut,
+    DataIsText,
+    PresenceIsMute,
     WrongSender,
     DeliveredEarly,
     OfflineIsForbidden,
@@ -356,6 +359,21 @@ impl Twist {
                 item.set("change", Value::Number(2));
             }
             Self::DataTwice if name == "DATA_FROM" => return Outward::Twice,
+            Self::DataIsCut | Self::DataIsText if name == "DATA_FROM" => {
+                if let Some(Value::Bytes(mut data)) = item.field("data") {
+                    if self == Self::DataIsCut {
+                        data.pop();
+                    } else {
+                        data.iter_mut()
+                            .filter(|byte| !byte.is_ascii())
+                            .for_each(|byte| *byte = b'?');
+                    }
+                    item.set("data", Value::Bytes(data));
+                }
+            }
+            Self::PresenceIsMute if name == "PRESENCE" => {
+                item.set("text", Value::Text(String::new()));
+            }
             Self::WrongSender if name == "TEXT_FROM" => {
                 let user = item.number("user").unwrap_or(0);
                 item.set("user", Value::Number(user ^ 1));
