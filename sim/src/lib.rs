@@ -80,6 +80,7 @@
 pub mod explore;
 mod link;
 mod log;
+pub mod net;
 mod node;
 mod packet;
 mod probability;
