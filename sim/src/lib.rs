@@ -18,6 +18,7 @@
 //! use duet_sim::{LinkConfig, Node, NodeId, Packet, Time, World};
 //! use std::time::Duration;
 //!
+//! #[derive(Clone)]
 //! struct Greeting(&'static str);
 //!
 //! impl Packet for Greeting {
@@ -72,8 +73,8 @@
 //! assert_eq!(world.node(NodeId::A).heard, [(Time::from_millis(530), "good day")]);
 //! assert_eq!(
 //!     world.finish().text(),
-//!     "500000000 a>b greeting 5 delivered 515000000\n\
-//!      515000000 b>a greeting 8 delivered 530000000\n"
+//!     "500000000 a>b 0 greeting 5 500000000 500000000 delivered 515000000\n\
+//!      515000000 b>a 0 greeting 8 515000000 515000000 delivered 530000000\n"
 //! );
 //! ```
 
@@ -92,10 +93,10 @@ pub mod trace;
 pub mod units;
 mod world;
 
-pub use link::{Cause, Fate, Link, LinkConfig, Loss, Outage, Rate};
-pub use log::{Count, EventLog};
+pub use link::{Cause, Emitted, Fate, Journey, Link, LinkConfig, Loss, Outage, Rate};
+pub use log::{Count, Dropped, EventLog, LinkId, Record};
 pub use node::{Node, NodeId};
-pub use packet::Packet;
+pub use packet::{Ecn, Packet};
 pub use probability::Probability;
 pub use queue::EventQueue;
 pub use random::Stream;
@@ -103,4 +104,4 @@ pub use scenario::{LinkSpec, NodeSpec, Scenario, ScenarioError};
 pub use time::Time;
 pub use trace::{Trace, TraceError};
 pub use units::UnitError;
-pub use world::World;
+pub use world::{Captured, World};

@@ -1,5 +1,6 @@
 //! What stands at the ends of links.
 
+use crate::log::Dropped;
 use crate::packet::Packet;
 use crate::time::Time;
 
@@ -17,7 +18,9 @@ impl NodeId {
 
 /// A participant: state that is handed packets and instants, and asked for packets and its next deadline.
 ///
-/// A node must be deterministic: no clock of its own, no randomness but from a seed, no iteration in hash order.
+/// A node must be deterministic: no clock of its own, no randomness but from a seed, no iteration in hash order. It
+/// changes only when it is called: the world asks for its deadline, and for what it transmits, after it has received, was
+/// woken, or was borrowed by [`World::node_mut`](crate::World::node_mut), and at no other time.
 pub trait Node {
     /// What it sends and receives.
     type Packet: Packet;
@@ -35,4 +38,9 @@ pub trait Node {
 
     /// The next packet that it wants to send, and to whom; `None` if there is nothing now.
     fn transmit(&mut self, now: Time) -> Option<(NodeId, Self::Packet)>;
+
+    /// The next packet that it was to pass on and dropped, for the log.
+    fn dropped(&mut self) -> Option<Dropped> {
+        None
+    }
 }

@@ -1,7 +1,9 @@
 //! What travels over links.
 
-/// A packet, of which the simulator sees the size and the class and never the content.
-pub trait Packet {
+use crate::random::Stream;
+
+/// A packet, of which the simulator sees the size, the class and the ECN field, and never the content.
+pub trait Packet: Clone {
     /// Bytes that the packet takes on the link, its headers included.
     fn size(&self) -> usize;
 
@@ -14,5 +16,43 @@ pub trait Packet {
     /// an outage, and never overtake each other. They take time and room on the link like any other.
     fn reliable(&self) -> bool {
         false
+    }
+
+    /// What the packets of one flow share and those of another rarely do: a hash of addresses, ports and protocol, by
+    /// which fair queues tell flows apart.
+    fn flow(&self) -> u64 {
+        0
+    }
+
+    /// Its ECN field.
+    fn ecn(&self) -> Ecn {
+        Ecn::NotEct
+    }
+
+    /// Rewrites its ECN field.
+    fn set_ecn(&mut self, _ecn: Ecn) {}
+
+    /// Damages its content, as the draws say; a packet without content stays as it is.
+    fn corrupt(&mut self, _draws: &mut Stream) {}
+}
+
+/// The ECN field of an IP header (RFC 3168 §5, RFC 9331 §2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Ecn {
+    /// `00`: the sender does not take marks.
+    #[default]
+    NotEct,
+    /// `10`: ECT(0), the classic capable transport.
+    Ect0,
+    /// `01`: ECT(1), a capable transport of the L4S kind.
+    Ect1,
+    /// `11`: congestion was experienced.
+    Ce,
+}
+
+impl Ecn {
+    /// Whether a queue may mark the packet instead of dropping it.
+    pub const fn is_capable(self) -> bool {
+        !matches!(self, Ecn::NotEct)
     }
 }

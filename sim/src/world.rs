@@ -1,11 +1,11 @@
 //! Nodes, the links between them, and the course of time.
 
-use std::collections::BTreeMap;
+use core::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
 
-use crate::link::{Fate, Link, LinkConfig};
-use crate::log::EventLog;
+use crate::link::{Emitted, Fate, Link, LinkConfig};
+use crate::log::{EventLog, LinkId};
 use crate::node::{Node, NodeId};
-use crate::packet::Packet;
 use crate::queue::EventQueue;
 use crate::time::Time;
 
@@ -15,44 +15,73 @@ const MAX_STEPS_PER_INSTANT: u32 = 10_000;
 /// Packets that the nodes may send between two steps before a world counts as stuck.
 const MAX_PACKETS_PER_STEP: u32 = 1_000_000;
 
-/// The class of arrivals in the event queue.
-const ARRIVAL: u8 = 0;
+/// The classes of events: at one instant, what links do comes before arrivals.
+const LINK: u8 = 0;
+const ARRIVAL: u8 = 1;
 
 /// A network in virtual time.
 ///
-/// Time moves only to arrivals and to deadlines that nodes advertise. At one instant, first all arrivals are delivered
-/// in order, then the due nodes are woken in the order of their ids, and then all nodes are asked what they transmit,
-/// in the order of their ids, until none has more. Equal nodes, links and seeds give equal logs.
+/// Time moves only to events of links, to arrivals and to deadlines that nodes advertise. At one instant, first the links'
+/// departures happen and all arrivals are delivered in order, then the due nodes are woken in the order of their ids, and then the nodes
+/// are asked what they transmit, in the order of their ids, until none has more. Equal nodes, links and seeds give
+/// equal logs.
 #[derive(Debug)]
 pub struct World<N: Node> {
     seed: u64,
     now: Time,
     steps: u32,
     nodes: Vec<Named<N>>,
-    links: BTreeMap<(NodeId, NodeId), Way<N::Packet>>,
-    arrivals: EventQueue<Arrival<N::Packet>>,
+    ways: Vec<Way<N::Packet>>,
+    /// By the nodes that they join.
+    links: BTreeMap<(NodeId, NodeId), usize>,
+    events: EventQueue<Event<N::Packet>>,
+    /// When nodes want to be woken; an entry that differs from the node's present deadline is void.
+    deadlines: BinaryHeap<Reverse<(Time, usize)>>,
+    /// Nodes that something happened to: their deadline may have changed, and they may have something to transmit.
+    touched: Vec<usize>,
+    captured: Option<Vec<Captured<N::Packet>>>,
     log: EventLog,
+}
+
+/// A packet as it was offered to a link; see [`World::capture`].
+#[derive(Clone, Debug)]
+pub struct Captured<P> {
+    /// When.
+    pub at: Time,
+    /// The link.
+    pub link: LinkId,
+    /// Its number on that link: together they lead to its record in the log.
+    pub number: u64,
+    /// The packet.
+    pub packet: P,
 }
 
 #[derive(Debug)]
 struct Named<N> {
     name: String,
     node: N,
+    deadline: Option<Time>,
+    touched: bool,
 }
 
 #[derive(Debug)]
 struct Way<P> {
+    id: LinkId,
     name: String,
-    link: Link,
-    /// Reliable packets that wait for the link to be brought up.
-    held: Vec<P>,
+    from: NodeId,
+    to: NodeId,
+    link: Link<P>,
+    offered: u64,
+    /// The earliest event that is on its way to the link.
+    scheduled: Option<Time>,
 }
 
 #[derive(Debug)]
-struct Arrival<P> {
-    from: NodeId,
-    to: NodeId,
-    packet: P,
+enum Event<P> {
+    /// A link wants to be woken.
+    Link(usize),
+    /// A packet arrives over a link.
+    Arrival(usize, P),
 }
 
 impl<N: Node> World<N> {
@@ -63,8 +92,12 @@ impl<N: Node> World<N> {
             now: Time::ZERO,
             steps: 0,
             nodes: Vec::new(),
+            ways: Vec::new(),
             links: BTreeMap::new(),
-            arrivals: EventQueue::new(),
+            events: EventQueue::new(),
+            deadlines: BinaryHeap::new(),
+            touched: Vec::new(),
+            captured: None,
             log: EventLog::new(),
         }
     }
@@ -90,8 +123,15 @@ impl<N: Node> World<N> {
             "there are two nodes named {name}"
         );
         let name = name.to_owned();
-        self.nodes.push(Named { name, node });
-        NodeId(self.nodes.len() - 1)
+        self.nodes.push(Named {
+            name,
+            node,
+            deadline: None,
+            touched: false,
+        });
+        let id = self.nodes.len() - 1;
+        self.touch(id);
+        NodeId(id)
     }
 
     /// Adds the link from one node to another: one direction, named `from>to`.
@@ -105,9 +145,31 @@ impl<N: Node> World<N> {
             !self.links.contains_key(&(from, to)),
             "there are two links {name}"
         );
-        let link = Link::new(config, self.seed, &name);
-        let held = Vec::new();
-        self.links.insert((from, to), Way { name, link, held });
+        self.links.insert((from, to), self.ways.len());
+        self.ways.push(Way {
+            id: self.log.add_link(&name),
+            link: Link::new(config, self.seed, &name),
+            name,
+            from,
+            to,
+            offered: 0,
+            scheduled: None,
+        });
+    }
+
+    /// Keeps every packet that is offered to a link from now on.
+    pub fn capture(&mut self) {
+        self.captured.get_or_insert_default();
+    }
+
+    /// What was captured, in the order in which it was offered.
+    pub fn captured(&self) -> &[Captured<N::Packet>] {
+        self.captured.as_deref().unwrap_or_default()
+    }
+
+    /// Keeps sums only in the log from now on; see [`EventLog::keep_counts_only`].
+    pub fn keep_counts_only(&mut self) {
+        self.log.keep_counts_only();
     }
 
     /// The node with this id.
@@ -126,6 +188,7 @@ impl<N: Node> World<N> {
     ///
     /// If there is none.
     pub fn node_mut(&mut self, id: NodeId) -> &mut N {
+        self.touch(id.0);
         &mut self.nodes[id.0].node
     }
 
@@ -166,46 +229,64 @@ impl<N: Node> World<N> {
     ///
     /// If there is no such link.
     pub fn set_down(&mut self, from: NodeId, to: NodeId, down: bool) {
-        self.flush();
-        let way = self
-            .links
-            .get_mut(&(from, to))
-            .unwrap_or_else(|| panic!("no link leads from node {} to node {}", from.0, to.0));
-        way.link.set_down(down);
         let state = if down { "down" } else { "up" };
-        self.log.note(self.now, &format!("{} {state}", way.name));
-        if !down {
-            for packet in core::mem::take(&mut way.held) {
-                self.send(from, to, packet);
-            }
-        }
+        self.change_link(from, to, state, |link, now| link.set_down(now, down));
     }
 
-    /// Asks all nodes, in the order of their ids, for what they transmit, until none has more.
+    /// Changes one direction of a link, after all that was sent before has been offered to it, and notes `what` in the
+    /// log, behind the link's name.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such link.
+    pub fn change_link(
+        &mut self,
+        from: NodeId,
+        to: NodeId,
+        what: &str,
+        change: impl FnOnce(&mut Link<N::Packet>, Time),
+    ) {
+        self.flush();
+        let Some(&index) = self.links.get(&(from, to)) else {
+            panic!("no link leads from node {} to node {}", from.0, to.0)
+        };
+        let way = &mut self.ways[index];
+        self.log.note(self.now, &format!("{} {what}", way.name));
+        change(&mut way.link, self.now);
+        self.attend(index);
+    }
+
+    /// Asks the nodes to which anything happened, in the order of their ids, for what they transmit, until they have
+    /// no more.
     ///
     /// # Panics
     ///
     /// If a node sends where no link leads, or sends without end.
     pub fn flush(&mut self) {
         let mut sent = 0;
-        loop {
-            let before = sent;
-            for index in 0..self.nodes.len() {
-                while let Some((to, packet)) = self.nodes[index].node.transmit(self.now) {
-                    sent += 1;
-                    assert!(
-                        sent <= MAX_PACKETS_PER_STEP,
-                        "node {} sends without end at {}",
-                        self.nodes[index].name,
-                        self.now
-                    );
-                    self.send(NodeId(index), to, packet);
-                }
+        self.touched.sort_unstable();
+        let touched = core::mem::take(&mut self.touched);
+        for &index in &touched {
+            while let Some((to, packet)) = self.nodes[index].node.transmit(self.now) {
+                sent += 1;
+                assert!(
+                    sent <= MAX_PACKETS_PER_STEP,
+                    "node {} sends without end at {}",
+                    self.nodes[index].name,
+                    self.now
+                );
+                self.send(NodeId(index), to, packet);
             }
-            if sent == before {
-                return;
+            let Named { name, node, .. } = &mut self.nodes[index];
+            while let Some(dropped) = node.dropped() {
+                self.log.dropped(self.now, name, dropped);
             }
+            self.nodes[index].touched = false;
+            self.read_deadline(index);
         }
+        // Kept for its memory only.
+        self.touched = touched;
+        self.touched.clear();
     }
 
     /// Moves to the next instant at which anything happens, lets it happen, and says which instant it was; `None` if
@@ -224,17 +305,90 @@ impl<N: Node> World<N> {
             self.steps += 1;
             assert!(self.steps <= MAX_STEPS_PER_INSTANT, "{}", self.stuck());
         }
-        while let Some((_, arrival)) = self.arrivals.pop_due(self.now) {
-            let Arrival { from, to, packet } = arrival;
-            self.nodes[to.0].node.receive(self.now, from, packet);
-        }
-        for Named { node, .. } in &mut self.nodes {
-            if node.deadline().is_some_and(|at| at <= self.now) {
-                node.wake(self.now);
+        while let Some((_, event)) = self.events.pop_due(self.now) {
+            match event {
+                Event::Link(index) => {
+                    let way = &mut self.ways[index];
+                    if way.scheduled.is_some_and(|at| at <= self.now) {
+                        way.scheduled = None;
+                    }
+                    way.link.wake(self.now);
+                    self.attend(index);
+                }
+                Event::Arrival(index, packet) => {
+                    let Way { from, to, .. } = self.ways[index];
+                    self.nodes[to.0].node.receive(self.now, from, packet);
+                    self.touch(to.0);
+                }
             }
         }
+        self.wake_due();
         self.flush();
         Some(self.now)
+    }
+
+    /// Wakes the nodes whose deadline has come, in the order of their ids.
+    fn wake_due(&mut self) {
+        for index in core::mem::take(&mut self.touched) {
+            self.nodes[index].touched = false;
+            self.read_deadline(index);
+            // What it wants to transmit is still to be asked for.
+            self.touch(index);
+        }
+        let mut due = Vec::new();
+        while let Some(&Reverse((at, index))) = self.deadlines.peek()
+            && at <= self.now
+        {
+            self.deadlines.pop();
+            let named = &mut self.nodes[index];
+            if named.deadline == Some(at) {
+                named.deadline = None;
+                due.push(index);
+            }
+        }
+        due.sort_unstable();
+        for index in due {
+            self.nodes[index].node.wake(self.now);
+            self.touch(index);
+        }
+    }
+
+    fn touch(&mut self, index: usize) {
+        if let Some(named) = self.nodes.get_mut(index)
+            && !named.touched
+        {
+            named.touched = true;
+            self.touched.push(index);
+        }
+    }
+
+    /// Asks a node for its deadline.
+    fn read_deadline(&mut self, index: usize) {
+        let named = &mut self.nodes[index];
+        let deadline = named.node.deadline();
+        if deadline != named.deadline {
+            named.deadline = deadline;
+            if let Some(at) = deadline {
+                self.deadlines.push(Reverse((at, index)));
+            }
+        }
+    }
+
+    /// Takes what a link emits, and sees to it that the link is woken.
+    fn attend(&mut self, index: usize) {
+        let way = &mut self.ways[index];
+        while let Some(Emitted { journey, packet }) = way.link.poll() {
+            self.log.packet(way.id, journey);
+            if let (Fate::Delivered { at }, Some(packet)) = (journey.fate, packet) {
+                self.events.push(at, ARRIVAL, Event::Arrival(index, packet));
+            }
+        }
+        if let Some(at) = way.link.deadline()
+            && way.scheduled.is_none_or(|scheduled| at < scheduled)
+        {
+            way.scheduled = Some(at);
+            self.events.push(at, LINK, Event::Link(index));
+        }
     }
 
     /// Runs all that happens up to and including `end`, then stands at `end`, so that commands can be given there.
@@ -276,9 +430,14 @@ impl<N: Node> World<N> {
     }
 
     /// The next instant at which anything happens; never before now.
-    fn next_at(&self) -> Option<Time> {
-        let deadlines = self.nodes.iter().filter_map(|named| named.node.deadline());
-        let next = deadlines.chain(self.arrivals.next_at()).min()?;
+    fn next_at(&mut self) -> Option<Time> {
+        while let Some(&Reverse((at, index))) = self.deadlines.peek()
+            && self.nodes[index].deadline != Some(at)
+        {
+            self.deadlines.pop();
+        }
+        let deadline = self.deadlines.peek().map(|Reverse((at, _))| *at);
+        let next = deadline.into_iter().chain(self.events.next_at()).min()?;
         Some(next.max(self.now))
     }
 
@@ -288,24 +447,25 @@ impl<N: Node> World<N> {
     }
 
     fn send(&mut self, from: NodeId, to: NodeId, packet: N::Packet) {
-        let Some(way) = self.links.get_mut(&(from, to)) else {
+        let Some(&index) = self.links.get(&(from, to)) else {
             let to = self.nodes.get(to.0).map_or("nobody", |node| &node.name);
             panic!(
                 "node {} sends to {to}, where no link leads",
                 self.name(from)
             );
         };
-        if way.link.holds(packet.reliable()) {
-            way.held.push(packet);
-            return;
+        let way = &mut self.ways[index];
+        if let Some(captured) = &mut self.captured {
+            captured.push(Captured {
+                at: self.now,
+                link: way.id,
+                number: way.offered,
+                packet: packet.clone(),
+            });
         }
-        let (size, class) = (packet.size(), packet.class());
-        let fate = way.link.offer(self.now, size, packet.reliable());
-        self.log.packet(self.now, &way.name, class, size, fate);
-        if let Fate::Delivered { at } = fate {
-            self.arrivals
-                .push(at, ARRIVAL, Arrival { from, to, packet });
-        }
+        way.offered += 1;
+        way.link.offer(self.now, packet);
+        self.attend(index);
     }
 
     /// Why time does not move, for a panic.

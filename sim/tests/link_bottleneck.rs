@@ -1,9 +1,12 @@
 //! The queue and the serialiser: rate, delay, room, and when room becomes free.
 
+mod common;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use duet_sim::{Cause, Fate, Link, LinkConfig, Rate, Time};
+use common::Alone;
+use duet_sim::{Cause, Fate, LinkConfig, Rate, Time};
 use proptest::prelude::*;
 
 fn megabits(n: u64) -> Option<Rate> {
@@ -19,7 +22,7 @@ fn arrival(fate: Fate) -> Time {
 
 #[test]
 fn a_perfect_link_delivers_at_once() {
-    let mut link = Link::new(LinkConfig::default(), 1, "a>b");
+    let mut link = Alone::new(LinkConfig::default(), 1, "a>b");
     let now = Time::from_millis(3);
     assert_eq!(link.offer(now, 1_200, false), Fate::Delivered { at: now });
 }
@@ -31,7 +34,7 @@ fn a_packet_takes_its_bits_over_the_rate_and_then_the_delay() {
         delay: Duration::from_millis(15),
         ..LinkConfig::default()
     };
-    let mut link = Link::new(config, 1, "a>b");
+    let mut link = Alone::new(config, 1, "a>b");
     // 1200 bytes at 2 Mb/s are 4.8 ms; the second waits for the first, the third finds the link idle.
     assert_eq!(
         arrival(link.offer(Time::ZERO, 1_200, false)),
@@ -58,7 +61,7 @@ fn what_propagates_takes_no_room_in_the_queue() {
         delay: Duration::from_millis(80),
         ..LinkConfig::default()
     };
-    let mut link = Link::new(config, 1, "a>b");
+    let mut link = Alone::new(config, 1, "a>b");
     // 1000 bytes each millisecond are 8 Mb/s; ten seconds of it.
     for millis in 0..10_000 {
         let now = Time::from_millis(millis);
@@ -80,7 +83,7 @@ fn room_becomes_free_exactly_when_the_last_bit_is_sent() {
     let full = Fate::Lost {
         cause: Cause::QueueFull,
     };
-    let mut link = Link::new(config, 1, "a>b");
+    let mut link = Alone::new(config, 1, "a>b");
     arrival(link.offer(Time::ZERO, 1_000, false)); // departs after 1 ms
     assert_eq!(link.offer(Time::from_nanos(999_999), 1, false), full);
     arrival(link.offer(Time::from_millis(1), 1_000, false));
@@ -94,7 +97,7 @@ fn overload_delivers_exactly_the_rate_and_drops_the_rest() {
         queue: Some(50_000),
         ..LinkConfig::default()
     };
-    let mut link = Link::new(config, 1, "a>b");
+    let mut link = Alone::new(config, 1, "a>b");
     // 1000 bytes every 400 µs are 20 Mb/s, twice the rate, for ten seconds.
     let delivered: usize = (0..25_000)
         .map(
@@ -118,7 +121,7 @@ fn fractions_of_a_nanosecond_add_up() {
         rate: Rate::new(3),
         ..LinkConfig::default()
     };
-    let mut link = Link::new(config, 1, "a>b");
+    let mut link = Alone::new(config, 1, "a>b");
     let arrivals: Vec<u64> = (0..3_000)
         .map(|_| arrival(link.offer(Time::ZERO, 1, false)).as_nanos())
         .collect();
@@ -133,7 +136,7 @@ fn reliable_packets_are_never_dropped_from_a_full_queue() {
         queue: Some(1_000),
         ..LinkConfig::default()
     };
-    let mut link = Link::new(config, 1, "a>b");
+    let mut link = Alone::new(config, 1, "a>b");
     for n in 1..=100 {
         assert_eq!(
             arrival(link.offer(Time::ZERO, 1_000, true)),
@@ -164,7 +167,7 @@ proptest! {
             delay: Duration::from_nanos(delay),
             ..LinkConfig::default()
         };
-        let mut link = Link::new(config, 1, "a>b");
+        let mut link = Alone::new(config, 1, "a>b");
         let mut now = 0u64;
         let mut idle = 0u128; // in units of 1/rate ns
         let mut waiting: VecDeque<(u128, u64)> = VecDeque::new();

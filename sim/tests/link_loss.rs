@@ -2,9 +2,12 @@
 //!
 //! Seeds are fixed, so that a statistical bound either holds for good or shows a defect; it cannot fail by chance.
 
+mod common;
+
 use std::time::Duration;
 
-use duet_sim::{Cause, Fate, Link, LinkConfig, Loss, Outage, Probability, Rate, Time};
+use common::Alone;
+use duet_sim::{Cause, Fate, LinkConfig, Loss, Outage, Probability, Rate, Time};
 use proptest::prelude::*;
 
 fn percent(text: &str) -> Probability {
@@ -20,7 +23,7 @@ fn lossy(loss: Loss) -> LinkConfig {
 
 /// The fates of `n` packets, offered one per millisecond.
 fn fates(config: LinkConfig, seed: u64, n: u64) -> Vec<Fate> {
-    let mut link = Link::new(config, seed, "a>b");
+    let mut link = Alone::new(config, seed, "a>b");
     (0..n)
         .map(|n| link.offer(Time::from_millis(n), 1_000, false))
         .collect()
@@ -196,7 +199,7 @@ fn jitter_is_uniform_up_to_its_bound_and_keeps_the_order() {
 fn directions_and_seeds_lose_different_packets() {
     let config = lossy(Loss::Independent(percent("50 %")));
     let run = |seed, name| {
-        let mut link = Link::new(config.clone(), seed, name);
+        let mut link = Alone::new(config.clone(), seed, name);
         [(); 64].map(|()| link.offer(Time::ZERO, 1, false))
     };
     assert_eq!(run(1, "a>b"), run(1, "a>b"));
@@ -294,8 +297,8 @@ fn a_full_queue_moves_no_loss() {
 #[test]
 fn reliable_packets_are_not_lost_but_take_their_draws() {
     let config = lossy(Loss::Independent(percent("50 %")));
-    let mut plain = Link::new(config.clone(), 1, "a>b");
-    let mut mixed = Link::new(config, 1, "a>b");
+    let mut plain = Alone::new(config.clone(), 1, "a>b");
+    let mut mixed = Alone::new(config, 1, "a>b");
     for n in 0..1_000 {
         let reliable = n % 3 == 0;
         let expected = plain.offer(Time::ZERO, 1, false);
@@ -353,7 +356,7 @@ proptest! {
         seed: u64,
         offers in prop::collection::vec((0u64..20_000, 0usize..3_000, any::<bool>()), 1..150),
     ) {
-        let mut link = Link::new(config.clone(), seed, "a>b");
+        let mut link = Alone::new(config.clone(), seed, "a>b");
         let mut now = Time::ZERO;
         let mut last = Time::ZERO;
         for (gap, size, reliable) in offers {

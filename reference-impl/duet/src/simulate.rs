@@ -527,7 +527,7 @@ pub fn run(
     let traces = traces.map(|(tracer, node)| (format!("{}.sqlog", node.name), tracer.to_bytes()));
     Ok(Outcome {
         report,
-        event_log: log.text().to_owned(),
+        event_log: log.text(),
         traces: traces.collect(),
         census,
     })

@@ -1,8 +1,7 @@
-//! The bottleneck: a byte-limited queue in front of a transmitter of fixed rate.
+//! The transmitter of a bottleneck.
 
 use core::fmt;
 use core::num::NonZeroU64;
-use std::collections::VecDeque;
 
 use crate::time::Time;
 
@@ -45,66 +44,32 @@ impl fmt::Display for Rate {
 }
 
 /// The stage: packets leave one after the other, each taking its bits divided by the rate.
-///
-/// A packet occupies the queue from its arrival until its *departure*, the instant its last bit is sent. What is
-/// propagating afterwards is on the wire and occupies nothing.
 #[derive(Clone, Debug)]
 pub(super) struct Serialiser {
     rate: Option<Rate>,
-    limit: Option<u64>,
     /// When the transmitter falls idle: whole nanoseconds, and what is left over in units of 1/rate ns. Carrying the
     /// rest keeps the long-run rate exact.
     idle: (Time, u128),
-    /// Departure and size of each packet that has not departed.
-    waiting: VecDeque<(Time, u64)>,
-    backlog: u64,
 }
 
 impl Serialiser {
-    pub(super) fn new(rate: Option<Rate>, limit: Option<u64>) -> Serialiser {
-        Serialiser {
-            rate,
-            limit,
-            idle: (Time::ZERO, 0),
-            waiting: VecDeque::new(),
-            backlog: 0,
-        }
+    pub(super) fn new(rate: Option<Rate>) -> Serialiser {
+        let idle = (Time::ZERO, 0);
+        Serialiser { rate, idle }
     }
 
-    /// Bytes that occupy the queue at `now`, the packet being sent included.
-    pub(super) fn backlog(&mut self, now: Time) -> u64 {
-        while let Some((departure, size)) = self.waiting.front()
-            && *departure <= now
-        {
-            self.backlog -= size;
-            self.waiting.pop_front();
-        }
-        self.backlog
-    }
-
-    /// Whether `size` more bytes fit the queue at `now`. Without a rate nothing ever waits, so everything fits.
-    pub(super) fn fits(&mut self, now: Time, size: u64) -> bool {
-        let backlog = self.backlog(now);
-        self.rate.is_none()
-            || self
-                .limit
-                .is_none_or(|limit| backlog.saturating_add(size) <= limit)
-    }
-
-    /// Takes a packet in at `now` and says when it departs, rounded up to a nanosecond.
-    ///
-    /// `now` never goes back from one call to the next.
-    pub(super) fn send(&mut self, now: Time, size: u64) -> Time {
-        let Some(rate) = self.rate else { return now };
+    /// Takes a packet that could be sent from `ready` on, and says when its first bit is sent and when its last,
+    /// rounded up to a nanosecond.
+    pub(super) fn send(&mut self, ready: Time, size: u64) -> (Time, Time) {
+        let Some(rate) = self.rate else {
+            return (ready, ready);
+        };
         let rate = u128::from(rate.bits_per_second());
-        let (start, rest) = self.idle.max((now, 0));
+        let (start, rest) = self.idle.max((ready, 0));
         let work = u128::from(size) * 8 * NANOS_PER_SECOND + rest;
-        let start = u128::from(start.as_nanos());
-        self.idle = (instant(start + work / rate), work % rate);
-        let departure = instant(start + work.div_ceil(rate));
-        self.waiting.push_back((departure, size));
-        self.backlog = self.backlog.saturating_add(size);
-        departure
+        let nanos = u128::from(start.as_nanos());
+        self.idle = (instant(nanos + work / rate), work % rate);
+        (start, instant(nanos + work.div_ceil(rate)))
     }
 }
 

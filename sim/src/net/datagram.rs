@@ -1,10 +1,11 @@
 //! What travels in an IP world.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use bytes::BytesMut;
 
-use crate::packet::Packet;
+use crate::packet::{Ecn, Packet};
+use crate::random::Stream;
 
 /// Bytes of an IPv4 header without options, and of an IPv6 header without extensions.
 const IPV4: usize = 20;
@@ -15,27 +16,6 @@ const UDP: usize = 8;
 
 /// Bytes of a TCP header with the timestamp option, padded (RFC 7323 §3.2).
 const TCP: usize = 20 + 12;
-
-/// The ECN field of an IP header (RFC 3168 §5, RFC 9331 §2).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Ecn {
-    /// `00`: the sender does not take marks.
-    #[default]
-    NotEct,
-    /// `10`: ECT(0), the classic capable transport.
-    Ect0,
-    /// `01`: ECT(1), a capable transport of the L4S kind.
-    Ect1,
-    /// `11`: congestion was experienced.
-    Ce,
-}
-
-impl Ecn {
-    /// Whether a queue may mark the packet instead of dropping it.
-    pub const fn is_capable(self) -> bool {
-        !matches!(self, Ecn::NotEct)
-    }
-}
 
 /// An IP packet with its UDP or TCP header.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,4 +90,49 @@ impl Packet for Datagram {
     fn class(&self) -> &'static str {
         self.class
     }
+
+    fn flow(&self) -> u64 {
+        let address = |hash: u64, address: &SocketAddr| {
+            let hash = match address.ip() {
+                IpAddr::V4(ip) => fold(hash, ip.to_bits().into()),
+                IpAddr::V6(ip) => {
+                    let bits = ip.to_bits();
+                    fold(fold(hash, (bits >> 64) as u64), bits as u64)
+                }
+            };
+            fold(hash, address.port().into())
+        };
+        let hash = fold(0, u64::from(self.is_udp()));
+        address(address(hash, &self.source), &self.destination)
+    }
+
+    fn ecn(&self) -> Ecn {
+        self.ecn
+    }
+
+    fn set_ecn(&mut self, ecn: Ecn) {
+        self.ecn = ecn;
+    }
+
+    /// One to eight bits of a UDP payload are flipped. A TCP segment of a model has no bytes, and its checksum would
+    /// have it dropped: its length becomes zero, which acknowledges nothing new and delivers nothing.
+    fn corrupt(&mut self, draws: &mut Stream) {
+        match &mut self.content {
+            Content::Bytes(bytes) if !bytes.is_empty() => {
+                for _ in 0..=draws.below(8) {
+                    let bit = draws.below(bytes.len() as u64 * 8);
+                    bytes[(bit / 8) as usize] ^= 1 << (bit % 8);
+                }
+            }
+            Content::Bytes(_) | Content::Empty(_) => {}
+            Content::Tcp(segment) => segment.length = 0,
+        }
+    }
+}
+
+/// One step of a hash: multiply, shift, fold (the finaliser of SplitMix64).
+const fn fold(hash: u64, word: u64) -> u64 {
+    let word = (hash ^ word).wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    word ^ (word >> 27)
 }

@@ -6,5 +6,6 @@
 mod datagram;
 mod host;
 
-pub use datagram::{Content, Datagram, Ecn, Segment};
+pub use crate::packet::Ecn;
+pub use datagram::{Content, Datagram, Segment};
 pub use host::Host;

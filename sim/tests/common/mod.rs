@@ -1,8 +1,9 @@
 //! A node for tests: sends on a schedule, keeps what arrives, and may answer.
+#![allow(dead_code, reason = "every test file uses its own part")]
 
 use std::collections::VecDeque;
 
-use duet_sim::{Node, NodeId, Packet, Time};
+use duet_sim::{Fate, Journey, Link, LinkConfig, Node, NodeId, Packet, Time};
 
 /// A numbered packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,5 +100,68 @@ impl Node for Sender {
 
     fn transmit(&mut self, _now: Time) -> Option<(NodeId, Numbered)> {
         self.outbox.pop_front()
+    }
+}
+
+/// A link by itself, which says at once what will become of a packet, by running a copy of it ahead.
+#[derive(Clone, Debug)]
+pub(crate) struct Alone {
+    link: Link<Numbered>,
+    now: Time,
+    offered: u64,
+}
+
+impl Alone {
+    pub(crate) fn new(config: LinkConfig, seed: u64, name: &str) -> Alone {
+        Alone {
+            link: Link::new(config, seed, name),
+            now: Time::ZERO,
+            offered: 0,
+        }
+    }
+
+    /// Offers a packet and says what becomes of it if nothing more is offered; time does not go back.
+    ///
+    /// # Panics
+    ///
+    /// If nothing becomes of it: it waits for the link to be brought up.
+    pub(crate) fn offer(&mut self, now: Time, size: usize, reliable: bool) -> Fate {
+        let journey = self.course(now, size, reliable);
+        journey.expect("it waits for ever").fate
+    }
+
+    /// The same, with the whole course; none if it waits for the link to be brought up.
+    pub(crate) fn course(&mut self, now: Time, size: usize, reliable: bool) -> Option<Journey> {
+        self.now = self.now.max(now);
+        let number = self.offered;
+        self.offered += 1;
+        let packet = Numbered {
+            number: number as u32,
+            size,
+            reliable,
+        };
+        self.link.offer(self.now, packet);
+        let mut ahead = self.link.clone();
+        while self.link.poll().is_some() {}
+        loop {
+            while let Some(emitted) = ahead.poll() {
+                if emitted.journey.number == number {
+                    return Some(emitted.journey);
+                }
+            }
+            ahead.wake(ahead.deadline()?);
+        }
+    }
+
+    /// Takes the link down or up at the time of the latest offer.
+    pub(crate) fn set_down(&mut self, down: bool) {
+        self.link.set_down(self.now, down);
+    }
+
+    /// Bytes in the queue at `now`.
+    pub(crate) fn backlog(&mut self, now: Time) -> u64 {
+        self.link.wake(now);
+        self.now = self.now.max(now);
+        self.link.backlog()
     }
 }
