@@ -22,26 +22,33 @@
 //! | windows, timeouts, limits | `transport.rs` |
 //! | the switch from CUBIC to the media plane's own controller | `controller.rs` |
 //! | certificates, fingerprints, whom a client trusts | `cert.rs`, `trust.rs`, `tls.rs` |
-//! | what the seed determines | `seeded.rs` |
+//! | what the seed determines | `seeded.rs`; with TLS, `deterministic.rs` |
+//! | what only a simulated endpoint may be told | `simulation.rs` |
 //! | seeing everything that crosses the seam | `trace.rs` |
 //! | frames for people and for traces | `frames.rs` |
 //! | sockets and the loop | `socket.rs`, `net.rs` |
 //! | the simulator | `node.rs` |
 //!
 //! Equal seeds, inputs and instants give equal sequences of (time, size): connection ids, packet numbers, tokens and
-//! reset keys come from the seed, and no clock is read. The bytes differ, because TLS draws its own randomness.
+//! reset keys come from the seed, and no clock is read. The bytes differ, because TLS draws its own randomness. Tests
+//! that compare bytes enable the feature `deterministic`, which is off by default and without which the code is not
+//! there, and ask for [`Simulation::deterministic_bytes`](crate::Simulation), which the constructors of shipped
+//! endpoints do not take.
 
 mod bulk;
 mod cause;
 mod cert;
 mod connection;
 mod controller;
+#[cfg(feature = "deterministic")]
+mod deterministic;
 mod driver;
 pub mod frames;
 mod net;
 mod node;
 mod seeded;
 mod settings;
+mod simulation;
 mod socket;
 mod tls;
 mod trace;
@@ -58,6 +65,7 @@ pub use crate::driver::{Datagram, Door, Driver, Heading, Statistics, Transmit};
 pub use crate::net::{Loop, Pumped};
 pub use crate::node::{SimEndpoint, UdpPacket, address_of, node_of};
 pub use crate::settings::{ClientSettings, ServerSettings, ServiceDoor, SettingsError};
+pub use crate::simulation::{Secrets, Simulation};
 pub use crate::socket::{BindError, Packet, Received, Socket, UdpSocket};
 pub use crate::trace::{Observer, Seen};
 pub use crate::trust::Trust;

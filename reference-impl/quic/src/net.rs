@@ -60,7 +60,15 @@ pub enum Pumped<T> {
 
 impl<C: Core, S: Socket> Loop<C, S> {
     /// A loop; tells the driver the wall clock.
+    ///
+    /// # Panics
+    ///
+    /// If the driver was made for a simulation: its secrets may be known.
     pub fn new(driver: Driver<C>, socket: S) -> Self {
+        assert!(
+            !driver.is_simulated(),
+            "a driver that was made with a `Simulation` does not go on a socket"
+        );
         let mut this = Self {
             driver,
             clients: Port::new(socket),

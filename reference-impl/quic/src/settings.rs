@@ -86,6 +86,9 @@ pub enum SettingsError {
     /// The name is neither a DNS name nor an IP address.
     #[error("{0:?} is neither a DNS name nor an IP address")]
     ServerName(String),
+    /// Bytes were to be deterministic, and the key's signatures are random.
+    #[error("signatures of this key are random: deterministic bytes need an Ed25519 identity")]
+    RandomSignatures,
     /// The provider lacks the suite with which QUIC begins.
     #[error("TLS lacks AES-128-GCM, with which QUIC begins")]
     NoSuite,

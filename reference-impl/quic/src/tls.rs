@@ -7,46 +7,52 @@ use quinn_proto::crypto::rustls::{HandshakeData, QuicClientConfig, QuicServerCon
 use rustls::RootCertStore;
 use rustls::client::Resumption;
 use rustls::client::danger::ServerCertVerifier;
-use rustls::crypto::{CryptoProvider, ring};
+use rustls::crypto::CryptoProvider;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::version::TLS13;
+use rustls::{KeyLog, SignatureAlgorithm};
 
 use crate::cert::{Identity, certificates};
 use crate::seeded::ToldTime;
 use crate::settings::{ClientSettings, ServerSettings, ServiceDoor, SettingsError};
+use crate::simulation::Crypto;
 
 /// A server's TLS, which offers every protocol: a client that speaks none of them is refused.
 pub(crate) fn server(
     settings: &ServerSettings,
+    crypto: &Crypto,
     time: Arc<ToldTime>,
 ) -> Result<Arc<QuicServerConfig>, SettingsError> {
     let all = [Purpose::Control, Purpose::Media, Purpose::Service];
-    server_of(settings, None, &all, time)
+    server_of(settings, crypto, None, &all, time)
 }
 
 /// The same for a door at which only services come in.
 pub(crate) fn for_services(
     settings: &ServerSettings,
     door: &ServiceDoor,
+    crypto: &Crypto,
     time: Arc<ToldTime>,
 ) -> Result<Arc<QuicServerConfig>, SettingsError> {
     let roots = door.roots.as_deref();
-    server_of(settings, roots, &[Purpose::Service], time)
+    server_of(settings, crypto, roots, &[Purpose::Service], time)
 }
 
 fn server_of(
     settings: &ServerSettings,
+    crypto: &Crypto,
     roots: Option<&[u8]>,
     purposes: &[Purpose],
     time: Arc<ToldTime>,
 ) -> Result<Arc<QuicServerConfig>, SettingsError> {
-    let provider = Arc::new(ring::default_provider());
+    let provider = &crypto.provider;
+    check_signing(crypto, &settings.identity)?;
     let verifier = match roots {
-        Some(pem) => clients_of(pem, &provider)?,
+        Some(pem) => clients_of(pem, provider)?,
         None => WebPkiClientVerifier::no_client_auth(),
     };
-    let mut config = rustls::ServerConfig::builder_with_details(provider, time)
+    let mut config = rustls::ServerConfig::builder_with_details(provider.clone(), time)
         .with_protocol_versions(&[&TLS13])?
         .with_client_cert_verifier(verifier)
         .with_single_cert(settings.identity.chain(), settings.identity.key())?;
@@ -57,8 +63,29 @@ fn server_of(
     config.max_early_data_size = 0;
     config.send_tls13_tickets = 0;
     config.session_storage = Arc::new(NoServerSessionStorage {});
+    keep_secrets(&mut config.key_log, crypto);
     let config = QuicServerConfig::try_from(config).map_err(|_| SettingsError::NoSuite)?;
     Ok(Arc::new(config))
+}
+
+/// Refuses a key whose signatures are random, where equal runs are to be equal to the last byte.
+fn check_signing(crypto: &Crypto, identity: &Identity) -> Result<(), SettingsError> {
+    if crypto.signs_alike {
+        let key = crypto
+            .provider
+            .key_provider
+            .load_private_key(identity.key())?;
+        if key.algorithm() != SignatureAlgorithm::ED25519 {
+            return Err(SettingsError::RandomSignatures);
+        }
+    }
+    Ok(())
+}
+
+fn keep_secrets(key_log: &mut Arc<dyn KeyLog>, crypto: &Crypto) {
+    if let Some(secrets) = &crypto.key_log {
+        *key_log = secrets.clone();
+    }
 }
 
 /// Takes who shows a valid chain to one of these roots.
@@ -85,15 +112,18 @@ pub(crate) struct Client {
 impl Client {
     pub(crate) fn new(
         settings: &ClientSettings,
+        crypto: &Crypto,
         identity: Option<&Identity>,
         time: &Arc<ToldTime>,
     ) -> Result<Self, SettingsError> {
-        let provider = Arc::new(ring::default_provider());
-        let verifier = settings.trust.verifier(&provider)?;
+        let verifier = settings.trust.verifier(&crypto.provider)?;
+        if let Some(identity) = identity {
+            check_signing(crypto, identity)?;
+        }
         Ok(Self {
-            control: client(Purpose::Control, &provider, &verifier, identity, time)?,
-            media: client(Purpose::Media, &provider, &verifier, identity, time)?,
-            service: client(Purpose::Service, &provider, &verifier, identity, time)?,
+            control: client(Purpose::Control, crypto, &verifier, identity, time)?,
+            media: client(Purpose::Media, crypto, &verifier, identity, time)?,
+            service: client(Purpose::Service, crypto, &verifier, identity, time)?,
         })
     }
 
@@ -108,12 +138,13 @@ impl Client {
 
 fn client(
     purpose: Purpose,
-    provider: &Arc<CryptoProvider>,
+    crypto: &Crypto,
     verifier: &Arc<dyn ServerCertVerifier>,
     identity: Option<&Identity>,
     time: &Arc<ToldTime>,
 ) -> Result<Arc<QuicClientConfig>, SettingsError> {
-    let config = rustls::ClientConfig::builder_with_details(provider.clone(), time.clone())
+    let provider = crypto.provider.clone();
+    let config = rustls::ClientConfig::builder_with_details(provider, time.clone())
         .with_protocol_versions(&[&TLS13])?
         .dangerous()
         .with_custom_certificate_verifier(verifier.clone());
@@ -124,6 +155,7 @@ fn client(
     config.alpn_protocols = vec![purpose.alpn().to_vec()];
     config.enable_early_data = false;
     config.resumption = Resumption::disabled();
+    keep_secrets(&mut config.key_log, crypto);
     let config = QuicClientConfig::try_from(config).map_err(|_| SettingsError::NoSuite)?;
     Ok(Arc::new(config))
 }

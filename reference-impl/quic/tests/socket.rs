@@ -11,7 +11,7 @@ use duet_protocol::code::Code;
 use duet_protocol::io::{Cause, ConnId, Purpose, StreamId};
 use duet_quic::{
     ClientSettings, Driver, EcnCodepoint, Identity, Loop, Packet, Pumped, Received, ServerSettings,
-    Socket, Trust, UdpSocket,
+    Simulation, Socket, Trust, UdpSocket,
 };
 use tokio::sync::oneshot;
 
@@ -362,4 +362,19 @@ async fn one_batch_goes_to_many_peers() {
 fn loops_can_be_spawned() {
     fn send<T: Send>() {}
     send::<Loop<TestCore, UdpSocket>>();
+}
+
+/// Whoever can be told a simulation's secrets has none to keep.
+#[tokio::test]
+#[should_panic(expected = "does not go on a socket")]
+async fn a_simulated_driver_does_not_go_on_a_socket() {
+    let driver = Driver::simulated_server(
+        Simulation::new(),
+        ServerSettings::new(identity()),
+        TestCore::default(),
+        [1; 32],
+        epoch(),
+    );
+    let socket = UdpSocket::bind(loopback()).expect("a socket");
+    Loop::new(driver.expect("usable settings"), socket);
 }

@@ -26,6 +26,7 @@ use crate::connection::Conn;
 use crate::controller::Mode;
 use crate::seeded::{Ids, Seed, ToldTime};
 use crate::settings::{ClientSettings, ServerSettings, SettingsError};
+use crate::simulation::{Crypto, Rest, Simulation};
 use crate::tls;
 use crate::trace::{Observer, Seen};
 
@@ -120,6 +121,7 @@ pub struct Driver<C: Core> {
     datagram: Vec<u8>,
     observer: Option<Box<dyn Observer + Send>>,
     statistics: Statistics,
+    simulated: Option<Rest>,
 }
 
 enum Role {
@@ -149,15 +151,42 @@ impl<C: Core> Driver<C> {
         seed: [u8; 32],
         epoch: std::time::Instant,
     ) -> Result<Self, SettingsError> {
+        Self::server_on(&Crypto::shipped(), settings, core, &Seed::new(seed), epoch)
+    }
+
+    /// The same in a simulation.
+    ///
+    /// # Errors
+    ///
+    /// As [`Driver::server`], and if the simulation cannot have the identity.
+    pub fn simulated_server(
+        simulation: Simulation,
+        settings: ServerSettings,
+        core: C,
+        seed: [u8; 32],
+        epoch: std::time::Instant,
+    ) -> Result<Self, SettingsError> {
         let seed = Seed::new(seed);
+        let crypto = Crypto::simulated(simulation, &seed);
+        let this = Self::server_on(&crypto, settings, core, &seed, epoch)?;
+        Ok(this.simulated(crypto))
+    }
+
+    fn server_on(
+        crypto: &Crypto,
+        settings: ServerSettings,
+        core: C,
+        seed: &Seed,
+        epoch: std::time::Instant,
+    ) -> Result<Self, SettingsError> {
         let time = Arc::new(ToldTime::default());
-        let crypto = tls::server(&settings, time.clone())?;
-        let mut config = quinn_proto::ServerConfig::new(crypto, seed.token_key());
+        let tls = tls::server(&settings, crypto, time.clone())?;
+        let mut config = quinn_proto::ServerConfig::new(tls, seed.token_key());
         config.time_source(time.clone());
         let services = match &settings.services {
             Some(door) => {
-                let crypto = tls::for_services(&settings, door, time.clone())?;
-                let mut config = quinn_proto::ServerConfig::new(crypto, seed.token_key());
+                let tls = tls::for_services(&settings, door, crypto, time.clone())?;
+                let mut config = quinn_proto::ServerConfig::new(tls, seed.token_key());
                 config.time_source(time.clone());
                 Some(Box::new(config))
             }
@@ -173,7 +202,7 @@ impl<C: Core> Driver<C> {
             core,
             role,
             Some(Arc::new(config)),
-            &seed,
+            seed,
             time,
             epoch,
         ))
@@ -205,15 +234,55 @@ impl<C: Core> Driver<C> {
         seed: [u8; 32],
         epoch: std::time::Instant,
     ) -> Result<Self, SettingsError> {
-        settings.check()?;
+        let crypto = Crypto::shipped();
+        Self::client_on(&crypto, identity, settings, core, &Seed::new(seed), epoch)
+    }
+
+    /// The same in a simulation.
+    ///
+    /// # Errors
+    ///
+    /// As [`Driver::client_as`], and if the simulation cannot have the identity.
+    pub fn simulated_client(
+        simulation: Simulation,
+        identity: Option<&Identity>,
+        settings: ClientSettings,
+        core: C,
+        seed: [u8; 32],
+        epoch: std::time::Instant,
+    ) -> Result<Self, SettingsError> {
         let seed = Seed::new(seed);
+        let crypto = Crypto::simulated(simulation, &seed);
+        let this = Self::client_on(&crypto, identity, settings, core, &seed, epoch)?;
+        Ok(this.simulated(crypto))
+    }
+
+    fn client_on(
+        crypto: &Crypto,
+        identity: Option<&Identity>,
+        settings: ClientSettings,
+        core: C,
+        seed: &Seed,
+        epoch: std::time::Instant,
+    ) -> Result<Self, SettingsError> {
+        settings.check()?;
         let time = Arc::new(ToldTime::default());
         let role = Role::Client {
-            tls: tls::Client::new(&settings, identity, &time)?,
+            tls: tls::Client::new(&settings, crypto, identity, &time)?,
             settings,
             first_remote_ids: seed.first_remote_ids(),
         };
-        Ok(Self::new(core, role, None, &seed, time, epoch))
+        Ok(Self::new(core, role, None, seed, time, epoch))
+    }
+
+    fn simulated(self, crypto: Crypto) -> Self {
+        let simulated = Some(crypto.into_rest());
+        Self { simulated, ..self }
+    }
+
+    /// Whether it was made for a simulation, and so is for no socket.
+    pub fn is_simulated(&self) -> bool {
+        self.simulated.is_some()
     }
 
     fn new(
@@ -253,6 +322,7 @@ impl<C: Core> Driver<C> {
             datagram: Vec::new(),
             observer: None,
             statistics: Statistics::default(),
+            simulated: None,
         }
     }
 
