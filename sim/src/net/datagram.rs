@@ -60,6 +60,14 @@ pub struct Segment {
     pub flags: u8,
 }
 
+impl Segment {
+    /// The sender sends no more (RFC 9293 §3.1, as the other marks).
+    pub const FIN: u8 = 0x01;
+
+    /// The first of its sender.
+    pub const SYN: u8 = 0x02;
+}
+
 impl Datagram {
     /// Bytes of payload, without headers.
     pub fn payload_len(&self) -> usize {

@@ -1,11 +1,28 @@
 //! IP on top of nodes and links: datagrams with addresses, hosts at the edge, boxes between.
 //!
 //! Everything here is a [`Node`](crate::Node) of a [`World`](crate::World) whose packet is a [`Datagram`]. A [`Host`]
-//! knows addresses and never nodes.
+//! knows addresses and never nodes. A [`Nat`] or a [`Firewall`] stands between two networks and is told the side from
+//! which a datagram comes.
 
+mod behaviour;
 mod datagram;
+mod expiry;
+mod firewall;
 mod host;
+mod names;
+mod nat;
+mod passage;
+mod protocol;
 
 pub use crate::packet::Ecn;
+pub use behaviour::{Behaviour, Refresh};
 pub use datagram::{Content, Datagram, Segment};
+pub use firewall::{Firewall, FirewallConfig};
 pub use host::Host;
+pub use names::UnknownName;
+pub use nat::{
+    Allocation, Fragment, FragmentPolicy, Hairpin, Icmp, IcmpKind, IcmpPolicy, Nat, NatConfig,
+    Pooling, Quoted,
+};
+pub use passage::{Passage, Refusal, Side};
+pub use protocol::Protocol;

@@ -1,0 +1,229 @@
+//! Network address and port translation.
+//!
+//! A [`Nat`] is a box between a network with private addresses and the rest of the world: it is handed each datagram
+//! with the side from which it came, and says where it goes on, translated, or why it does not. It does no I/O, knows no
+//! links, and keeps no clock: what has expired is found to have expired when the next datagram comes.
+//!
+//! Terms, and what there is to choose, are those of RFC 4787; TCP is as in RFC 5382, roughly. Two boxes in a row are a
+//! carrier-grade double NAT. IPv6 passes untranslated: for that there are [firewalls](super::Firewall).
+//!
+//! ```
+//! use std::net::Ipv4Addr;
+//! use duet_sim::Time;
+//! use duet_sim::net::{Content, Datagram, Ecn, Nat, NatConfig, Side};
+//!
+//! let mut nat = Nat::new(NatConfig::default(), 1, "home", vec![Ipv4Addr::new(192, 0, 2, 1)]);
+//! let request = Datagram {
+//!     source: "10.0.0.2:5000".parse().unwrap(),
+//!     destination: "198.51.100.7:443".parse().unwrap(),
+//!     ecn: Ecn::NotEct,
+//!     class: "request",
+//!     content: Content::Empty(100),
+//! };
+//! let (side, sent) = nat.pass(Time::ZERO, Side::Inside, request.clone()).forwarded().unwrap();
+//! assert_eq!(side, Side::Outside);
+//! assert_eq!(sent.source.ip(), Ipv4Addr::new(192, 0, 2, 1));
+//!
+//! let answer = Datagram { source: sent.destination, destination: sent.source, ..sent };
+//! let (side, heard) = nat.pass(Time::from_millis(20), Side::Outside, answer).forwarded().unwrap();
+//! assert_eq!((side, heard.destination), (Side::Inside, request.source));
+//! ```
+
+mod alg;
+mod allocator;
+mod config;
+mod fragment;
+mod icmp;
+mod mapping;
+mod port_set;
+mod presets;
+mod table;
+
+use core::time::Duration;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+pub use config::{Allocation, FragmentPolicy, Hairpin, IcmpPolicy, NatConfig, Pooling};
+pub use fragment::Fragment;
+pub use icmp::{Icmp, IcmpKind, Quoted};
+
+use crate::net::datagram::Datagram;
+use crate::net::passage::{Passage, Refusal, Side};
+use crate::net::protocol::Protocol;
+use crate::packet::Packet as _;
+use crate::time::Time;
+use fragment::Fragments;
+use mapping::Sign;
+use table::Table;
+
+/// A network address translator.
+#[derive(Clone, Debug)]
+pub struct Nat {
+    config: NatConfig,
+    external: Vec<Ipv4Addr>,
+    table: Table,
+    fragments: Fragments,
+    /// Until when it is rebooting.
+    down_until: Time,
+    /// What to tell the sender of the last packet that was too big.
+    icmp: Option<Icmp>,
+}
+
+impl Nat {
+    /// A NAT without mappings. `external` are the addresses that it has outside; `seed` and `name` fix its choices.
+    pub fn new(config: NatConfig, seed: u64, name: &str, external: Vec<Ipv4Addr>) -> Nat {
+        Nat {
+            config,
+            external,
+            table: Table::new(seed, name),
+            fragments: Fragments::new(),
+            down_until: Time::ZERO,
+            icmp: None,
+        }
+    }
+
+    /// What it does with a datagram that comes from `side`. `now` never goes back.
+    pub fn pass(&mut self, now: Time, side: Side, datagram: Datagram) -> Passage {
+        if now < self.down_until {
+            return Passage::Drop {
+                cause: Refusal::NatDown,
+            };
+        }
+        self.table.expire(now);
+        let is_ipv4 = datagram.source.is_ipv4() && datagram.destination.is_ipv4();
+        let passage = match side {
+            _ if !is_ipv4 => Ok((side.opposite(), datagram)),
+            Side::Inside => self.outbound(now, datagram),
+            Side::Outside => self.inbound(now, datagram),
+        };
+        match passage {
+            Ok((side, datagram)) => Passage::Forward { side, datagram },
+            Err(cause) => Passage::Drop { cause },
+        }
+    }
+
+    fn outbound(&mut self, now: Time, mut datagram: Datagram) -> Result<(Side, Datagram), Refusal> {
+        let peer = datagram.destination;
+        if self.owns(peer) {
+            return self.hairpin(now, datagram);
+        }
+        self.refuse_conflict(peer)?;
+        if let Some(mtu) = self.config.mtu.filter(|mtu| datagram.size() > *mtu) {
+            self.icmp = Some(Icmp::too_big(&self.external, mtu, &datagram));
+            return Err(Refusal::NatTooBig);
+        }
+        let external = self.map(now, &datagram)?;
+        if self.config.alg {
+            let inside = datagram.source;
+            alg::translate(&mut datagram, inside, external);
+        }
+        datagram.source = external;
+        Ok((Side::Outside, datagram))
+    }
+
+    fn inbound(&mut self, now: Time, mut datagram: Datagram) -> Result<(Side, Datagram), Refusal> {
+        if !self.owns(datagram.destination) {
+            return Err(Refusal::NatAddress);
+        }
+        self.refuse_conflict(datagram.source)?;
+        let inside = self.unmap(now, datagram.source, &datagram)?;
+        if self.config.alg {
+            let external = datagram.destination;
+            alg::translate(&mut datagram, external, inside);
+        }
+        datagram.destination = inside;
+        Ok((Side::Inside, datagram))
+    }
+
+    /// From inside to inside by way of an external endpoint. Sender and receiver are mapped and filtered as if each
+    /// were outside of the other's NAT.
+    fn hairpin(&mut self, now: Time, mut datagram: Datagram) -> Result<(Side, Datagram), Refusal> {
+        if self.config.hairpin == Hairpin::Off {
+            return Err(Refusal::NatHairpin);
+        }
+        let sender = self.map(now, &datagram)?;
+        let receiver = self.unmap(now, sender, &datagram)?;
+        if self.config.hairpin == Hairpin::External {
+            datagram.source = sender;
+        }
+        datagram.destination = receiver;
+        Ok((Side::Inside, datagram))
+    }
+
+    /// The external endpoint of the sender of a datagram from inside.
+    fn map(&mut self, now: Time, datagram: &Datagram) -> Result<SocketAddr, Refusal> {
+        let (config, table) = (&self.config, &mut self.table);
+        let (protocol, inside) = (Protocol::of(datagram), datagram.source);
+        let peer = datagram.destination;
+        let id = match table.outbound(config, protocol, inside, peer) {
+            Some(id) => id,
+            None => table.create(config, &self.external, protocol, inside, peer)?,
+        };
+        let endpoints = table.touch(config, now, id, peer, Sign::of(datagram, true));
+        let (_, external) = endpoints.ok_or(Refusal::NatNoMapping)?;
+        Ok(external)
+    }
+
+    /// The internal endpoint of the receiver of a datagram to an external endpoint.
+    fn unmap(
+        &mut self,
+        now: Time,
+        peer: SocketAddr,
+        datagram: &Datagram,
+    ) -> Result<SocketAddr, Refusal> {
+        let (protocol, external) = (Protocol::of(datagram), datagram.destination);
+        let id = self.table.inbound(now, protocol, external, peer)?;
+        let sign = Sign::of(datagram, false);
+        let endpoints = self.table.touch(&self.config, now, id, peer, sign);
+        let (inside, _) = endpoints.ok_or(Refusal::NatNoMapping)?;
+        Ok(inside)
+    }
+
+    /// Forgets all mappings. The next ones may have other ports, if the allocation does not preserve them.
+    pub fn flush(&mut self) {
+        self.table.clear();
+        self.fragments.clear();
+    }
+
+    /// Gets other external addresses. Mappings of those that are gone are forgotten, and what is sent to them is lost.
+    pub fn renumber(&mut self, external: Vec<Ipv4Addr>) {
+        self.table.retain(&external);
+        self.fragments.clear();
+        self.external = external;
+    }
+
+    /// Forgets all that it learnt and drops everything for a time.
+    pub fn reboot(&mut self, now: Time, downtime: Duration) {
+        self.flush();
+        self.table.reset();
+        self.icmp = None;
+        self.down_until = now.after(downtime);
+    }
+
+    /// The external addresses.
+    pub fn external(&self) -> &[Ipv4Addr] {
+        &self.external
+    }
+
+    /// The parameters.
+    pub fn config(&self) -> &NatConfig {
+        &self.config
+    }
+
+    /// How many mappings are in memory: those alive at the last datagram.
+    pub fn mappings(&self) -> usize {
+        self.table.len()
+    }
+
+    fn owns(&self, endpoint: SocketAddr) -> bool {
+        self.external
+            .iter()
+            .any(|address| endpoint.ip() == *address)
+    }
+
+    fn refuse_conflict(&self, outside: SocketAddr) -> Result<(), Refusal> {
+        match outside.ip() {
+            IpAddr::V4(address) if self.config.is_inside(address) => Err(Refusal::NatConflict),
+            _ => Ok(()),
+        }
+    }
+}
