@@ -146,6 +146,17 @@ fn overloading_shares_an_endpoint() {
     assert_eq!(bench.back(PEER, alice), Ok(at(BOB)));
 }
 
+/// Alice has sent to one port of a peer and Bob to another; the filter looks at addresses only. Each hears the port
+/// that it sent to.
+#[test]
+fn overloading_prefers_the_one_who_knows_the_peer() {
+    let mut bench = Bench::new(&plain(Allocation::PreserveOverload));
+    let shared = bench.out(ALICE, PEER).unwrap();
+    assert_eq!(bench.out(BOB, PEER_PORT), Ok(shared));
+    assert_eq!(bench.back(PEER, shared), Ok(at(ALICE)));
+    assert_eq!(bench.back(PEER_PORT, shared), Ok(at(BOB)));
+}
+
 #[test]
 fn exhausted_ports_are_a_cause_of_their_own_and_come_back_with_time() {
     for allocation in Allocation::ALL {

@@ -251,6 +251,25 @@ fn a_flow_is_cut_after_bytes_or_packets() {
     assert_eq!(passed(config), (3, Refusal::FirewallBytes));
 }
 
+/// A packet that does not fit into what is left cuts the flow, also for smaller ones.
+#[test]
+fn a_smaller_packet_does_not_slip_through_a_cut() {
+    let mut wall = Wall::new(FirewallConfig {
+        flow_bytes: Some(200),
+        ..FirewallConfig::default()
+    });
+    let mut pass = |payload| {
+        let datagram = Datagram {
+            content: Content::Empty(payload),
+            ..udp(at(ALICE), at(PEER))
+        };
+        wall.pass(Side::Inside, datagram)
+    };
+    assert_eq!(pass(100), None);
+    assert_eq!(pass(100), Some(Refusal::FirewallBytes));
+    assert_eq!(pass(1), Some(Refusal::FirewallBytes));
+}
+
 /// Strangers cannot fill the table of a stateful firewall, and what is in it goes on when it is full.
 #[test]
 fn memory_is_bounded() {

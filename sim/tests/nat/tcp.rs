@@ -1,8 +1,8 @@
 //! TCP through a NAT (RFC 5382).
 
-use duet_sim::net::{NatConfig, Refusal, Segment, Side};
+use duet_sim::net::{Behaviour, NatConfig, Refusal, Segment, Side};
 
-use crate::bench::{ALICE, Bench, PEER, at, tcp, udp};
+use crate::bench::{ALICE, Bench, OTHER, PEER, at, tcp, udp};
 
 const HOUR: u64 = 3_600;
 const ESTABLISHED: u64 = 2 * HOUR + 4 * 60;
@@ -47,6 +47,26 @@ fn an_opening_connection_is_forgotten_soon() {
     let (_, external, _) = bench.pass(Side::Inside, syn).unwrap();
     bench.wait_seconds(TRANSITORY);
     assert!(!send(&mut bench, Side::Outside, external, Segment::SYN));
+}
+
+/// Anyone may knock at a mapping whose filter lets in anyone; a knock is no connection, and holds it no longer than one
+/// that is opening.
+#[test]
+fn a_stranger_holds_no_mapping_for_hours() {
+    let mut bench = Bench::new(&NatConfig {
+        filtering: Behaviour::EndpointIndependent,
+        ..NatConfig::default()
+    });
+    let syn = tcp(at(ALICE), at(PEER), Segment::SYN);
+    let (_, external, _) = bench.pass(Side::Inside, syn).unwrap();
+    bench.wait_seconds(TRANSITORY - 60);
+    let knock = tcp(at(OTHER), external, Segment::SYN);
+    assert!(bench.pass(Side::Outside, knock.clone()).is_ok());
+    bench.wait_seconds(TRANSITORY - 1);
+    assert!(bench.pass(Side::Outside, knock.clone()).is_ok());
+    bench.wait_seconds(TRANSITORY);
+    let refusal = bench.pass(Side::Outside, knock);
+    assert_eq!(refusal, Err(Refusal::NatNoMapping));
 }
 
 /// Both ends have said FIN: four minutes are left for what is still on the way. One FIN alone changes nothing: the

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use duet_sim::net::{Behaviour, NatConfig, Refresh, Refusal};
 
-use crate::bench::{ALICE, Bench, OTHER, PEER, at};
+use crate::bench::{ALICE, Bench, OTHER, PEER, PEER_PORT, at};
 
 /// The moment itself counts as over.
 #[test]
@@ -34,6 +34,19 @@ fn a_permission_ends_before_its_mapping() {
     assert_eq!(bench.back(PEER, external), Ok(at(ALICE)));
     bench.out(ALICE, OTHER).unwrap();
     assert_eq!(bench.back(OTHER, external), Ok(at(ALICE)));
+}
+
+/// The peer answers from another of its ports, as the filter allows, and Alice only listens: the permission is of the
+/// address, and holds as long as packets come.
+#[test]
+fn a_permission_of_an_address_is_kept_alive_from_any_port() {
+    let mut bench = Bench::new(&NatConfig::default());
+    let external = bench.out(ALICE, PEER).unwrap();
+    for _ in 0..4 {
+        bench.wait_seconds(200);
+        assert_eq!(bench.back(PEER_PORT, external), Ok(at(ALICE)));
+    }
+    assert_eq!(bench.back(OTHER, external), Err(Refusal::NatFiltered));
 }
 
 /// As in Linux: an answer makes the difference between 30 s and 120 s.

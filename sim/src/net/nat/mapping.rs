@@ -1,5 +1,6 @@
 //! One mapping and the peers that it remembers.
 
+use core::ops::RangeInclusive;
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -59,6 +60,11 @@ impl Sign {
     }
 }
 
+/// All endpoints at a peer's address.
+fn ports_of(peer: SocketAddr) -> RangeInclusive<SocketAddr> {
+    SocketAddr::new(peer.ip(), 0)..=SocketAddr::new(peer.ip(), u16::MAX)
+}
+
 impl Mapping {
     pub(super) fn new(
         protocol: Protocol,
@@ -84,9 +90,7 @@ impl Mapping {
         match self.filtering {
             Behaviour::EndpointIndependent => true,
             Behaviour::AddressDependent => {
-                let first = SocketAddr::new(peer.ip(), 0);
-                let last = SocketAddr::new(peer.ip(), u16::MAX);
-                let mut sessions = self.sessions.range(first..=last);
+                let mut sessions = self.sessions.range(ports_of(peer));
                 sessions.any(|(_, session)| session.until > now)
             }
             Behaviour::AddressAndPortDependent => self.knows(now, peer),
@@ -104,13 +108,8 @@ impl Mapping {
         let refreshes = config.refresh.covers(sign.outbound);
         let known = self.knows(now, peer);
         if !known && !sign.outbound {
-            // Anyone who may send to a mapping can keep it alive, and no more.
             if refreshes {
-                let lifetime = match self.protocol {
-                    Protocol::Udp => config.udp_lifetime(peer.port(), true),
-                    Protocol::Tcp => config.tcp_transitory,
-                };
-                self.until = self.until.max(now.after(lifetime));
+                self.touch_by_stranger(config, now, peer);
             }
             return;
         }
@@ -133,6 +132,23 @@ impl Mapping {
             session.until = session.until.min(now.after(session_lifetime));
             let last = self.sessions.values().map(|session| session.until).max();
             self.until = last.unwrap_or(now);
+        }
+    }
+
+    /// A packet passes from a peer that was not sent to: it can keep the mapping alive, and the permission by which it
+    /// passes, and is not remembered.
+    fn touch_by_stranger(&mut self, config: &NatConfig, now: Time, peer: SocketAddr) {
+        let until = now.after(match self.protocol {
+            Protocol::Udp => config.udp_lifetime(peer.port(), true),
+            Protocol::Tcp => config.tcp_transitory,
+        });
+        self.until = self.until.max(until);
+        if self.filtering == Behaviour::AddressDependent {
+            let sessions = self.sessions.range_mut(ports_of(peer));
+            let last = sessions.max_by_key(|(_, session)| session.until);
+            if let Some((_, session)) = last {
+                session.until = session.until.max(until);
+            }
         }
     }
 
