@@ -100,7 +100,11 @@ pub use packet::{Ecn, Packet};
 pub use probability::Probability;
 pub use queue::EventQueue;
 pub use random::Stream;
-pub use scenario::{LinkSpec, NodeSpec, Scenario, ScenarioError};
+pub use scenario::{
+    Bound, BoundError, Check, Expectation, Fault, FaultKind, FlowKind, FlowSpec, LinkChange,
+    LinkRef, LinkSpec, Metrics, NodeSpec, Outcome, Place, Role, Scenario, ScenarioError, Seeds,
+    SeedsError, Step, Subject, Unit, Variant, Verdict, Window,
+};
 pub use time::Time;
 pub use trace::{Trace, TraceError};
 pub use units::UnitError;

@@ -13,7 +13,7 @@ use duet_quic::{
     ClientSettings, Driver, Identity, ServerSettings, SimEndpoint, Trust, UdpPacket, address_of,
 };
 use duet_sim::units::{parse_duration, parse_rate};
-use duet_sim::{Node, NodeId, Scenario, ScenarioError, Stream, Time, World};
+use duet_sim::{Node, NodeId, Role as NodeRole, Scenario, ScenarioError, Stream, Time, World};
 
 use crate::accounts::Accounts;
 use crate::party::{Notice, Party, Record, Role};
@@ -160,8 +160,8 @@ impl Plan {
             let index = scenario
                 .node(name)
                 .ok_or_else(|| call.fail(key, "no node of that name"))?;
-            match scenario.nodes[index].role.as_str() {
-                "client" => Ok(index),
+            match scenario.nodes[index].role {
+                NodeRole::Client => Ok(index),
                 _ => Err(call.fail(key, "only a client makes or answers calls")),
             }
         };
@@ -371,7 +371,7 @@ pub fn run(
     let server = scenario
         .nodes
         .iter()
-        .position(|node| node.role == "server")
+        .position(|node| node.role == NodeRole::Server)
         .ok_or_else(|| {
             scenario.error_at(
                 &["node"],
@@ -448,8 +448,8 @@ pub fn run(
         world.add_node(&spec.name, host);
     }
     for link in &scenario.links {
-        for (from, to) in link.directions() {
-            world.connect(NodeId(from), NodeId(to), link.config.clone());
+        for (from, to, config) in link.directions() {
+            world.connect(NodeId(from), NodeId(to), config.clone());
         }
     }
     let end = Time::ZERO.after(scenario.duration);

@@ -1,7 +1,7 @@
 //! What is wrong with a scenario file, and where.
 
 use core::fmt;
-use core::ops::Range;
+use std::sync::Arc;
 
 /// A fault in a scenario file. Displays like a compiler's, with the line and a caret under the place:
 ///
@@ -15,7 +15,7 @@ use core::ops::Range;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScenarioError {
     /// The file's name, as it was given.
-    pub file: String,
+    pub file: Arc<str>,
     /// The line, counted from 1.
     pub line: usize,
     /// The column in characters, counted from 1.
@@ -23,7 +23,9 @@ pub struct ScenarioError {
     /// What is wrong.
     pub message: String,
     /// What to do about it, if that is known.
-    pub help: Option<String>,
+    pub help: Option<Box<str>>,
+    /// Under which values of the matrix it is wrong, where that matters.
+    pub note: Option<Box<str>>,
     /// The line itself.
     pub source_line: String,
     /// How many characters are at fault; at least one.
@@ -47,8 +49,11 @@ impl fmt::Display for ScenarioError {
         writeln!(f, "{gutter} |")?;
         writeln!(f, "{number} | {}", self.source_line)?;
         write!(f, "{gutter} | {indent}{caret}")?;
-        match &self.help {
-            Some(help) => write!(f, " {help}"),
+        if let Some(help) = &self.help {
+            write!(f, " {help}")?;
+        }
+        match &self.note {
+            Some(note) => write!(f, "\n{gutter} = note: {note}"),
             None => Ok(()),
         }
     }
@@ -56,50 +61,10 @@ impl fmt::Display for ScenarioError {
 
 impl core::error::Error for ScenarioError {}
 
-/// A file's name and text, for pointing into it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Source {
-    pub(super) file: String,
-    pub(super) text: String,
-}
-
-impl Source {
-    /// An error about the bytes of `span`, of which the part on the first line is underlined.
-    pub(super) fn error(&self, span: Range<usize>, message: impl Into<String>) -> ScenarioError {
-        let start = self.boundary(span.start);
-        let end = self.boundary(span.end).max(start);
-        let line_start = self.text[..start].rfind('\n').map_or(0, |at| at + 1);
-        let line_end = self.text[start..]
-            .find('\n')
-            .map_or(self.text.len(), |at| start + at);
-        let marked = &self.text[start..end.min(line_end)];
-        ScenarioError {
-            file: self.file.clone(),
-            line: self.text[..line_start].matches('\n').count() + 1,
-            column: self.text[line_start..start].chars().count() + 1,
-            message: message.into(),
-            help: None,
-            source_line: self.text[line_start..line_end]
-                .trim_end_matches('\r')
-                .to_owned(),
-            width: marked.trim_end().chars().count().max(1),
-        }
-    }
-
-    /// The nearest place at or before `at` where a character begins.
-    fn boundary(&self, at: usize) -> usize {
-        let at = at.min(self.text.len());
-        (0..=at)
-            .rev()
-            .find(|at| self.text.is_char_boundary(*at))
-            .unwrap_or(0)
-    }
-}
-
 impl ScenarioError {
     /// The same error with advice.
     pub(super) fn with_help(self, help: impl Into<String>) -> ScenarioError {
-        let help = Some(help.into());
+        let help = Some(help.into().into_boxed_str());
         ScenarioError { help, ..self }
     }
 

@@ -1,138 +1,174 @@
 //! The `[[link]]` tables.
 
+use super::change::{LinkChange, PROPERTIES};
 use super::error::ScenarioError;
-use super::section::{Field, Section};
-use crate::link::{LinkConfig, Loss, Outage};
-use crate::time::Time;
-use crate::units::{parse_duration, parse_rate, parse_size};
+use super::roster::Roster;
+use super::section::Section;
+use crate::link::LinkConfig;
 
-const KEYS: &[&str] = &[
-    "from", "to", "to_only", "rate", "queue", "delay", "jitter", "loss", "outages",
-];
+const KEYS: &[&str] = &["name", "from", "to", "to_only", "back"];
 
 /// A link between two nodes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinkSpec {
+    /// Its name, if it has one.
+    pub name: Option<String>,
     /// The index, in [`Scenario::nodes`](super::Scenario::nodes), of the node at one end.
     pub from: usize,
     /// The index of the node at the other end.
     pub to: usize,
-    /// Whether there is only the direction `from` → `to`; else there are both, alike.
-    pub to_only: bool,
-    /// What each direction does to packets.
+    /// What the direction `from` → `to` does to packets.
     pub config: LinkConfig,
+    /// What the direction `to` → `from` does, if there is one.
+    pub back: Option<LinkConfig>,
+}
+
+/// A link, or one direction of one, named by its ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinkRef {
+    /// The index of the node at one end.
+    pub from: usize,
+    /// The index of the node at the other end.
+    pub to: usize,
+    /// Whether both directions are meant; else `from` → `to` is.
+    pub both: bool,
 }
 
 impl LinkSpec {
-    /// The directions of the link, as pairs of node indices.
-    pub fn directions(&self) -> impl Iterator<Item = (usize, usize)> {
-        let back = (!self.to_only).then_some((self.to, self.from));
+    /// The directions of the link: two indices of nodes, and what happens on the way from the one to the other.
+    pub fn directions(&self) -> impl Iterator<Item = (usize, usize, &LinkConfig)> {
+        let forth = (self.from, self.to, &self.config);
+        let back = self.back.as_ref().map(|back| (self.to, self.from, back));
+        core::iter::once(forth).chain(back)
+    }
+
+    /// The link with all directions that it has.
+    pub fn reference(&self) -> LinkRef {
+        LinkRef {
+            from: self.from,
+            to: self.to,
+            both: self.back.is_some(),
+        }
+    }
+}
+
+impl LinkRef {
+    /// The directions that are meant, as pairs of node indices.
+    pub fn directions(self) -> impl Iterator<Item = (usize, usize)> {
+        let back = self.both.then_some((self.to, self.from));
         core::iter::once((self.from, self.to)).chain(back)
     }
 }
 
-/// Reads one `[[link]]`; `earlier` are those before it.
+/// Reads all `[[link]]`s.
 pub(super) fn parse(
+    root: &Section<'_>,
+    roster: &mut Roster,
+) -> Result<Vec<LinkSpec>, ScenarioError> {
+    let mut links = Vec::new();
+    for section in root.tables("link")? {
+        link(section, roster, &mut links)?;
+    }
+    Ok(links)
+}
+
+/// Reads one `[[link]]`, which is several if an end is a numbered node.
+fn link(
     section: Section<'_>,
-    nodes: &[&str],
-    earlier: &[LinkSpec],
-) -> Result<LinkSpec, ScenarioError> {
-    section.only(KEYS)?;
+    roster: &mut Roster,
+    links: &mut Vec<LinkSpec>,
+) -> Result<(), ScenarioError> {
+    section.only(&[KEYS, PROPERTIES].concat())?;
     let from = section.required("from")?;
     let to = section.required("to")?;
-    let link = LinkSpec {
-        from: node(from, nodes)?,
-        to: node(to, nodes)?,
-        to_only: match section.optional("to_only") {
-            Some(field) => field.flag()?,
-            None => false,
-        },
-        config: config(section)?,
-    };
-    if link.from == link.to {
-        return Err(to.error("a link must not lead from a node to itself"));
+    let (ones, others) = (roster.group(from)?, roster.group(to)?);
+    if ones.len() > 1 && others.len() > 1 {
+        let message = format!(
+            "both ends are numbered: {} and {} nodes",
+            ones.len(),
+            others.len()
+        );
+        return Err(to.error(message).with_help("one end of a link is one node"));
     }
-    for (a, b) in link.directions() {
-        if earlier
-            .iter()
-            .any(|other| other.directions().any(|way| way == (a, b)))
-        {
-            let message = format!(
-                "there is a link from `{}` to `{}` already",
-                nodes[a], nodes[b]
-            );
-            return Err(from
-                .error(message)
-                .with_help("a link has both directions unless `to_only = true`"));
+    roster.count(to, ones.len() * others.len())?;
+    let name = match section.optional("name") {
+        Some(field) => {
+            let name = field.text()?;
+            roster.take(field, name, "link")?;
+            Some((field, name))
         }
+        None => None,
+    };
+    let to_only = match section.optional("to_only") {
+        Some(field) => field.flag()?,
+        None => false,
+    };
+    let (config, back) = directions(section, to_only)?;
+    let many = ones.len() > 1 || others.len() > 1;
+    let ends = ones
+        .iter()
+        .flat_map(|one| others.iter().map(|other| (*one, *other)));
+    for (number, (one, other)) in ends.enumerate() {
+        let own = match name {
+            Some((field, name)) if many => {
+                let own = format!("{name}-{}", number + 1);
+                roster.take(field, &own, "link")?;
+                Some(own)
+            }
+            Some((_, name)) => Some(name.to_owned()),
+            None => None,
+        };
+        let link = LinkSpec {
+            name: own,
+            from: one,
+            to: other,
+            config: config.clone(),
+            back: back.clone(),
+        };
+        if one == other {
+            return Err(to.error("a link must not lead from a node to itself"));
+        }
+        for (a, b, _) in link.directions() {
+            if roster.connects(a, b) {
+                let (a, b) = (roster.name(a), roster.name(b));
+                let error = from.error(format!("there is a link from `{a}` to `{b}` already"));
+                return Err(error.with_help("a link has both directions unless `to_only = true`"));
+            }
+        }
+        roster.add_link(name.map(|(_, name)| name), &link);
+        links.push(link);
     }
-    Ok(link)
+    Ok(())
 }
 
-fn node(field: Field<'_>, nodes: &[&str]) -> Result<usize, ScenarioError> {
-    let name = field.text()?;
-    nodes.iter().position(|node| *node == name).ok_or_else(|| {
-        let error = field.error(format!("there is no node `{name}`"));
-        error.suggesting(name, nodes)
-    })
-}
-
-fn config(section: Section<'_>) -> Result<LinkConfig, ScenarioError> {
+fn directions(
+    section: Section<'_>,
+    to_only: bool,
+) -> Result<(LinkConfig, Option<LinkConfig>), ScenarioError> {
+    let forth = LinkChange::parse(section)?;
     let mut config = LinkConfig::default();
-    if let Some(field) = section.optional("rate") {
-        config.rate = Some(field.quantity("2 Mb/s", parse_rate)?);
+    forth.apply(&mut config);
+    check(section, &config)?;
+    let Some(field) = section.optional("back") else {
+        return Ok((config.clone(), (!to_only).then_some(config)));
+    };
+    if to_only {
+        return Err(field.key_error("`back` is of the direction that `to_only` takes away"));
     }
-    if let Some(field) = section.optional("queue") {
-        config.queue = Some(field.quantity("64 kB", parse_size)?);
-        if config.rate.is_none() {
-            return Err(field.error("`queue` without `rate` has no effect: nothing ever waits"));
-        }
-    }
-    if let Some(field) = section.optional("delay") {
-        config.delay = field.quantity("15 ms", parse_duration)?;
-    }
-    if let Some(field) = section.optional("jitter") {
-        config.jitter = field.quantity("5 ms", parse_duration)?;
-    }
-    if let Some(field) = section.optional("loss") {
-        config.loss = loss(field)?;
-    }
-    if let Some(field) = section.optional("outages") {
-        for interval in field.elements()? {
-            config.outages.push(outage(interval)?);
-        }
-    }
-    Ok(config)
+    let own = field.section()?;
+    own.only(PROPERTIES)?;
+    let mut back = config.clone();
+    LinkChange::parse(own)?.apply(&mut back);
+    check(own, &back)?;
+    Ok((config, Some(back)))
 }
 
-fn loss(field: Field<'_>) -> Result<Loss, ScenarioError> {
-    if !field.is_section() {
-        return Ok(Loss::Independent(field.quantity("2.5 %", str::parse)?));
+/// Refuses what makes no sense together.
+fn check(section: Section<'_>, config: &LinkConfig) -> Result<(), ScenarioError> {
+    match section.optional("queue") {
+        Some(field) if config.queue.is_some() && config.rate.is_none() => {
+            Err(field.error("`queue` without `rate` has no effect: nothing ever waits"))
+        }
+        _ => Ok(()),
     }
-    let section = field.section()?;
-    section.only(&["enter", "leave", "good", "bad"])?;
-    let probability = |key| section.required(key)?.quantity("2.5 %", str::parse);
-    Ok(Loss::GilbertElliott {
-        enter: probability("enter")?,
-        leave: probability("leave")?,
-        good: probability("good")?,
-        bad: probability("bad")?,
-    })
-}
-
-fn outage(field: Field<'_>) -> Result<Outage, ScenarioError> {
-    let ends: Vec<Field<'_>> = field.elements()?.collect();
-    let [from, to] = ends.as_slice() else {
-        let error = field.error("an outage is a pair: when it begins and when it ends");
-        return Err(error.with_help("such as [\"5 s\", \"15 s\"]"));
-    };
-    let instant = |field: &Field<'_>| {
-        let span = field.quantity("5 s", parse_duration)?;
-        Ok(Time::ZERO.after(span))
-    };
-    let (from, to) = (instant(from)?, instant(to)?);
-    if from >= to {
-        return Err(field.error("an outage must end after it begins"));
-    }
-    Ok(Outage { from, to })
 }

@@ -1,24 +1,66 @@
 //! Scenario files: a network, and what is to happen in it, in TOML.
 //!
-//! The simulator reads the nodes and links, and hands `[script]`, `[media]` and `[expect]` up unread to whoever
-//! knows what they mean; [`Scenario::error_at`] lets that reader point into the file just as well. Every fault,
-//! down to a misspelt key, is an error with its place.
+//! | table | what it says |
+//! |---|---|
+//! | top | `name`, `description`, `seed` (`1` or `"1..200"`), `duration` |
+//! | `[matrix]` | parameters and their values; `"$name"` anywhere else is replaced |
+//! | `[[node]]` | who takes part ([`NodeSpec`]) |
+//! | `[[link]]` | what connects them ([`LinkSpec`]) |
+//! | `[[flow]]` | cross traffic and media ([`FlowSpec`]) |
+//! | `[[fault]]` | what goes wrong ([`Fault`]) |
+//! | `[[step]]` | who does what ([`Step`]) |
+//! | `[[expect]]` | what must hold ([`Expectation`]) |
+//! | `[script]`, `[media]` | handed up unread |
+//!
+//! Each table of an array may say when it applies: `when = { owd = "50 ms" }`. The actions of steps and the keys of
+//! media are for those above; [`Scenario::error_at`] and [`Scenario::error_in`] let them point into the file just as
+//! well. Every fault, down to a misspelt key, is an error with its place.
 
+mod change;
 mod error;
+mod expect;
+mod expression;
+mod fault;
+mod flow;
+mod judge;
 mod link;
+mod locate;
+mod matrix;
+mod node;
+mod place;
+mod resolve;
+mod roster;
 mod section;
+mod seeds;
+mod setting;
+mod source;
+mod step;
 mod suggest;
+mod variant;
 
 use core::time::Duration;
 
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
+pub use change::LinkChange;
 pub use error::ScenarioError;
-pub use link::LinkSpec;
+pub use expect::{Check, Expectation, Subject, Window};
+pub use expression::{Bound, BoundError, Unit};
+pub use fault::{Fault, FaultKind};
+pub use flow::{FlowKind, FlowSpec};
+pub use judge::{Metrics, Outcome, Verdict};
+pub use link::{LinkRef, LinkSpec};
+pub use node::{NodeSpec, Role};
+pub use place::Place;
+pub use seeds::{Seeds, SeedsError};
+pub use step::Step;
+pub use variant::Variant;
 
-use error::Source;
+use matrix::Assignment;
 use section::{Field, Section};
+use source::Source;
+use variant::Origin;
 
 use crate::units::parse_duration;
 
@@ -27,21 +69,30 @@ const KEYS: &[&str] = &[
     "description",
     "seed",
     "duration",
+    "matrix",
     "node",
     "link",
+    "flow",
+    "fault",
+    "step",
     "script",
     "media",
     "expect",
 ];
 
+/// Most nodes, links and so on over all combinations of a matrix, since each of them is checked.
+const MAX_PARTS: usize = 1_000_000;
+
 /// A scenario, read and checked.
+///
+/// One that has a matrix shows its first combination; [`Scenario::expand`] gives all.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scenario {
     /// Its name.
     pub name: String,
     /// What it is about; empty if the file does not say.
     pub description: String,
-    /// The seed of all that is random in it; 1 if the file does not say.
+    /// The seed of all that is random in it; 1 if the file does not say, the first if it says several.
     pub seed: u64,
     /// How long it runs, in virtual time.
     pub duration: Duration,
@@ -49,99 +100,139 @@ pub struct Scenario {
     pub nodes: Vec<NodeSpec>,
     /// The links, in the order of the file.
     pub links: Vec<LinkSpec>,
-    /// What the nodes do; unchecked.
+    /// Cross traffic and media, in the order of the file.
+    pub flows: Vec<FlowSpec>,
+    /// What goes wrong, in the order of the file.
+    pub faults: Vec<Fault>,
+    /// What the nodes do, in the order of time.
+    pub steps: Vec<Step>,
+    /// What the nodes do, as one table; unchecked.
     pub script: toml::Table,
     /// What they send; unchecked.
     pub media: toml::Table,
-    /// What must hold afterwards; unchecked.
-    pub expect: toml::Table,
-    source: Source,
-}
-
-/// A node of a scenario.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NodeSpec {
-    /// Its name: letters, digits, `-` and `_`; unique.
-    pub name: String,
-    /// What it is, such as `"client"` or `"server"`; unchecked.
-    pub role: String,
+    /// What must hold, in the order of the file.
+    pub expect: Vec<Expectation>,
+    origin: Origin,
 }
 
 impl Scenario {
+    /// A scenario without anything in it, for those who make them up.
+    pub fn new(name: &str, duration: Duration) -> Scenario {
+        Scenario {
+            name: name.to_owned(),
+            description: String::new(),
+            seed: 1,
+            duration,
+            nodes: Vec::new(),
+            links: Vec::new(),
+            flows: Vec::new(),
+            faults: Vec::new(),
+            steps: Vec::new(),
+            script: toml::Table::new(),
+            media: toml::Table::new(),
+            expect: Vec::new(),
+            origin: Origin::default(),
+        }
+    }
+
     /// Reads a scenario. `file_name` appears in errors only.
     ///
     /// # Errors
     ///
-    /// [`ScenarioError`] for the first fault found: no TOML, an unknown or missing key, a wrong type or unit, or a
-    /// network that makes no sense.
+    /// [`ScenarioError`] for the first fault found, in any combination of the matrix: no TOML, an unknown or missing
+    /// key, a wrong type or unit, or a network that makes no sense.
     pub fn parse(text: &str, file_name: &str) -> Result<Scenario, ScenarioError> {
-        let source = Source {
-            file: file_name.to_owned(),
-            text: text.to_owned(),
-        };
+        let source = Source::new(file_name, text);
         let table = toml(&source)?;
-        let root = Section::new(&source, table.get_ref(), 0..0);
-        root.only(KEYS)?;
-
-        let name = root.required("name")?.text()?.to_owned();
-        let description = match root.optional("description") {
-            Some(field) => field.text()?.to_owned(),
-            None => String::new(),
-        };
-        let seed = match root.optional("seed") {
-            Some(field) => field.integer()?,
-            None => 1,
-        };
-        let nodes = nodes(root.required("node")?)?;
-        let links = match root.optional("link") {
-            Some(field) => links(field, &nodes)?,
-            None => Vec::new(),
-        };
-        let opaque = |key| match root.optional(key) {
-            Some(field) => field.opaque(),
-            None => Ok(toml::Table::new()),
-        };
-        Ok(Scenario {
-            name,
-            description,
-            seed,
-            duration: duration(root.required("duration")?)?,
-            nodes,
-            links,
-            script: opaque("script")?,
-            media: opaque("media")?,
-            expect: opaque("expect")?,
-            source: source.clone(),
-        })
-    }
-
-    /// An error at a place of this file, for those who read the tables that the simulator does not.
-    ///
-    /// `path` leads to the place by keys and, in arrays, by indices: `["script", "call", "to"]`. Where the path does
-    /// not exist, the error is at the deepest part that does. The last step is underlined: a key's value, or, if
-    /// `unknown` is given, the key itself, with "did you mean …?" from those keys.
-    pub fn error_at(
-        &self,
-        path: &[&str],
-        message: impl Into<String>,
-        unknown: Option<&[&str]>,
-    ) -> ScenarioError {
-        let message = message.into();
-        let table = match toml(&self.source) {
-            Ok(table) => table,
-            Err(error) => return error,
-        };
-        let (key, value) = locate(table.get_ref(), path);
-        match (unknown, path.last()) {
-            (Some(known), Some(word)) => self.source.error(key, message).suggesting(word, known),
-            _ => self.source.error(value, message),
+        let matrix = matrix::parse(table.get_ref(), &source)?;
+        let (mut scenario, mut parts) = read(&source, table.get_ref(), &matrix)?;
+        let mut later = matrix.next();
+        scenario.origin.resolved = later.is_none();
+        while let Some(assignment) = later {
+            parts += read(&source, table.get_ref(), &assignment)?.1;
+            if parts > MAX_PARTS {
+                let message =
+                    format!("more than {MAX_PARTS} nodes, links and so on in all combinations");
+                return Err(scenario.error_at(&["matrix"], message, None));
+            }
+            later = assignment.next();
         }
+        Ok(scenario)
     }
 
     /// The index of a node in [`Scenario::nodes`].
     pub fn node(&self, name: &str) -> Option<usize> {
         self.nodes.iter().position(|node| node.name == name)
     }
+
+    /// The name of a node, by its index; empty if there is none.
+    pub fn node_name(&self, index: usize) -> &str {
+        self.nodes.get(index).map_or("", |node| &node.name)
+    }
+
+    /// The name of a link, or of a direction of one, as files write it: its own, `a<>b` or `a>b`.
+    pub fn link_name(&self, link: LinkRef) -> String {
+        let known = self.links.iter().find(|known| known.reference() == link);
+        if let Some(name) = known.and_then(|link| link.name.clone()) {
+            return name;
+        }
+        let arrow = if link.both { "<>" } else { ">" };
+        let (from, to) = (self.node_name(link.from), self.node_name(link.to));
+        format!("{from}{arrow}{to}")
+    }
+}
+
+/// Reads the file with its parameters at these values. Also says how many nodes, links and so on it has.
+fn read(
+    source: &Source,
+    table: &DeTable<'_>,
+    assignment: &Assignment,
+) -> Result<(Scenario, usize), ScenarioError> {
+    let source = &source.assigned(assignment.clone());
+    let table = resolve::resolve(table, source)?;
+    let root = Section::new(source, &table, 0..0);
+    root.only(KEYS)?;
+
+    let name = root.required("name")?.text()?.to_owned();
+    let description = match root.optional("description") {
+        Some(field) => field.text()?.to_owned(),
+        None => String::new(),
+    };
+    let seeds = match root.optional("seed") {
+        Some(field) => seeds(field)?,
+        None => Seeds::one(1),
+    };
+    let duration = duration(root.required("duration")?)?;
+    let (nodes, mut roster) = node::parse(&root)?;
+    let links = link::parse(&root, &mut roster)?;
+    let flows = flow::parse(&root, &nodes, &mut roster)?;
+    let faults = fault::parse(&root, &nodes, &mut roster)?;
+    let steps = step::parse(&root, &mut roster)?;
+    let expect = expect::parse(&root, &flows, &mut roster)?;
+    let opaque = |key| match root.optional(key) {
+        Some(field) => field.opaque(),
+        None => Ok(toml::Table::new()),
+    };
+    let scenario = Scenario {
+        name,
+        description,
+        seed: seeds.first(),
+        duration,
+        nodes,
+        links,
+        flows,
+        faults,
+        steps,
+        script: opaque("script")?,
+        media: opaque("media")?,
+        expect,
+        origin: Origin {
+            source: source.clone(),
+            seeds,
+            resolved: true,
+        },
+    };
+    Ok((scenario, roster.parts()))
 }
 
 fn toml(source: &Source) -> Result<Spanned<DeTable<'_>>, ScenarioError> {
@@ -159,73 +250,11 @@ fn duration(field: Field<'_>) -> Result<Duration, ScenarioError> {
     Ok(duration)
 }
 
-fn nodes(field: Field<'_>) -> Result<Vec<NodeSpec>, ScenarioError> {
-    let mut nodes: Vec<NodeSpec> = Vec::new();
-    for element in field.elements()? {
-        let section = element.section()?;
-        section.only(&["name", "role"])?;
-        let name = section.required("name")?;
-        let text = name.text()?;
-        if text.is_empty()
-            || !text
-                .chars()
-                .all(|c| c.is_alphanumeric() || "-_".contains(c))
-        {
-            return Err(name.error("a node's name is made of letters, digits, `-` and `_`"));
-        }
-        if nodes.iter().any(|node| node.name == text) {
-            return Err(name.error(format!("there is a node `{text}` already")));
-        }
-        nodes.push(NodeSpec {
-            name: text.to_owned(),
-            role: section.required("role")?.text()?.to_owned(),
-        });
+fn seeds(field: Field<'_>) -> Result<Seeds, ScenarioError> {
+    match field.text() {
+        Ok(text) => text
+            .parse()
+            .map_err(|error: SeedsError| field.error(error.to_string())),
+        Err(_) => field.integer().map(Seeds::one),
     }
-    if nodes.is_empty() {
-        return Err(field.error("a scenario needs a node"));
-    }
-    Ok(nodes)
-}
-
-fn links(field: Field<'_>, nodes: &[NodeSpec]) -> Result<Vec<LinkSpec>, ScenarioError> {
-    let names: Vec<&str> = nodes.iter().map(|node| node.name.as_str()).collect();
-    let mut links = Vec::new();
-    for element in field.elements()? {
-        let link = link::parse(element.section()?, &names, &links)?;
-        links.push(link);
-    }
-    Ok(links)
-}
-
-/// The spans of the last key and of its value on the way along `path`, as far as it leads.
-fn locate(
-    table: &DeTable<'_>,
-    path: &[&str],
-) -> (core::ops::Range<usize>, core::ops::Range<usize>) {
-    let mut spans = (0..0, 0..0);
-    let mut tables = Some(table);
-    let mut arrays = None;
-    for step in path {
-        let (key, value) = match (tables, arrays) {
-            (Some(table), _) => match table.get_key_value(*step) {
-                Some((key, value)) => (key.span(), value),
-                None => break,
-            },
-            (None, Some(array)) => {
-                let array: &toml::de::DeArray<'_> = array;
-                match step.parse().ok().and_then(|index: usize| array.get(index)) {
-                    Some(value) => (value.span(), value),
-                    None => break,
-                }
-            }
-            (None, None) => break,
-        };
-        spans = (key, value.span());
-        tables = value.get_ref().as_table();
-        arrays = match value.get_ref() {
-            DeValue::Array(array) => Some(array),
-            _ => None,
-        };
-    }
-    spans
 }
