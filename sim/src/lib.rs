@@ -9,6 +9,7 @@
 //!   [`Stream`] of its own.
 //! - [`EventLog`] has one line per packet, counts, and a hash that stands for the run.
 //! - [`Scenario`] reads a network from a TOML file and explains what is wrong with it.
+//! - [`traffic`] is what shares a bottleneck with what is studied: CBR, bursts, TCP.
 //! - [`trace`] writes and reads qlog.
 //! - [`explore`] searches all states of a model, where a run shows one path.
 //!
@@ -90,6 +91,7 @@ mod random;
 mod scenario;
 mod time;
 pub mod trace;
+pub mod traffic;
 pub mod units;
 mod world;
 

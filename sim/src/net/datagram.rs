@@ -17,6 +17,12 @@ const UDP: usize = 8;
 /// Bytes of a TCP header with the timestamp option, padded (RFC 7323 §3.2).
 const TCP: usize = 20 + 12;
 
+/// Bytes of the options that only a SYN has: segment size, window scale, SACK permitted (RFC 9293, RFC 7323, RFC 2018).
+const TCP_SYN: usize = 8;
+
+/// Bytes of a SACK option without its blocks, padded, and of each block (RFC 2018 §3).
+const TCP_SACK: (usize, usize) = (4, 8);
+
 /// An IP packet with its UDP or TCP header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Datagram {
@@ -52,20 +58,53 @@ pub struct Segment {
     pub length: u32,
     /// The next byte that the sender of this segment expects of the other.
     pub acknowledged: u64,
+    /// Bytes after `acknowledged` that the sender of this segment has room for.
+    pub window: u64,
     /// Up to three blocks of later bytes that arrived, first byte and the one after the last (RFC 2018), newest first.
+    /// The first may also be one that arrived twice (D-SACK, RFC 2883): below `acknowledged` or within the second.
     pub sacks: Vec<(u64, u64)>,
     /// The sender's clock in nanoseconds, and the last one that it heard of the other (RFC 7323).
     pub timestamps: (u64, u64),
-    /// Marks of the header: SYN, FIN, ECE, CWR.
+    /// Marks of the header: [`Segment::SYN`] and the others, or-ed together.
     pub flags: u8,
 }
 
 impl Segment {
-    /// The sender sends no more (RFC 9293 §3.1, as the other marks).
+    /// The last of its sender; takes a sequence number behind the payload (RFC 9293 §3.1, as the other marks).
     pub const FIN: u8 = 0x01;
 
-    /// The first of its sender.
+    /// The first of its sender; takes a sequence number before the payload.
     pub const SYN: u8 = 0x02;
+
+    /// `acknowledged` counts.
+    pub const ACK: u8 = 0x10;
+
+    /// A mark arrived, or, in a SYN, readiness for marks (RFC 3168 §6.1).
+    pub const ECE: u8 = 0x40;
+
+    /// The window was reduced on account of a mark (RFC 3168 §6.1.2).
+    pub const CWR: u8 = 0x80;
+
+    /// Whether it bears all of these flags.
+    pub const fn has(&self, flags: u8) -> bool {
+        self.flags & flags == flags
+    }
+
+    /// The sequence number after the last that it takes.
+    pub const fn end(&self) -> u64 {
+        let marks = self.has(Segment::SYN) as u64 + self.has(Segment::FIN) as u64;
+        self.sequence + self.length as u64 + marks
+    }
+
+    /// Bytes of its header, options included.
+    fn header(&self) -> usize {
+        let syn = if self.has(Segment::SYN) { TCP_SYN } else { 0 };
+        let sack = match self.sacks.len() {
+            0 => 0,
+            blocks => TCP_SACK.0 + TCP_SACK.1 * blocks,
+        };
+        TCP + syn + sack
+    }
 }
 
 impl Datagram {
@@ -91,7 +130,10 @@ impl Packet for Datagram {
         } else {
             IPV6
         };
-        let transport = if self.is_udp() { UDP } else { TCP };
+        let transport = match &self.content {
+            Content::Tcp(segment) => segment.header(),
+            Content::Bytes(_) | Content::Empty(_) => UDP,
+        };
         ip + transport + self.payload_len()
     }
 
@@ -123,7 +165,7 @@ impl Packet for Datagram {
     }
 
     /// One to eight bits of a UDP payload are flipped. A TCP segment of a model has no bytes, and its checksum would
-    /// have it dropped: its length becomes zero, which acknowledges nothing new and delivers nothing.
+    /// have it dropped: nothing of it is left, so that it delivers and acknowledges nothing.
     fn corrupt(&mut self, draws: &mut Stream) {
         match &mut self.content {
             Content::Bytes(bytes) if !bytes.is_empty() => {
@@ -133,7 +175,7 @@ impl Packet for Datagram {
                 }
             }
             Content::Bytes(_) | Content::Empty(_) => {}
-            Content::Tcp(segment) => segment.length = 0,
+            Content::Tcp(segment) => *segment = Segment::default(),
         }
     }
 }
