@@ -151,6 +151,16 @@ impl Conn {
         self.handle.mode()
     }
 
+    /// Bits per second that the window stands for.
+    pub(crate) fn rate(&self) -> u64 {
+        let window = self.quic.congestion_state().window();
+        self.handle.rate(window, self.quic.rtt())
+    }
+
+    pub(crate) fn min_rtt(&self) -> Option<Duration> {
+        self.handle.min_rtt()
+    }
+
     pub(crate) fn is_handshaking(&self) -> bool {
         self.phase == Phase::Handshake
     }

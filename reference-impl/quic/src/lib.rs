@@ -20,7 +20,7 @@
 //! | payload of transfers: sources, sinks, pipes, rates | `bulk/`, `driver/splices.rs`, `connection/bulk.rs` |
 //! | one connection: streams, graceful close, path reports | `connection.rs` |
 //! | windows, timeouts, limits | `transport.rs` |
-//! | the switch from CUBIC to the media plane's own controller | `controller.rs` |
+//! | the switch from CUBIC to the media plane's own controller, or to another | `controller/` |
 //! | certificates, fingerprints, whom a client trusts | `cert.rs`, `trust.rs`, `tls.rs` |
 //! | what the seed determines | `seeded.rs`; with TLS, `deterministic.rs` |
 //! | what only a simulated endpoint may be told | `simulation.rs` |
@@ -60,7 +60,7 @@ pub use quinn_proto::EcnCodepoint;
 
 pub use crate::bulk::{Sink, Source};
 pub use crate::cert::{CertError, Fingerprint, FingerprintError, Identity};
-pub use crate::controller::Mode;
+pub use crate::controller::{MediaControl, Mode};
 pub use crate::driver::{Datagram, Door, Driver, Heading, Statistics, Transmit};
 pub use crate::net::{Loop, Pumped};
 pub use crate::node::{SimEndpoint, UdpPacket, address_of, node_of};

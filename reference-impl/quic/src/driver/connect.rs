@@ -40,7 +40,7 @@ impl<C: Core> Driver<C> {
             Purpose::Control | Purpose::Service => Mode::Cubic,
             Purpose::Media => Mode::Media,
         };
-        let handle = Handle::new(mode);
+        let handle = Handle::new(mode, self.media_control);
         let ids = first_remote_ids.clone();
         let mut config = quinn_proto::ClientConfig::new(tls.config(purpose));
         config
@@ -83,7 +83,7 @@ impl<C: Core> Driver<C> {
             }
             return;
         }
-        let handle = Handle::new(Mode::Cubic);
+        let handle = Handle::new(Mode::Cubic, self.media_control);
         let mut config = match (door, services) {
             (Door::Services, Some(services)) => services.as_ref().clone(),
             _ => config.as_ref().clone(),

@@ -5,6 +5,7 @@ mod datagrams;
 mod end;
 mod packets;
 mod splices;
+mod start;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
@@ -16,17 +17,16 @@ use duet_protocol::code::Code;
 use duet_protocol::io::{Cause, ConnId, Core, Direction, Input, Output, Timer};
 use duet_protocol::service::{Decide, Decision, DecisionId};
 use duet_protocol::time::Instant;
-use quinn_proto::{DatagramEvent, EcnCodepoint, Endpoint, EndpointConfig};
+use quinn_proto::{DatagramEvent, EcnCodepoint, Endpoint};
 use tracing::debug;
 
 use self::datagrams::Held;
 use self::splices::Splices;
-use crate::cert::Identity;
 use crate::connection::Conn;
-use crate::controller::Mode;
-use crate::seeded::{Ids, Seed, ToldTime};
-use crate::settings::{ClientSettings, ServerSettings, SettingsError};
-use crate::simulation::{Crypto, Rest, Simulation};
+use crate::controller::{MediaControl, Mode};
+use crate::seeded::{Ids, ToldTime};
+use crate::settings::ClientSettings;
+use crate::simulation::Rest;
 use crate::tls;
 use crate::trace::{Observer, Seen};
 
@@ -116,6 +116,7 @@ pub struct Driver<C: Core> {
     held: Option<Held>,
     splices: Splices,
     whole_streams: bool,
+    media_control: MediaControl,
     /// The packet being built, and the datagram being taken from the core.
     packet: Vec<u8>,
     datagram: Vec<u8>,
@@ -140,192 +141,6 @@ enum Role {
 }
 
 impl<C: Core> Driver<C> {
-    /// A server's driver. In virtual time, `epoch` is any one instant, the same for all that shares the time.
-    ///
-    /// # Errors
-    ///
-    /// [`SettingsError`] if the identity cannot be used.
-    pub fn server(
-        settings: ServerSettings,
-        core: C,
-        seed: [u8; 32],
-        epoch: std::time::Instant,
-    ) -> Result<Self, SettingsError> {
-        Self::server_on(&Crypto::shipped(), settings, core, &Seed::new(seed), epoch)
-    }
-
-    /// The same in a simulation.
-    ///
-    /// # Errors
-    ///
-    /// As [`Driver::server`], and if the simulation cannot have the identity.
-    pub fn simulated_server(
-        simulation: Simulation,
-        settings: ServerSettings,
-        core: C,
-        seed: [u8; 32],
-        epoch: std::time::Instant,
-    ) -> Result<Self, SettingsError> {
-        let seed = Seed::new(seed);
-        let crypto = Crypto::simulated(simulation, &seed);
-        let this = Self::server_on(&crypto, settings, core, &seed, epoch)?;
-        Ok(this.simulated(crypto))
-    }
-
-    fn server_on(
-        crypto: &Crypto,
-        settings: ServerSettings,
-        core: C,
-        seed: &Seed,
-        epoch: std::time::Instant,
-    ) -> Result<Self, SettingsError> {
-        let time = Arc::new(ToldTime::default());
-        let tls = tls::server(&settings, crypto, time.clone())?;
-        let mut config = quinn_proto::ServerConfig::new(tls, seed.token_key());
-        config.time_source(time.clone());
-        let services = match &settings.services {
-            Some(door) => {
-                let tls = tls::for_services(&settings, door, crypto, time.clone())?;
-                let mut config = quinn_proto::ServerConfig::new(tls, seed.token_key());
-                config.time_source(time.clone());
-                Some(Box::new(config))
-            }
-            None => None,
-        };
-        let role = Role::Server {
-            config: Box::new(config.clone()),
-            services,
-            handshakes_before_retry: settings.handshakes_before_retry,
-            max_handshakes: settings.max_handshakes,
-        };
-        Ok(Self::new(
-            core,
-            role,
-            Some(Arc::new(config)),
-            seed,
-            time,
-            epoch,
-        ))
-    }
-
-    /// A client's driver; it connects when its core asks for it.
-    ///
-    /// # Errors
-    ///
-    /// [`SettingsError`] if the roots or the server's name cannot be used.
-    pub fn client(
-        settings: ClientSettings,
-        core: C,
-        seed: [u8; 32],
-        epoch: std::time::Instant,
-    ) -> Result<Self, SettingsError> {
-        Self::client_as(None, settings, core, seed, epoch)
-    }
-
-    /// The same, with a certificate to show to a server that asks for one, as it may ask its services.
-    ///
-    /// # Errors
-    ///
-    /// As [`Driver::client`], and if the identity cannot be used.
-    pub fn client_as(
-        identity: Option<&Identity>,
-        settings: ClientSettings,
-        core: C,
-        seed: [u8; 32],
-        epoch: std::time::Instant,
-    ) -> Result<Self, SettingsError> {
-        let crypto = Crypto::shipped();
-        Self::client_on(&crypto, identity, settings, core, &Seed::new(seed), epoch)
-    }
-
-    /// The same in a simulation.
-    ///
-    /// # Errors
-    ///
-    /// As [`Driver::client_as`], and if the simulation cannot have the identity.
-    pub fn simulated_client(
-        simulation: Simulation,
-        identity: Option<&Identity>,
-        settings: ClientSettings,
-        core: C,
-        seed: [u8; 32],
-        epoch: std::time::Instant,
-    ) -> Result<Self, SettingsError> {
-        let seed = Seed::new(seed);
-        let crypto = Crypto::simulated(simulation, &seed);
-        let this = Self::client_on(&crypto, identity, settings, core, &seed, epoch)?;
-        Ok(this.simulated(crypto))
-    }
-
-    fn client_on(
-        crypto: &Crypto,
-        identity: Option<&Identity>,
-        settings: ClientSettings,
-        core: C,
-        seed: &Seed,
-        epoch: std::time::Instant,
-    ) -> Result<Self, SettingsError> {
-        settings.check()?;
-        let time = Arc::new(ToldTime::default());
-        let role = Role::Client {
-            tls: tls::Client::new(&settings, crypto, identity, &time)?,
-            settings,
-            first_remote_ids: seed.first_remote_ids(),
-        };
-        Ok(Self::new(core, role, None, seed, time, epoch))
-    }
-
-    fn simulated(self, crypto: Crypto) -> Self {
-        let simulated = Some(crypto.into_rest());
-        Self { simulated, ..self }
-    }
-
-    /// Whether it was made for a simulation, and so is for no socket.
-    pub fn is_simulated(&self) -> bool {
-        self.simulated.is_some()
-    }
-
-    fn new(
-        core: C,
-        role: Role,
-        server: Option<Arc<quinn_proto::ServerConfig>>,
-        seed: &Seed,
-        time: Arc<ToldTime>,
-        epoch: std::time::Instant,
-    ) -> Self {
-        let mut config = EndpointConfig::new(seed.reset_key());
-        let ids = seed.local_ids();
-        config
-            .cid_generator(move || Box::new(ids.clone()))
-            .grease_quic_bit(false)
-            .rng_seed(Some(seed.derive("quinn-proto")));
-        Self {
-            core,
-            endpoint: Endpoint::new(Arc::new(config), server, false, None),
-            role,
-            epoch,
-            time,
-            conns: BTreeMap::new(),
-            handles: BTreeMap::new(),
-            next_id: 0,
-            handshakes: 0,
-            timers: BTreeSet::new(),
-            sendable: VecDeque::new(),
-            responses: VecDeque::new(),
-            inputs: VecDeque::new(),
-            events: VecDeque::new(),
-            decides: VecDeque::new(),
-            held: None,
-            splices: Splices::default(),
-            whole_streams: false,
-            packet: Vec::new(),
-            datagram: Vec::new(),
-            observer: None,
-            statistics: Statistics::default(),
-            simulated: None,
-        }
-    }
-
     /// Shows everything that crosses the seam, from now on, to an observer.
     pub fn observe(&mut self, observer: Box<dyn Observer + Send>) {
         self.observer = Some(observer);
@@ -335,6 +150,11 @@ impl<C: Core> Driver<C> {
     /// Otherwise it gets the first frame of each stream but the first, and payload goes by [`Output::Splice`].
     pub fn give_whole_streams(&mut self) {
         self.whole_streams = true;
+    }
+
+    /// Who governs the sending of media connections from now on, for experiments that compare.
+    pub fn media_control(&mut self, control: MediaControl) {
+        self.media_control = control;
     }
 
     /// A UDP datagram arrived where clients come in.
@@ -493,6 +313,29 @@ impl<C: Core> Driver<C> {
     /// Who governs how much a connection sends.
     pub fn mode(&self, conn: ConnId) -> Option<Mode> {
         self.conn(conn).map(Conn::mode)
+    }
+
+    /// Bytes that a connection may have in flight now. Under [`MediaControl::Core`] a media connection's is a cap
+    /// that never moves.
+    pub fn window(&self, conn: ConnId) -> Option<u64> {
+        let conn = self.conn(conn)?;
+        Some(conn.quic.congestion_state().window())
+    }
+
+    /// A connection's round trip, smoothed (RFC 9002 §5.3); a guess of 100 ms before the first measurement.
+    pub fn rtt(&self, conn: ConnId) -> Option<Duration> {
+        self.conn(conn).map(|conn| conn.quic.rtt())
+    }
+
+    /// The least round trip that a connection has measured (RFC 9002 §5.2); none before the first measurement.
+    pub fn min_rtt(&self, conn: ConnId) -> Option<Duration> {
+        self.conn(conn)?.min_rtt()
+    }
+
+    /// Bits per second that a connection's window stands for, which an encoder can follow: a window in a smoothed round
+    /// trip; under [`MediaControl::Bbr`], whose window holds the capacity twice, half of it in the least round trip.
+    pub fn rate(&self, conn: ConnId) -> Option<u64> {
+        self.conn(conn).map(Conn::rate)
     }
 
     /// What was counted so far.
