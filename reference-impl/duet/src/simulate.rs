@@ -9,9 +9,8 @@ use duet_protocol::client::{self, Client, Credentials};
 use duet_protocol::seed::Seed;
 use duet_protocol::server::{self, Server};
 use duet_protocol::time::Instant;
-use duet_quic::{
-    ClientSettings, Driver, Identity, ServerSettings, SimEndpoint, Trust, UdpPacket, address_of,
-};
+use duet_quic::{ClientSettings, Driver, Identity, ServerSettings, SimEndpoint, Trust, address_of};
+use duet_sim::net::Datagram;
 use duet_sim::units::{parse_duration, parse_rate};
 use duet_sim::{Node, NodeId, Role as NodeRole, Scenario, ScenarioError, Stream, Time, World};
 
@@ -291,7 +290,7 @@ impl ServerHost {
 }
 
 impl Node for Host {
-    type Packet = UdpPacket;
+    type Packet = Datagram;
 
     fn deadline(&self) -> Option<Time> {
         match self {
@@ -327,7 +326,7 @@ impl Node for Host {
         }
     }
 
-    fn receive(&mut self, now: Time, from: NodeId, packet: UdpPacket) {
+    fn receive(&mut self, now: Time, from: NodeId, packet: Datagram) {
         match self {
             Self::Killed(_) => {}
             Self::Server(host) => {
@@ -341,7 +340,7 @@ impl Node for Host {
         }
     }
 
-    fn transmit(&mut self, now: Time) -> Option<(NodeId, UdpPacket)> {
+    fn transmit(&mut self, now: Time) -> Option<(NodeId, Datagram)> {
         match self {
             Self::Killed(_) => None,
             Self::Server(host) => host.endpoint.transmit(now),

@@ -63,7 +63,7 @@ pub use crate::cert::{CertError, Fingerprint, FingerprintError, Identity};
 pub use crate::controller::{MediaControl, Mode};
 pub use crate::driver::{Datagram, Door, Driver, Heading, Statistics, Transmit};
 pub use crate::net::{Loop, Pumped};
-pub use crate::node::{SimEndpoint, UdpPacket, address_of, node_of};
+pub use crate::node::{SimEndpoint, address_of};
 pub use crate::settings::{ClientSettings, ServerSettings, ServiceDoor, SettingsError};
 pub use crate::simulation::{Secrets, Simulation};
 pub use crate::socket::{BindError, Packet, Received, Socket, UdpSocket};

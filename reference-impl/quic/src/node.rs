@@ -1,11 +1,11 @@
 //! A driver as a node of the simulator's world.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use bytes::BytesMut;
 use duet_protocol::io::Core;
 use duet_protocol::time::Instant;
-use duet_sim::{Node, NodeId, Packet, Time};
+use duet_sim::net::{self, Content, Ecn, Host};
+use duet_sim::{Node, NodeId, Time};
 use quinn_proto::EcnCodepoint;
 
 use crate::driver::{Datagram, Driver};
@@ -13,27 +13,18 @@ use crate::driver::{Datagram, Driver};
 /// The port on which every simulated endpoint has its socket.
 const PORT: u16 = 4433;
 
-/// The address of node 0 is the one after this.
-const NETWORK: u32 = u32::from_be_bytes([10, 0, 0, 0]);
-
-/// IPv4 and UDP headers, without options.
-const HEADERS: usize = 20 + 8;
-
 /// A node's UDP address: 10.0.0.1:4433 for node 0, and so on.
 pub fn address_of(node: NodeId) -> SocketAddr {
-    let host = u32::try_from(node.0).unwrap_or(u32::MAX);
-    let ip = Ipv4Addr::from_bits(NETWORK.saturating_add(host).saturating_add(1));
-    SocketAddr::from((ip, PORT))
+    SocketAddr::new(net::address_of(node), PORT)
 }
 
 /// The node with a UDP address, if it can be one.
-pub fn node_of(address: SocketAddr) -> Option<NodeId> {
-    let SocketAddr::V4(address) = address else {
+fn node_of(address: SocketAddr) -> Option<NodeId> {
+    let (SocketAddr::V4(address), IpAddr::V4(first)) = (address, net::address_of(NodeId(0))) else {
         return None;
     };
-    let host = address.ip().to_bits().checked_sub(NETWORK)?;
-    let node = usize::try_from(host.checked_sub(1)?).ok()?;
-    Some(NodeId(node))
+    let node = address.ip().to_bits().checked_sub(first.to_bits())?;
+    Some(NodeId(usize::try_from(node).ok()?))
 }
 
 /// The driver's time at an instant of the world, whole microseconds.
@@ -41,32 +32,18 @@ fn core_time(now: Time) -> Instant {
     Instant::from_micros(now.as_micros())
 }
 
-/// A UDP datagram in the simulator.
-#[derive(Clone, Debug)]
-pub struct UdpPacket {
-    /// Its payload.
-    pub bytes: BytesMut,
-    /// Its ECN field.
-    pub ecn: Option<EcnCodepoint>,
-}
-
-impl Packet for UdpPacket {
-    fn size(&self) -> usize {
-        self.bytes.len() + HEADERS
-    }
-
-    /// By the form of QUIC's header (RFC 9000 §17): long during the handshake, short after it.
-    fn class(&self) -> &'static str {
-        match self.bytes.first() {
-            Some(first) if first & 0x80 != 0 => "quic-long",
-            _ => "quic-short",
-        }
+/// The class of a UDP datagram in the log, by the form of QUIC's header (RFC 9000 §17): long during the handshake, short
+/// after it.
+fn class(payload: &[u8]) -> &'static str {
+    match payload.first() {
+        Some(first) if first & 0x80 != 0 => "quic-long",
+        _ => "quic-short",
     }
 }
 
-/// A driver with the operations of a [`Node`], and a node itself where nothing more is wanted.
+/// A driver as a [`Host`], at whatever address its station has, and as a [`Node`] where all stand side by side.
 ///
-/// An application that keeps more than a driver in its node, such as a media clock, delegates to these. The driver's
+/// An application that keeps more than a driver in its host, such as a media clock, delegates to these. The driver's
 /// epoch is the beginning of the world.
 pub struct SimEndpoint<C: Core> {
     /// The driver, for commands and events.
@@ -85,9 +62,7 @@ impl<C: Core> SimEndpoint<C> {
     }
 }
 
-impl<C: Core> Node for SimEndpoint<C> {
-    type Packet = UdpPacket;
-
+impl<C: Core> Host for SimEndpoint<C> {
     fn deadline(&self) -> Option<Time> {
         let (at, _) = self.driver.deadline()?;
         Some(Time::from_micros(at.as_micros()))
@@ -97,28 +72,74 @@ impl<C: Core> Node for SimEndpoint<C> {
         self.driver.wake(core_time(now));
     }
 
-    fn receive(&mut self, now: Time, from: NodeId, packet: UdpPacket) {
+    fn receive(&mut self, now: Time, datagram: net::Datagram) {
+        let Content::Bytes(bytes) = datagram.content else {
+            return;
+        };
         let now = core_time(now);
         let datagram = Datagram {
-            remote: address_of(from),
-            bytes: packet.bytes,
-            ecn: packet.ecn,
+            remote: datagram.source,
+            bytes,
+            ecn: from_ecn(datagram.ecn),
             at: now,
         };
         self.driver.receive(now, datagram);
     }
 
-    fn transmit(&mut self, now: Time) -> Option<(NodeId, UdpPacket)> {
-        let now = core_time(now);
+    fn transmit(&mut self, now: Time) -> Option<net::Datagram> {
+        let transmit = self.driver.transmit(core_time(now))?;
+        Some(net::Datagram {
+            // The station has an address, and puts it in.
+            source: SocketAddr::from((Ipv4Addr::UNSPECIFIED, PORT)),
+            destination: transmit.remote,
+            ecn: to_ecn(transmit.ecn),
+            class: class(&transmit.bytes),
+            content: Content::Bytes(transmit.bytes),
+        })
+    }
+}
+
+fn from_ecn(ecn: Ecn) -> Option<EcnCodepoint> {
+    match ecn {
+        Ecn::NotEct => None,
+        Ecn::Ect0 => Some(EcnCodepoint::Ect0),
+        Ecn::Ect1 => Some(EcnCodepoint::Ect1),
+        Ecn::Ce => Some(EcnCodepoint::Ce),
+    }
+}
+
+fn to_ecn(ecn: Option<EcnCodepoint>) -> Ecn {
+    match ecn {
+        None => Ecn::NotEct,
+        Some(EcnCodepoint::Ect0) => Ecn::Ect0,
+        Some(EcnCodepoint::Ect1) => Ecn::Ect1,
+        Some(EcnCodepoint::Ce) => Ecn::Ce,
+    }
+}
+
+/// The endpoint's node has the address [`address_of`] it, and so have the nodes that it talks to.
+impl<C: Core> Node for SimEndpoint<C> {
+    type Packet = net::Datagram;
+
+    fn deadline(&self) -> Option<Time> {
+        Host::deadline(self)
+    }
+
+    fn wake(&mut self, now: Time) {
+        Host::wake(self, now);
+    }
+
+    fn receive(&mut self, now: Time, from: NodeId, mut datagram: net::Datagram) {
+        datagram.source = address_of(from);
+        Host::receive(self, now, datagram);
+    }
+
+    fn transmit(&mut self, now: Time) -> Option<(NodeId, net::Datagram)> {
         loop {
-            let transmit = self.driver.transmit(now)?;
+            let datagram = Host::transmit(self, now)?;
             // An address outside the simulated network leads nowhere.
-            if let Some(to) = node_of(transmit.remote) {
-                let packet = UdpPacket {
-                    bytes: transmit.bytes,
-                    ecn: transmit.ecn,
-                };
-                return Some((to, packet));
+            if let Some(to) = node_of(datagram.destination) {
+                return Some((to, datagram));
             }
         }
     }

@@ -21,8 +21,9 @@ use duet_protocol::time::Instant;
 use duet_protocol::wire::Address;
 use duet_quic::{
     ClientSettings, Driver, Loop, Observer, Seen, ServerSettings, SimEndpoint, Sink, Source,
-    UdpPacket, UdpSocket, address_of,
+    UdpSocket, address_of,
 };
+use duet_sim::net::Datagram;
 use duet_sim::{LinkConfig, Node, NodeId, Rate, Time, World};
 
 const ALICE: NodeId = NodeId(1);
@@ -72,7 +73,7 @@ fn user(name: &str) -> UserId {
 }
 
 impl Node for Party {
-    type Packet = UdpPacket;
+    type Packet = Datagram;
 
     fn deadline(&self) -> Option<Time> {
         match self {
@@ -89,7 +90,7 @@ impl Node for Party {
         self.settle(now);
     }
 
-    fn receive(&mut self, now: Time, from: NodeId, packet: UdpPacket) {
+    fn receive(&mut self, now: Time, from: NodeId, packet: Datagram) {
         match self {
             Self::Server(server) => server.receive(now, from, packet),
             Self::Client(client, _) => client.receive(now, from, packet),
@@ -97,7 +98,7 @@ impl Node for Party {
         self.settle(now);
     }
 
-    fn transmit(&mut self, now: Time) -> Option<(NodeId, UdpPacket)> {
+    fn transmit(&mut self, now: Time) -> Option<(NodeId, Datagram)> {
         let packet = match self {
             Self::Server(server) => server.transmit(now),
             Self::Client(client, _) => client.transmit(now),

@@ -2,7 +2,7 @@
 //!
 //! Everything here is a [`Node`](crate::Node) of a [`World`](crate::World) whose packet is a [`Datagram`]. A [`Host`]
 //! knows addresses and never nodes. A [`Nat`] or a [`Firewall`] stands between two networks and is told the side from
-//! which a datagram comes.
+//! which a datagram comes. A [`Network`] holds them all, and the routes between them.
 
 mod behaviour;
 mod datagram;
@@ -11,8 +11,11 @@ mod firewall;
 mod host;
 mod names;
 mod nat;
+mod network;
 mod passage;
+mod ports;
 mod protocol;
+mod station;
 
 pub use crate::packet::Ecn;
 pub use behaviour::{Behaviour, Refresh};
@@ -24,5 +27,8 @@ pub use nat::{
     Allocation, Fragment, FragmentPolicy, Hairpin, Icmp, IcmpKind, IcmpPolicy, Nat, NatConfig,
     Pooling, Quoted,
 };
+pub use network::{Network, address_of};
 pub use passage::{Passage, Refusal, Side};
+pub use ports::Ports;
 pub use protocol::Protocol;
+pub use station::{Element, Routes, Station};

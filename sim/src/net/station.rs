@@ -1,0 +1,218 @@
+//! The nodes of an IP world: hosts, routers, boxes.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::{IpAddr, SocketAddr};
+
+use crate::log::Dropped;
+use crate::net::datagram::Datagram;
+use crate::net::firewall::Firewall;
+use crate::net::host::Host;
+use crate::net::nat::Nat;
+use crate::net::passage::{Passage, Side};
+use crate::node::{Node, NodeId};
+use crate::packet::Packet as _;
+use crate::time::Time;
+
+/// A node of an IP world: an element, its addresses, and where datagrams go from it.
+#[derive(Clone, Debug)]
+pub struct Station<H> {
+    element: Element<H>,
+    addresses: Vec<IpAddr>,
+    routes: Routes,
+    outbox: VecDeque<(NodeId, Datagram)>,
+    dropped: VecDeque<Dropped>,
+}
+
+/// What a station does with datagrams.
+#[derive(Clone, Debug)]
+pub enum Element<H> {
+    /// Ends them.
+    Host(H),
+    /// Passes them on.
+    Router,
+    /// Translates them between the inside and what lies beyond one neighbour.
+    Nat {
+        /// The translator; its external addresses are the station's.
+        nat: Box<Nat>,
+        /// The neighbour outside; all others are inside.
+        outside: NodeId,
+    },
+    /// Passes on what it does not forbid.
+    Firewall {
+        /// The rules, and what was opened.
+        firewall: Box<Firewall>,
+        /// The neighbour outside; all others are inside.
+        outside: NodeId,
+    },
+}
+
+/// Where datagrams go next.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Routes {
+    /// By destination.
+    pub to: BTreeMap<IpAddr, NodeId>,
+    /// For every other destination.
+    pub default: Option<NodeId>,
+}
+
+impl Routes {
+    /// The neighbour to which a datagram for this address goes.
+    pub fn next(&self, address: IpAddr) -> Option<NodeId> {
+        self.to.get(&address).copied().or(self.default)
+    }
+}
+
+impl<H> Station<H> {
+    /// A station with these addresses, of which the first is the one that it sends from.
+    pub fn new(element: Element<H>, addresses: Vec<IpAddr>) -> Station<H> {
+        Station {
+            element,
+            addresses,
+            routes: Routes::default(),
+            outbox: VecDeque::new(),
+            dropped: VecDeque::new(),
+        }
+    }
+
+    /// Its addresses.
+    pub fn addresses(&self) -> &[IpAddr] {
+        &self.addresses
+    }
+
+    /// Gives it other addresses: from now on it takes only what is for these, and sends from the first.
+    pub fn set_addresses(&mut self, addresses: Vec<IpAddr>) {
+        self.addresses = addresses;
+    }
+
+    /// Where datagrams go from it.
+    pub fn routes_mut(&mut self) -> &mut Routes {
+        &mut self.routes
+    }
+
+    /// What it does with datagrams.
+    pub fn element(&self) -> &Element<H> {
+        &self.element
+    }
+
+    /// The same, to change it.
+    pub fn element_mut(&mut self) -> &mut Element<H> {
+        &mut self.element
+    }
+
+    /// The host here, if there is one.
+    pub fn host(&self) -> Option<&H> {
+        match &self.element {
+            Element::Host(host) => Some(host),
+            _ => None,
+        }
+    }
+
+    /// The host here, to give it commands.
+    pub fn host_mut(&mut self) -> Option<&mut H> {
+        match &mut self.element {
+            Element::Host(host) => Some(host),
+            _ => None,
+        }
+    }
+
+    fn forward(&mut self, datagram: Datagram) {
+        match self.routes.next(datagram.destination.ip()) {
+            Some(next) => self.outbox.push_back((next, datagram)),
+            None => self.drop(&datagram, "no-route"),
+        }
+    }
+
+    fn drop(&mut self, datagram: &Datagram, cause: &'static str) {
+        self.dropped.push_back(Dropped {
+            class: datagram.class,
+            size: datagram.size() as u64,
+            cause,
+        });
+    }
+}
+
+impl<H: Host> Node for Station<H> {
+    type Packet = Datagram;
+
+    fn deadline(&self) -> Option<Time> {
+        match &self.element {
+            Element::Host(host) => host.deadline(),
+            _ => None,
+        }
+    }
+
+    fn wake(&mut self, now: Time) {
+        if let Element::Host(host) = &mut self.element {
+            host.wake(now);
+        }
+    }
+
+    fn receive(&mut self, now: Time, from: NodeId, datagram: Datagram) {
+        let side = |outside: NodeId| match from == outside {
+            true => Side::Outside,
+            false => Side::Inside,
+        };
+        let (size, class) = (datagram.size() as u64, datagram.class);
+        let (outside, passage) = match &mut self.element {
+            Element::Host(host) => {
+                if self.addresses.contains(&datagram.destination.ip()) {
+                    host.receive(now, datagram);
+                } else {
+                    // It has had that address before a handover, or somebody guesses.
+                    self.drop(&datagram, "wrong-address");
+                }
+                return;
+            }
+            Element::Router => return self.forward(datagram),
+            Element::Nat { nat, outside } => (*outside, nat.pass(now, side(*outside), datagram)),
+            Element::Firewall { firewall, outside } => {
+                (*outside, firewall.pass(now, side(*outside), datagram))
+            }
+        };
+        match passage {
+            Passage::Forward {
+                side: Side::Outside,
+                datagram,
+            } => self.outbox.push_back((outside, datagram)),
+            Passage::Forward {
+                side: Side::Inside,
+                datagram,
+            } => self.forward(datagram),
+            Passage::Drop { cause } => self.dropped.push_back(Dropped {
+                class,
+                size,
+                cause: cause.name(),
+            }),
+        }
+    }
+
+    fn transmit(&mut self, now: Time) -> Option<(NodeId, Datagram)> {
+        if let Some(next) = self.outbox.pop_front() {
+            return Some(next);
+        }
+        let Element::Host(host) = &mut self.element else {
+            return None;
+        };
+        while let Some(mut datagram) = host.transmit(now) {
+            // A host that leaves its address open is bound to all of them.
+            if datagram.source.ip().is_unspecified()
+                && let Some(address) = self.addresses.first()
+            {
+                datagram.source = SocketAddr::new(*address, datagram.source.port());
+            }
+            match self.routes.next(datagram.destination.ip()) {
+                Some(next) => return Some((next, datagram)),
+                None => self.dropped.push_back(Dropped {
+                    class: datagram.class,
+                    size: datagram.size() as u64,
+                    cause: "no-route",
+                }),
+            }
+        }
+        None
+    }
+
+    fn dropped(&mut self) -> Option<Dropped> {
+        self.dropped.pop_front()
+    }
+}
