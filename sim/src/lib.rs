@@ -10,7 +10,7 @@
 //! - [`EventLog`] has one line per packet, counts, and a hash that stands for the run.
 //! - [`Scenario`] reads a network from a TOML file and explains what is wrong with it.
 //! - [`traffic`] is what shares a bottleneck with what is studied: CBR, bursts, TCP.
-//! - [`trace`] writes and reads qlog, [`pcapng`] writes captures for Wireshark.
+//! - [`trace`] writes and reads qlog.
 //! - [`explore`] searches all states of a model, where a run shows one path.
 //!
 //! Two nodes; one greets, the other answers:
@@ -85,7 +85,6 @@ mod log;
 pub mod net;
 mod node;
 mod packet;
-pub mod pcapng;
 mod probability;
 mod queue;
 mod random;
@@ -104,9 +103,9 @@ pub use probability::Probability;
 pub use queue::EventQueue;
 pub use random::Stream;
 pub use scenario::{
-    Bound, BoundError, Check, Expectation, Fault, FaultKind, FlowKind, FlowSpec, LinkChange,
-    LinkRef, LinkSpec, Metrics, NodeSpec, Outcome, Place, Role, Scenario, ScenarioError, Seeds,
-    SeedsError, Step, Subject, Unit, Variant, Verdict, Window,
+    Bound, BoundError, Check, Expectation, Fault, FaultKind, FirewallSpec, FlowKind, FlowSpec,
+    LinkChange, LinkRef, LinkSpec, Metrics, NatSpec, NodeSpec, Outcome, Place, Role, Scenario,
+    ScenarioError, Seeds, SeedsError, Step, Subject, Unit, Variant, Verdict, Window,
 };
 pub use time::Time;
 pub use trace::{Trace, TraceError};

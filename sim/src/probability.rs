@@ -5,6 +5,9 @@ use core::str::FromStr;
 
 use crate::units::{Decimal, UnitError};
 
+/// Least digits that a text has too many of, so that a number's shift by 64 bits still fits 128.
+const TOO_MANY: u128 = 1_000_000_000_000_000_000;
+
 /// A probability, held as the number of 64-bit draws, out of 2⁶⁴, for which the answer is yes.
 ///
 /// Deciding is one integer comparison, so no float takes part in a run. Read from `"2.5 %"` or from `"0.025"`, both
@@ -37,6 +40,30 @@ impl Probability {
         draw < self.0 || self.0 == u64::MAX
     }
 
+    /// The shortest percentage that is read as this probability: `2.5 %`. Of one that no text gives, the nearest below.
+    pub fn exact(self) -> String {
+        if self == Probability::ALWAYS {
+            return "100 %".to_owned();
+        }
+        let mut percent = String::new();
+        let mut one: u128 = 1;
+        // A text has at most seventeen decimals beside the digit before them.
+        for decimals in 0..=17 {
+            // The least number of so many decimals that is not below: reading rounds down.
+            let digits = (u128::from(self.0) * 100 * one).div_ceil(1 << 64);
+            let (whole, fraction) = (digits / one, digits % one);
+            percent = match decimals {
+                0 => format!("{whole} %"),
+                _ => format!("{whole}.{fraction:0decimals$} %"),
+            };
+            if percent.parse() == Ok(self) {
+                break;
+            }
+            one *= 10;
+        }
+        percent
+    }
+
     /// The probability as a number from 0 to 1, for reports and for the bounds of tests.
     pub fn as_f64(self) -> f64 {
         self.0 as f64 / 2f64.powi(64)
@@ -60,6 +87,9 @@ impl FromStr for Probability {
         };
         if number.digits() > whole {
             return Err(UnitError::AboveOne);
+        }
+        if number.digits() >= TOO_MANY || number.one() >= TOO_MANY {
+            return Err(UnitError::TooFine);
         }
         if number.digits() == whole {
             return Ok(Probability::ALWAYS);

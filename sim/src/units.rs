@@ -8,8 +8,8 @@ use thiserror::Error;
 
 use crate::link::Rate;
 
-/// Most digits that a number may have, so that its shift by 64 bits still fits 128.
-const MAX_DIGITS: usize = 18;
+/// Most digits that a number may have, so that every `u64` of the finest unit has its text, and all products fit.
+const MAX_DIGITS: usize = 20;
 
 /// Units of time, in nanoseconds.
 const TIME: &[(&str, u64)] = &[
@@ -112,6 +112,36 @@ pub fn parse_rate(text: &str) -> Result<Rate, UnitError> {
 /// [`UnitError`] if the text is no number with a unit of size, or is no whole number of bytes.
 pub fn parse_size(text: &str) -> Result<u64, UnitError> {
     quantity(text, SIZE)
+}
+
+/// A span of time as [`parse_duration`] reads it, exactly, in the largest unit that leaves a number before the point:
+/// `15 ms`, `1.5 s`. Past [`u64::MAX`] nanoseconds it is that.
+pub fn show_duration(span: Duration) -> String {
+    let nanos = crate::time::nanos(span);
+    let units = [(1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "us")];
+    let unit = units.into_iter().find(|(factor, _)| nanos >= *factor);
+    match (unit, nanos) {
+        (_, 0) => "0 s".to_owned(),
+        (None, _) => format!("{nanos} ns"),
+        (Some((factor, unit)), _) => {
+            let decimals = u64::ilog10(factor) as usize;
+            let fraction = format!("{:0decimals$}", nanos % factor);
+            match fraction.trim_end_matches('0') {
+                "" => format!("{} {unit}", nanos / factor),
+                fraction => format!("{}.{fraction} {unit}", nanos / factor),
+            }
+        }
+    }
+}
+
+/// A number of bytes as [`parse_size`] reads it, exactly, in the largest decimal unit that leaves a whole number.
+pub fn show_size(bytes: u64) -> String {
+    match bytes {
+        0 => "0 B".to_owned(),
+        _ if bytes.is_multiple_of(1_000_000) => format!("{} MB", bytes / 1_000_000),
+        _ if bytes.is_multiple_of(1_000) => format!("{} kB", bytes / 1_000),
+        _ => format!("{bytes} B"),
+    }
 }
 
 fn quantity(text: &str, units: &[(&str, u64)]) -> Result<u64, UnitError> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use duet_sim::units::{parse_duration, parse_rate, parse_size};
+use duet_sim::units::{parse_duration, parse_rate, parse_size, show_duration, show_size};
 use duet_sim::{Probability, Rate, Time, UnitError};
 use proptest::prelude::*;
 
@@ -31,7 +31,11 @@ fn what_is_no_quantity_is_refused_with_its_reason() {
     assert_eq!(parse_duration("0.5 ns"), Err(UnitError::TooFine));
     assert_eq!(parse_duration("99999999 h"), Err(UnitError::TooLarge));
     assert_eq!(
-        parse_duration("1234567890123456789 ns"),
+        parse_duration("18446744073709551616 ns"),
+        Err(UnitError::TooLarge)
+    );
+    assert_eq!(
+        parse_duration("0.123456789012345678901 h"),
         Err(UnitError::TooLarge)
     );
     assert_eq!(parse_rate("0 b/s"), Err(UnitError::ZeroRate));
@@ -48,6 +52,57 @@ fn what_is_no_quantity_is_refused_with_its_reason() {
     assert_eq!(
         parse_size("64").unwrap_err().to_string(),
         "a unit is missing: use B, kB, MB, KiB, MiB"
+    );
+}
+
+#[test]
+fn quantities_are_shown_as_they_are_read() {
+    let shown = [
+        (0, "0 s"),
+        (1, "1 ns"),
+        (1_500, "1.5 us"),
+        (15_000_000, "15 ms"),
+        (1_500_000_000, "1.5 s"),
+        (90_000_000_000, "90 s"),
+        (u64::MAX, "18446744073.709551615 s"),
+    ];
+    for (nanos, text) in shown {
+        assert_eq!(show_duration(Duration::from_nanos(nanos)), text);
+        assert_eq!(parse_duration(text), Ok(Duration::from_nanos(nanos)));
+    }
+    assert_eq!(
+        show_duration(Duration::MAX),
+        show_duration(Duration::from_nanos(u64::MAX))
+    );
+    let sizes = [
+        (0, "0 B"),
+        (1_500, "1500 B"),
+        (64_000, "64 kB"),
+        (3_000_000, "3 MB"),
+        (65_536, "65536 B"),
+    ];
+    for (bytes, text) in sizes {
+        assert_eq!(show_size(bytes), text);
+        assert_eq!(parse_size(text), Ok(bytes));
+    }
+}
+
+#[test]
+fn probabilities_are_shown_in_the_fewest_digits_that_are_read_as_the_same() {
+    for text in [
+        "0 %",
+        "2.5 %",
+        "33.333 %",
+        "100 %",
+        "0.0001 %",
+        "1.23456789012345678 %",
+    ] {
+        assert_eq!(text.parse::<Probability>().unwrap().exact(), text);
+    }
+    assert_eq!("0.10".parse::<Probability>().unwrap().exact(), "10 %");
+    assert_eq!(
+        "0.1234567890123456789".parse::<Probability>(),
+        Err(UnitError::TooFine)
     );
 }
 
@@ -100,6 +155,7 @@ proptest! {
         let read: Probability = text.parse().unwrap();
         prop_assert_eq!(read, Probability::from_ppm(ppm));
         prop_assert_eq!(read.to_string().parse::<Probability>().unwrap(), read);
+        prop_assert_eq!(read.exact().parse::<Probability>().unwrap(), read);
     }
 
     #[test]

@@ -8,7 +8,6 @@
 //! | what a caller and an answerer do: the call, its media clock | [`party`] |
 //! | cameras, microphones, screens: real, synthetic, on a thread | [`studio`] |
 //! | a scenario in virtual time, and what repair is worth in it | [`simulate`], [`study`] |
-//! | congestion controllers on the test cases of RFC 8867 | [`rfc8867`] |
 //! | traces of what crosses the seam | [`trace`] |
 //! | what a run leaves behind | [`report`] |
 
@@ -20,7 +19,6 @@ pub mod inbox;
 pub mod party;
 pub mod policy;
 pub mod report;
-pub mod rfc8867;
 pub mod service;
 pub mod simulate;
 pub mod studio;

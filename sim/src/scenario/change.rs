@@ -2,14 +2,17 @@
 
 use core::time::Duration;
 
+use toml::Value;
+
 use super::error::ScenarioError;
+use super::format::{BitRate, Format as _, List, Maybe, Span, bytes};
 use super::section::Section;
-use super::setting;
+use super::setting::{Interval, LossModel};
 use crate::link::{LinkConfig, Loss, Outage, Rate};
 
 /// Declares [`LinkChange`]: each field of [`LinkConfig`] with how it is read.
 macro_rules! properties {
-    ($($field:ident: $type:ty, $read:path;)*) => {
+    ($($field:ident: $type:ty = $format:expr;)*) => {
         /// Properties of a link direction to be set; those that are `None` stay as they are.
         #[derive(Clone, Debug, Default, PartialEq, Eq)]
         pub struct LinkChange {
@@ -44,21 +47,32 @@ macro_rules! properties {
                 Ok(LinkChange {
                     $(
                         $field: match section.optional(stringify!($field)) {
-                            Some(field) => Some($read(field)?),
+                            Some(field) => Some($format.read(field)?),
                             None => None,
                         },
                     )*
                 })
+            }
+
+            /// The keys that say it.
+            pub(super) fn write(&self) -> Vec<(&'static str, Value)> {
+                let mut keys = Vec::new();
+                $(
+                    if let Some(value) = &self.$field {
+                        keys.push((stringify!($field), $format.write(value)));
+                    }
+                )*
+                keys
             }
         }
     };
 }
 
 properties! {
-    rate: Option<Rate>, setting::rate;
-    queue: Option<u64>, setting::queue;
-    delay: Duration, setting::delay;
-    jitter: Duration, setting::jitter;
-    loss: Loss, setting::loss;
-    outages: Vec<Outage>, setting::outages;
+    rate: Option<Rate> = Maybe(BitRate);
+    queue: Option<u64> = Maybe(bytes("64 kB"));
+    delay: Duration = Span("15 ms");
+    jitter: Duration = Span("5 ms");
+    loss: Loss = LossModel;
+    outages: Vec<Outage> = List(Interval);
 }

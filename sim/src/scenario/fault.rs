@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 
 use super::change::{LinkChange, PROPERTIES};
 use super::error::ScenarioError;
+use super::format::{Format as _, Instant, NonZero, Span, Whole, optional, required};
 use super::link::LinkRef;
 use super::node::{NodeSpec, Role};
 use super::place::Place;
 use super::roster::Roster;
 use super::section::{Field, Section};
-use super::setting;
 use crate::time::Time;
 
 /// A fault of a scenario.
@@ -108,6 +108,16 @@ impl FaultKind {
             FaultKind::Drop { .. } => "drop",
         }
     }
+
+    /// The link that it is a fault of, if it is one of a link.
+    pub const fn link(&self) -> Option<LinkRef> {
+        match self {
+            FaultKind::Outage { link, .. }
+            | FaultKind::Link { link, .. }
+            | FaultKind::Drop { link, .. } => Some(*link),
+            _ => None,
+        }
+    }
 }
 
 /// The kinds, with their keys beside `id` and `kind`.
@@ -139,7 +149,7 @@ pub(super) fn parse(
         let (kind, keys) = field.choice(&words, "kind of fault")?;
         section.only(&[&["id", "kind"], keys].concat())?;
         let at = match keys.contains(&"at") {
-            true => setting::instant(section.required("at")?)?,
+            true => required(section, "at", &Instant)?,
             false => Time::ZERO,
         };
         let named = section.optional("id");
@@ -178,7 +188,7 @@ fn kinds(
     nodes: &[NodeSpec],
     roster: &Roster,
 ) -> Result<Vec<FaultKind>, ScenarioError> {
-    let span = |key| section.optional(key).map(setting::span).transpose();
+    let span = |key| optional(section, key, &NonZero(Span("3 s")));
     let links = || roster.links(section.required("link")?);
     let each = || roster.each(section.required("node")?);
     Ok(match kind {
@@ -199,7 +209,7 @@ fn kinds(
             each()?.into_iter().map(crash).collect()
         }
         "handover" => {
-            let outage = setting::delay(section.required("outage")?)?;
+            let outage = required(section, "outage", &Span("400 ms"))?;
             let new_address = match section.optional("new_address") {
                 Some(field) => field.flag()?,
                 None => false,
@@ -243,7 +253,7 @@ fn kinds(
 }
 
 fn partition(section: Section<'_>, roster: &Roster) -> Result<FaultKind, ScenarioError> {
-    let lasts = section.optional("for").map(setting::span).transpose()?;
+    let lasts = optional(section, "for", &NonZero(Span("3 s")))?;
     let (from, to, both) = match section.optional("between") {
         Some(field) => {
             for key in ["from", "to"] {
@@ -307,7 +317,7 @@ fn change(field: Field<'_>) -> Result<LinkChange, ScenarioError> {
 fn packets(field: Field<'_>) -> Result<Vec<u64>, ScenarioError> {
     let mut packets: Vec<u64> = Vec::new();
     for element in field.elements()? {
-        let number = element.integer()?;
+        let number = Whole::NEW.read(element)?;
         if packets.last().is_some_and(|last| *last >= number) {
             return Err(element.error("packets are named in ascending order, each once"));
         }

@@ -3,12 +3,14 @@
 use core::fmt;
 
 use super::error::ScenarioError;
+use super::format::{Format as _, Instant};
 use super::node::NodeSpec;
 use super::place::Place;
 use super::roster::Roster;
 use super::section::{Field, Section};
-use super::setting;
+use super::traffic;
 use crate::time::Time;
+use crate::traffic::{CbrConfig, OnOffConfig, PoissonConfig, TcpConfig, TcpSinkConfig};
 
 const KEYS: &[&str] = &["name", "kind", "from", "to", "start", "stop"];
 
@@ -17,7 +19,7 @@ const KEYS: &[&str] = &["name", "kind", "from", "to", "start", "stop"];
 pub struct FlowSpec {
     /// Its name, unique; `cbr-1` and so on, by its place among all flows, if the file gives none.
     pub name: String,
-    /// What it sends.
+    /// What it sends. The times in it do not count; see [`FlowSpec::timed`].
     pub kind: FlowKind,
     /// The index, in [`Scenario::nodes`](super::Scenario::nodes), of the node that sends.
     pub from: usize,
@@ -27,45 +29,64 @@ pub struct FlowSpec {
     pub start: Time,
     /// When it ends, if before the end of the run.
     pub stop: Option<Time>,
-    /// The kind's own keys; unchecked.
-    pub settings: toml::Table,
     /// Where it stands in the file.
     pub place: Place,
 }
 
-/// What a flow sends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// What a flow sends, and how.
+#[derive(Clone, Debug, PartialEq)]
 pub enum FlowKind {
-    /// UDP at a constant bit rate.
-    Cbr,
-    /// UDP with exponential gaps.
-    Poisson,
-    /// One long TCP connection.
-    Tcp,
-    /// TCP transfers with pauses.
-    TcpOnOff,
-    /// Media under a congestion controller.
-    Media,
+    /// UDP at a constant or scheduled bit rate.
+    Cbr(CbrConfig),
+    /// UDP in bursts at exponential distances.
+    Poisson(PoissonConfig),
+    /// One TCP connection.
+    Tcp(TcpConfig, TcpSinkConfig),
+    /// TCP connections with idle times between.
+    TcpOnOff(OnOffConfig, TcpSinkConfig),
+    /// Media under a congestion controller, whose keys are unchecked.
+    Media(toml::Table),
 }
 
 impl FlowKind {
-    /// All kinds.
-    pub const ALL: [FlowKind; 5] = [
-        FlowKind::Cbr,
-        FlowKind::Poisson,
-        FlowKind::Tcp,
-        FlowKind::TcpOnOff,
-        FlowKind::Media,
-    ];
+    /// The names of the kinds.
+    pub const NAMES: [&'static str; 5] = ["cbr", "poisson", "tcp", "tcp-on-off", "media"];
 
     /// The name that files use.
-    pub const fn as_str(self) -> &'static str {
+    pub const fn as_str(&self) -> &'static str {
         match self {
-            FlowKind::Cbr => "cbr",
-            FlowKind::Poisson => "poisson",
-            FlowKind::Tcp => "tcp",
-            FlowKind::TcpOnOff => "tcp-on-off",
-            FlowKind::Media => "media",
+            FlowKind::Cbr(_) => "cbr",
+            FlowKind::Poisson(_) => "poisson",
+            FlowKind::Tcp(..) => "tcp",
+            FlowKind::TcpOnOff(..) => "tcp-on-off",
+            FlowKind::Media(_) => "media",
+        }
+    }
+
+    fn parse(name: &str, section: Section<'_>) -> Result<FlowKind, ScenarioError> {
+        Ok(match name {
+            "cbr" => FlowKind::Cbr(traffic::read_cbr(section, KEYS)?),
+            "poisson" => FlowKind::Poisson(traffic::read_poisson(section, KEYS)?),
+            "tcp" => {
+                let (sender, receiver) = traffic::read_tcp(section, KEYS)?;
+                FlowKind::Tcp(sender, receiver)
+            }
+            "tcp-on-off" => {
+                let (sender, receiver) = traffic::read_on_off(section, KEYS)?;
+                FlowKind::TcpOnOff(sender, receiver)
+            }
+            _ => FlowKind::Media(section.rest(KEYS)?),
+        })
+    }
+
+    /// The keys that say it, beside those of every flow. Those of media are not among them.
+    pub(super) fn write(&self) -> Vec<(&'static str, toml::Value)> {
+        match self {
+            FlowKind::Cbr(config) => traffic::write_cbr(config),
+            FlowKind::Poisson(config) => traffic::write_poisson(config),
+            FlowKind::Tcp(sender, receiver) => traffic::write_tcp(sender, receiver),
+            FlowKind::TcpOnOff(sender, receiver) => traffic::write_on_off(sender, receiver),
+            FlowKind::Media(_) => Vec::new(),
         }
     }
 }
@@ -73,6 +94,24 @@ impl FlowKind {
 impl fmt::Display for FlowKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+impl FlowSpec {
+    /// What it sends, with the flow's times in it.
+    pub fn timed(&self) -> FlowKind {
+        let mut kind = self.kind.clone();
+        let times = match &mut kind {
+            FlowKind::Cbr(config) => Some((&mut config.start, &mut config.stop)),
+            FlowKind::Poisson(config) => Some((&mut config.start, &mut config.stop)),
+            FlowKind::Tcp(config, _) => Some((&mut config.start, &mut config.stop)),
+            FlowKind::TcpOnOff(config, _) => Some((&mut config.start, &mut config.stop)),
+            FlowKind::Media(_) => None,
+        };
+        if let Some((start, stop)) = times {
+            (*start, *stop) = (self.start, self.stop);
+        }
+        kind
     }
 }
 
@@ -96,16 +135,16 @@ fn flow(
     roster: &mut Roster,
     flows: &mut Vec<FlowSpec>,
 ) -> Result<(), ScenarioError> {
-    let kinds = FlowKind::ALL.map(|kind| (kind.as_str(), kind));
     let field = section.required("kind")?;
-    let kind = field.choice(&kinds, "kind of flow")?;
+    let kinds = FlowKind::NAMES.map(|kind| (kind, kind));
+    let kind = FlowKind::parse(field.choice(&kinds, "kind of flow")?, section)?;
     let start = match section.optional("start") {
-        Some(field) => setting::instant(field)?,
+        Some(field) => Instant.read(field)?,
         None => Time::ZERO,
     };
     let stop = match section.optional("stop") {
         Some(field) => {
-            let stop = setting::instant(field)?;
+            let stop = Instant.read(field)?;
             if stop <= start {
                 return Err(field.error("a flow must stop after it starts"));
             }
@@ -122,7 +161,6 @@ fn flow(
         None => format!("{kind}-{}", section.place().number()),
     };
     let named = section.optional("name").unwrap_or(field);
-    let settings = section.rest(KEYS)?;
     let many = ones.len() * others.len() > 1;
     let pairs = ones
         .iter()
@@ -138,12 +176,11 @@ fn flow(
         roster.take(named, &name, "flow")?;
         flows.push(FlowSpec {
             name,
-            kind,
+            kind: kind.clone(),
             from: one,
             to: other,
             start,
             stop,
-            settings: settings.clone(),
             place: section.place(),
         });
     }

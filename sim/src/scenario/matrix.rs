@@ -203,7 +203,10 @@ fn range(text: &str) -> Result<Vec<Choice>, String> {
         .map(|(number, _)| number.one())
         .max()
         .unwrap_or(1);
-    let [first, last, step] = parts.map(|(number, _)| number.digits() * (one / number.one()));
+    let whole = |number: Decimal| number.digits().checked_mul(one / number.one());
+    let [Some(first), Some(last), Some(step)] = parts.map(|(number, _)| whole(number)) else {
+        return Err(UnitError::TooFine.to_string());
+    };
     if step == 0 {
         return Err("the step must not be zero".to_owned());
     }

@@ -22,12 +22,15 @@ mod expect;
 mod expression;
 mod fault;
 mod flow;
+mod format;
 mod judge;
 mod link;
 mod locate;
 mod matrix;
+mod middlebox;
 mod node;
 mod place;
+mod remove;
 mod resolve;
 mod roster;
 mod section;
@@ -36,7 +39,9 @@ mod setting;
 mod source;
 mod step;
 mod suggest;
+mod traffic;
 mod variant;
+mod write;
 
 use core::time::Duration;
 
@@ -51,6 +56,7 @@ pub use fault::{Fault, FaultKind};
 pub use flow::{FlowKind, FlowSpec};
 pub use judge::{Metrics, Outcome, Verdict};
 pub use link::{LinkRef, LinkSpec};
+pub use middlebox::{FirewallSpec, NatSpec};
 pub use node::{NodeSpec, Role};
 pub use place::Place;
 pub use seeds::{Seeds, SeedsError};
@@ -203,8 +209,9 @@ fn read(
         None => Seeds::one(1),
     };
     let duration = duration(root.required("duration")?)?;
-    let (nodes, mut roster) = node::parse(&root)?;
+    let (mut nodes, mut roster) = node::parse(&root)?;
     let links = link::parse(&root, &mut roster)?;
+    node::parse_middleboxes(&root, &links, &mut nodes, &roster)?;
     let flows = flow::parse(&root, &nodes, &mut roster)?;
     let faults = fault::parse(&root, &nodes, &mut roster)?;
     let steps = step::parse(&root, &mut roster)?;

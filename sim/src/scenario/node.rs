@@ -3,8 +3,10 @@
 use core::fmt;
 
 use super::error::ScenarioError;
+use super::link::LinkSpec;
+use super::middlebox::{self, FirewallSpec, NatSpec, Neighbours};
 use super::roster::Roster;
-use super::section::{Field, Section};
+use super::section::Section;
 
 const KEYS: &[&str] = &["name", "role", "count"];
 
@@ -18,6 +20,33 @@ pub struct NodeSpec {
     pub name: String,
     /// What it is.
     pub role: Role,
+    /// If it is a NAT, how it works.
+    pub nat: Option<NatSpec>,
+    /// If it is a firewall, its rules.
+    pub firewall: Option<FirewallSpec>,
+}
+
+impl NodeSpec {
+    /// A node that is neither NAT nor firewall.
+    pub fn new(name: &str, role: Role) -> NodeSpec {
+        NodeSpec {
+            name: name.to_owned(),
+            role,
+            nat: None,
+            firewall: None,
+        }
+    }
+
+    /// The neighbour outside, if this is a NAT or a firewall.
+    pub fn outside(&self) -> Option<usize> {
+        let nat = self.nat.as_ref().map(|nat| nat.outside);
+        nat.or(self.firewall.as_ref().map(|firewall| firewall.outside))
+    }
+
+    pub(super) fn outside_mut(&mut self) -> Option<&mut usize> {
+        let nat = self.nat.as_mut().map(|nat| &mut nat.outside);
+        nat.or(self.firewall.as_mut().map(|firewall| &mut firewall.outside))
+    }
 }
 
 /// What a node is.
@@ -79,40 +108,39 @@ impl fmt::Display for Role {
     }
 }
 
-/// Reads all `[[node]]`s.
+/// Reads the names and roles of all `[[node]]`s.
 pub(super) fn parse(root: &Section<'_>) -> Result<(Vec<NodeSpec>, Roster), ScenarioError> {
     let field = root.required("node")?;
     let mut nodes = Vec::new();
     let mut roster = Roster::default();
     for section in root.tables("node")? {
-        section.only(KEYS)?;
+        let word = section.optional("role").and_then(|role| role.text().ok());
+        let own = middlebox::keys_of(word.unwrap_or_default());
+        section.only(&[KEYS, &own].concat())?;
         let name = section.required("name")?;
-        let role = role(section.required("role")?)?;
+        let roles = Role::ALL.map(|role| (role.as_str(), role));
+        let role = section.required("role")?.choice(&roles, "role")?;
         let text = name.text()?;
         roster.take(name, text, "node")?;
         let Some(count) = section.optional("count") else {
+            roster.count(name, 1)?;
             roster.add_node(text);
-            nodes.push(NodeSpec {
-                name: text.to_owned(),
-                role,
-            });
+            nodes.push(NodeSpec::new(text, role));
             continue;
         };
-        let number = count.integer()?;
-        if number == 0 {
-            return Err(count.error("`count` must not be zero"));
+        let number = match count.integer()? {
+            0 => return Err(count.error("`count` must not be zero")),
+            number => usize::try_from(number).unwrap_or(usize::MAX),
+        };
+        if number.saturating_add(nodes.len()) > MAX_NODES {
+            return Err(count.error(format!("more than {MAX_NODES} nodes")));
         }
-        if number > MAX_NODES as u64 {
-            return Err(too_many(count));
-        }
+        roster.count(name, number)?;
         for number in 1..=number {
             let member = format!("{text}-{number}");
             roster.take(name, &member, "node")?;
             roster.add_member(text, &member);
-            nodes.push(NodeSpec { name: member, role });
-        }
-        if nodes.len() > MAX_NODES {
-            return Err(too_many(count));
+            nodes.push(NodeSpec::new(&member, role));
         }
     }
     if nodes.is_empty() {
@@ -121,11 +149,37 @@ pub(super) fn parse(root: &Section<'_>) -> Result<(Vec<NodeSpec>, Roster), Scena
     Ok((nodes, roster))
 }
 
-fn too_many(count: Field<'_>) -> ScenarioError {
-    count.error(format!("more than {MAX_NODES} nodes"))
-}
-
-fn role(field: Field<'_>) -> Result<Role, ScenarioError> {
-    let roles = Role::ALL.map(|role| (role.as_str(), role));
-    field.choice(&roles, "role")
+/// Reads the keys of NATs and firewalls, once it is known what they are linked to.
+pub(super) fn parse_middleboxes(
+    root: &Section<'_>,
+    links: &[LinkSpec],
+    nodes: &mut [NodeSpec],
+    roster: &Roster,
+) -> Result<(), ScenarioError> {
+    let neighbours = Neighbours::new(links);
+    for section in root.tables("node")? {
+        for index in roster.group(section.required("name")?)? {
+            let Some(node) = nodes.get_mut(index) else {
+                continue;
+            };
+            match node.role {
+                Role::Nat => {
+                    let (config, addresses) = middlebox::read_nat(section)?;
+                    let outside = middlebox::outside(section, index, &neighbours, roster)?;
+                    node.nat = Some(NatSpec {
+                        config,
+                        outside,
+                        addresses,
+                    });
+                }
+                Role::Firewall => {
+                    let config = middlebox::read_firewall(section)?;
+                    let outside = middlebox::outside(section, index, &neighbours, roster)?;
+                    node.firewall = Some(FirewallSpec { config, outside });
+                }
+                _ => break,
+            }
+        }
+    }
+    Ok(())
 }

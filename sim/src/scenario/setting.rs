@@ -1,84 +1,79 @@
-//! Values of a link's properties, as files write them. What may be absent is `"none"`.
+//! How the models of a link are written.
 
-use core::time::Duration;
+use toml::{Table, Value};
 
 use super::error::ScenarioError;
+use super::format::{Chance, Format, Instant, required};
 use super::section::Field;
-use crate::link::{Loss, Outage, Rate};
-use crate::time::Time;
-use crate::units::{parse_duration, parse_rate, parse_size};
+use crate::link::{Loss, Outage};
 
-fn is_none(field: &Field<'_>) -> bool {
-    matches!(field.text(), Ok("none"))
-}
+/// Random loss: a probability, or a table.
+pub(super) struct LossModel;
 
-pub(super) fn rate(field: Field<'_>) -> Result<Option<Rate>, ScenarioError> {
-    if is_none(&field) {
-        return Ok(None);
+impl Format for LossModel {
+    type Value = Loss;
+
+    fn read(&self, field: Field<'_>) -> Result<Loss, ScenarioError> {
+        if matches!(field.text(), Ok("none")) {
+            return Ok(Loss::None);
+        }
+        if !field.is_section() {
+            return Ok(Loss::Independent(Chance.read(field)?));
+        }
+        let section = field.section()?;
+        section.only(&["enter", "leave", "good", "bad"])?;
+        let probability = |key| required(section, key, &Chance);
+        Ok(Loss::GilbertElliott {
+            enter: probability("enter")?,
+            leave: probability("leave")?,
+            good: probability("good")?,
+            bad: probability("bad")?,
+        })
     }
-    field.quantity("2 Mb/s", parse_rate).map(Some)
-}
 
-pub(super) fn queue(field: Field<'_>) -> Result<Option<u64>, ScenarioError> {
-    if is_none(&field) {
-        return Ok(None);
+    fn write(&self, value: &Loss) -> Value {
+        match value {
+            Loss::None => "none".into(),
+            Loss::Independent(probability) => Chance.write(probability),
+            Loss::GilbertElliott {
+                enter,
+                leave,
+                good,
+                bad,
+            } => {
+                let keys = [
+                    ("enter", enter),
+                    ("leave", leave),
+                    ("good", good),
+                    ("bad", bad),
+                ];
+                let table = keys.map(|(key, value)| (key.to_owned(), Chance.write(value)));
+                Table::from_iter(table).into()
+            }
+        }
     }
-    field.quantity("64 kB", parse_size).map(Some)
 }
 
-pub(super) fn delay(field: Field<'_>) -> Result<Duration, ScenarioError> {
-    field.quantity("15 ms", parse_duration)
-}
+/// An interval in which a link is down.
+pub(super) struct Interval;
 
-pub(super) fn jitter(field: Field<'_>) -> Result<Duration, ScenarioError> {
-    field.quantity("5 ms", parse_duration)
-}
+impl Format for Interval {
+    type Value = Outage;
 
-pub(super) fn loss(field: Field<'_>) -> Result<Loss, ScenarioError> {
-    if is_none(&field) {
-        return Ok(Loss::None);
+    fn read(&self, field: Field<'_>) -> Result<Outage, ScenarioError> {
+        let ends: Vec<Field<'_>> = field.elements()?.collect();
+        let [from, to] = ends.as_slice() else {
+            let error = field.error("an outage is a pair: when it begins and when it ends");
+            return Err(error.with_help("such as [\"5 s\", \"15 s\"]"));
+        };
+        let (from, to) = (Instant.read(*from)?, Instant.read(*to)?);
+        if from >= to {
+            return Err(field.error("an outage must end after it begins"));
+        }
+        Ok(Outage { from, to })
     }
-    if !field.is_section() {
-        return Ok(Loss::Independent(field.quantity("2.5 %", str::parse)?));
+
+    fn write(&self, value: &Outage) -> Value {
+        vec![Instant.write(&value.from), Instant.write(&value.to)].into()
     }
-    let section = field.section()?;
-    section.only(&["enter", "leave", "good", "bad"])?;
-    let probability = |key| section.required(key)?.quantity("2.5 %", str::parse);
-    Ok(Loss::GilbertElliott {
-        enter: probability("enter")?,
-        leave: probability("leave")?,
-        good: probability("good")?,
-        bad: probability("bad")?,
-    })
-}
-
-pub(super) fn outages(field: Field<'_>) -> Result<Vec<Outage>, ScenarioError> {
-    field.elements()?.map(outage).collect()
-}
-
-fn outage(field: Field<'_>) -> Result<Outage, ScenarioError> {
-    let ends: Vec<Field<'_>> = field.elements()?.collect();
-    let [from, to] = ends.as_slice() else {
-        let error = field.error("an outage is a pair: when it begins and when it ends");
-        return Err(error.with_help("such as [\"5 s\", \"15 s\"]"));
-    };
-    let (from, to) = (from.instant("5 s")?, to.instant("5 s")?);
-    if from >= to {
-        return Err(field.error("an outage must end after it begins"));
-    }
-    Ok(Outage { from, to })
-}
-
-/// An instant of the run.
-pub(super) fn instant(field: Field<'_>) -> Result<Time, ScenarioError> {
-    field.instant("5 s")
-}
-
-/// A span that is not zero.
-pub(super) fn span(field: Field<'_>) -> Result<Duration, ScenarioError> {
-    let span = field.quantity("3 s", parse_duration)?;
-    if span.is_zero() {
-        return Err(field.error(format!("`{}` must not be zero", field.key())));
-    }
-    Ok(span)
 }

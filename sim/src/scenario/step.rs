@@ -11,10 +11,10 @@
 use core::time::Duration;
 
 use super::error::ScenarioError;
+use super::format::{Instant, required};
 use super::place::Place;
 use super::roster::Roster;
 use super::section::Section;
-use super::setting;
 use crate::time::Time;
 use crate::units::parse_duration;
 
@@ -39,7 +39,7 @@ pub struct Step {
 pub(super) fn parse(root: &Section<'_>, roster: &mut Roster) -> Result<Vec<Step>, ScenarioError> {
     let mut steps = Vec::new();
     for section in root.tables("step")? {
-        let at = setting::instant(section.required("at")?)?;
+        let at = required(section, "at", &Instant)?;
         let field = section.required("who")?;
         let who = roster.each(field)?;
         roster.count(field, who.len())?;

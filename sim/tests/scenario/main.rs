@@ -4,7 +4,10 @@ mod expectations;
 mod faults;
 mod flows;
 mod matrix;
+mod middleboxes;
 mod network;
+mod removal;
+mod round_trip;
 mod steps;
 
 use duet_sim::Scenario;

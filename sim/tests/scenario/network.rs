@@ -38,7 +38,10 @@ fn numbered_nodes_each_have_their_link() {
 #[test]
 fn every_role_is_read_and_told_from_others() {
     for role in Role::ALL {
-        let scenario = with(&format!("[[node]]\nname = \"x\"\nrole = \"{role}\""));
+        let link = "[[link]]\nfrom = \"x\"\nto = \"server\"";
+        let scenario = with(&format!(
+            "{link}\n[[node]]\nname = \"x\"\nrole = \"{role}\""
+        ));
         assert_eq!(scenario.nodes.last().unwrap().role, role);
     }
     let edges: Vec<_> = Role::ALL.iter().filter(|role| role.is_edge()).collect();

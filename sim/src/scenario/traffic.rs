@@ -1,0 +1,250 @@
+//! The keys of cross traffic.
+
+use core::ops::RangeInclusive;
+
+use toml::Value;
+
+use super::error::ScenarioError;
+use super::format::{
+    BitRate, Flag, Format, Instant, Maybe, NonZero, Span, Whole, Word, bytes, keys,
+};
+use super::section::{Field, Section};
+use crate::link::Rate;
+use crate::time::Time;
+use crate::traffic::{
+    BurstSizes, CbrConfig, Congestion, OnOffConfig, PoissonConfig, TcpConfig, TcpSinkConfig,
+};
+
+keys! {
+    /// The keys of [`CbrConfig`] but for the rate.
+    cbr: CbrConfig {
+        packet_size = NonZero(bytes("1500 B"));
+    }
+}
+
+keys! {
+    /// The keys of [`PoissonConfig`].
+    poisson: PoissonConfig {
+        mean_gap = NonZero(Span("100 ms"));
+        mean_packets = NonZero(Whole::NEW);
+        sizes = Word {
+            names: &["fixed", "geometric"],
+            all: &[BurstSizes::Fixed, BurstSizes::Geometric],
+        };
+        packet_size = NonZero(bytes("1500 B"));
+    }
+}
+
+keys! {
+    /// The keys of [`TcpConfig`], but for the file.
+    tcp: TcpConfig {
+        congestion = Word {
+            names: &["newreno", "cubic"],
+            all: &[Congestion::NewReno, Congestion::Cubic],
+        };
+        segment = NonZero(bytes("1448 B"));
+        initial_window = NonZero(Whole::NEW);
+        slow_start_limit = NonZero(Whole::NEW);
+        ecn = Flag;
+        rto_min = NonZero(Span("200 ms"));
+        rto_max = NonZero(Span("60 s"));
+        rto_slack = Span("200 ms");
+    }
+}
+
+keys! {
+    /// The file of a long connection.
+    file: TcpConfig {
+        bytes = Maybe(NonZero(bytes("10 MB")));
+    }
+}
+
+keys! {
+    /// The keys of [`OnOffConfig`] beside those of its connections.
+    on_off: OnOffConfig {
+        file = Sizes;
+        mean_idle = NonZero(Span("10 s"));
+        starts_on = Flag;
+        connections_per_burst = NonZero(Whole::NEW);
+    }
+}
+
+keys! {
+    /// The keys of [`TcpSinkConfig`].
+    sink: TcpSinkConfig {
+        window = NonZero(bytes("4 MB"));
+        ack_every = NonZero(Whole::NEW);
+        ack_delay = Span("40 ms");
+        ecn = Flag;
+    }
+}
+
+/// A size, or the least and the largest of several: `"40 kB"`, `["30 kB", "50 kB"]`.
+struct Sizes;
+
+impl Format for Sizes {
+    type Value = RangeInclusive<u64>;
+
+    fn read(&self, field: Field<'_>) -> Result<RangeInclusive<u64>, ScenarioError> {
+        let size = NonZero(bytes("40 kB"));
+        if !field.is_list() {
+            let size = size.read(field)?;
+            return Ok(size..=size);
+        }
+        let ends: Vec<Field<'_>> = field.elements()?.collect();
+        let [least, largest] = ends.as_slice() else {
+            let error = field.error("sizes are a pair: the least and the largest");
+            return Err(error.with_help("such as [\"30 kB\", \"50 kB\"]"));
+        };
+        let (least, largest) = (size.read(*least)?, size.read(*largest)?);
+        match least <= largest {
+            true => Ok(least..=largest),
+            false => Err(field.error("the largest size is below the least")),
+        }
+    }
+
+    fn write(&self, value: &RangeInclusive<u64>) -> Value {
+        let size = bytes("40 kB");
+        match (value.start(), value.end()) {
+            (least, largest) if least == largest => size.write(least),
+            (least, largest) => vec![size.write(least), size.write(largest)].into(),
+        }
+    }
+}
+
+/// Rates from instants on: `[["0 s", "1 Mb/s"], ["40 s", "none"]]`.
+pub(super) struct Schedule;
+
+impl Format for Schedule {
+    type Value = Vec<(Time, Option<Rate>)>;
+
+    fn read(&self, field: Field<'_>) -> Result<Self::Value, ScenarioError> {
+        let mut steps: Self::Value = Vec::new();
+        for step in field.elements()? {
+            let parts: Vec<Field<'_>> = match step.is_list() {
+                true => step.elements()?.collect(),
+                false => Vec::new(),
+            };
+            let [at, rate] = parts.as_slice() else {
+                let error =
+                    step.error("a step of a schedule is a pair: from when on, and the rate");
+                return Err(error.with_help("such as [\"40 s\", \"2.5 Mb/s\"]"));
+            };
+            let (at, rate) = (Instant.read(*at)?, Maybe(BitRate).read(*rate)?);
+            if steps.last().is_some_and(|(before, _)| *before >= at) {
+                return Err(step.error("a schedule goes forward in time"));
+            }
+            steps.push((at, rate));
+        }
+        match steps.is_empty() {
+            true => Err(field.error(format!("`{}` needs a step", field.key()))),
+            false => Ok(steps),
+        }
+    }
+
+    fn write(&self, value: &Self::Value) -> Value {
+        let steps = value.iter();
+        let steps = steps.map(|(at, rate)| vec![Instant.write(at), Maybe(BitRate).write(rate)]);
+        Value::Array(steps.map(Value::Array).collect())
+    }
+}
+
+/// What is written of a kind: its keys and their values.
+type Keys = Vec<(&'static str, Value)>;
+
+pub(super) fn read_cbr(section: Section<'_>, own: &[&str]) -> Result<CbrConfig, ScenarioError> {
+    section.only(&[own, &["rate", "schedule"], cbr::KEYS].concat())?;
+    let mut config = CbrConfig::default();
+    cbr::read(section, &mut config)?;
+    config.rates = match (section.optional("rate"), section.optional("schedule")) {
+        (Some(_), Some(schedule)) => {
+            return Err(schedule.key_error("`rate` and `schedule` exclude each other"));
+        }
+        (Some(rate), None) => vec![(Time::ZERO, Some(BitRate.read(rate)?))],
+        (None, Some(schedule)) => Schedule.read(schedule)?,
+        (None, None) => return Err(section.error("this flow needs a `rate` or a `schedule`")),
+    };
+    Ok(config)
+}
+
+pub(super) fn write_cbr(config: &CbrConfig) -> Keys {
+    let mut keys = cbr::write(config, &CbrConfig::default());
+    keys.push(match config.rates.as_slice() {
+        [(Time::ZERO, Some(rate))] => ("rate", BitRate.write(rate)),
+        _ => ("schedule", Schedule.write(&config.rates)),
+    });
+    keys
+}
+
+pub(super) fn read_poisson(
+    section: Section<'_>,
+    own: &[&str],
+) -> Result<PoissonConfig, ScenarioError> {
+    section.only(&[own, poisson::KEYS].concat())?;
+    let mut config = PoissonConfig::default();
+    poisson::read(section, &mut config)?;
+    Ok(config)
+}
+
+pub(super) fn write_poisson(config: &PoissonConfig) -> Keys {
+    poisson::write(config, &PoissonConfig::default())
+}
+
+pub(super) fn read_tcp(
+    section: Section<'_>,
+    own: &[&str],
+) -> Result<(TcpConfig, TcpSinkConfig), ScenarioError> {
+    section.only(&[own, &["receiver"], tcp::KEYS, file::KEYS].concat())?;
+    let mut config = TcpConfig::default();
+    tcp::read(section, &mut config)?;
+    file::read(section, &mut config)?;
+    Ok((config, receiver(section)?))
+}
+
+pub(super) fn write_tcp(config: &TcpConfig, receiver: &TcpSinkConfig) -> Keys {
+    let standard = TcpConfig::default();
+    let keys = [
+        tcp::write(config, &standard),
+        file::write(config, &standard),
+    ];
+    [keys.concat(), write_receiver(receiver)].concat()
+}
+
+pub(super) fn read_on_off(
+    section: Section<'_>,
+    own: &[&str],
+) -> Result<(OnOffConfig, TcpSinkConfig), ScenarioError> {
+    section.only(&[own, &["receiver"], tcp::KEYS, on_off::KEYS].concat())?;
+    let mut config = OnOffConfig::default();
+    on_off::read(section, &mut config)?;
+    tcp::read(section, &mut config.tcp)?;
+    Ok((config, receiver(section)?))
+}
+
+pub(super) fn write_on_off(config: &OnOffConfig, receiver: &TcpSinkConfig) -> Keys {
+    let standard = OnOffConfig::default();
+    let keys = [
+        on_off::write(config, &standard),
+        tcp::write(&config.tcp, &standard.tcp),
+    ];
+    [keys.concat(), write_receiver(receiver)].concat()
+}
+
+fn receiver(section: Section<'_>) -> Result<TcpSinkConfig, ScenarioError> {
+    let mut config = TcpSinkConfig::default();
+    if let Some(field) = section.optional("receiver") {
+        let section = field.section()?;
+        section.only(sink::KEYS)?;
+        sink::read(section, &mut config)?;
+    }
+    Ok(config)
+}
+
+fn write_receiver(config: &TcpSinkConfig) -> Keys {
+    let keys = sink::write(config, &TcpSinkConfig::default());
+    if keys.is_empty() {
+        return Keys::new();
+    }
+    let table = keys.into_iter().map(|(key, value)| (key.to_owned(), value));
+    vec![("receiver", Value::Table(table.collect()))]
+}
