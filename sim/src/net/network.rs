@@ -134,6 +134,30 @@ impl<H: Host> Network<H> {
         }
     }
 
+    /// The NAT at a node, to flush or reboot it.
+    ///
+    /// # Panics
+    ///
+    /// If there is none.
+    pub fn nat_mut(&mut self, node: NodeId) -> &mut Nat {
+        let name = self.world.name(node).to_owned();
+        match self.world.node_mut(node).element_mut() {
+            Element::Nat { nat, .. } => nat,
+            _ => panic!("node {name} is no NAT"),
+        }
+    }
+
+    /// Gives a NAT other external addresses; see [`Nat::renumber`].
+    ///
+    /// # Panics
+    ///
+    /// If there is none at that node.
+    pub fn renumber(&mut self, node: NodeId, external: Vec<Ipv4Addr>) {
+        let addresses = external.iter().copied().map(IpAddr::V4).collect();
+        self.nat_mut(node).renumber(external);
+        self.set_addresses(node, addresses);
+    }
+
     /// Lets a host with several neighbours go out, and be reached, by one of them only.
     pub fn set_uplink(&mut self, host: NodeId, neighbour: NodeId) {
         self.uplinks.insert(host, neighbour);

@@ -122,6 +122,16 @@ impl<H> Station<H> {
         }
     }
 
+    /// Whether a datagram comes to a box from inside and goes to another neighbour inside: to such it is a mere router.
+    fn is_local(&self, from: NodeId, datagram: &Datagram) -> bool {
+        let (Element::Nat { outside, .. } | Element::Firewall { outside, .. }) = &self.element
+        else {
+            return false;
+        };
+        let next = self.routes.next(datagram.destination.ip());
+        from != *outside && next.is_some_and(|next| next != *outside)
+    }
+
     fn drop(&mut self, datagram: &Datagram, cause: &'static str) {
         self.dropped.push_back(Dropped {
             class: datagram.class,
@@ -152,6 +162,9 @@ impl<H: Host> Node for Station<H> {
             true => Side::Outside,
             false => Side::Inside,
         };
+        if self.is_local(from, &datagram) {
+            return self.forward(datagram);
+        }
         let (size, class) = (datagram.size() as u64, datagram.class);
         let (outside, passage) = match &mut self.element {
             Element::Host(host) => {
