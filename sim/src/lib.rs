@@ -80,7 +80,7 @@
 //! ```
 
 pub mod explore;
-mod link;
+pub mod link;
 mod log;
 pub mod net;
 mod node;
@@ -95,7 +95,10 @@ pub mod traffic;
 pub mod units;
 mod world;
 
-pub use link::{Cause, Emitted, Fate, Journey, Link, LinkConfig, Loss, Outage, Rate};
+pub use link::{
+    Cause, Emitted, Fate, Jitter, Journey, Link, LinkConfig, Loss, Outage, OutageMode, QueueConfig,
+    Rate,
+};
 pub use log::{Count, Dropped, EventLog, LinkId, Record};
 pub use node::{Node, NodeId};
 pub use packet::{Ecn, Packet};

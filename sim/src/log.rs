@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 
 use crate::link::{Cause, Fate, Journey};
+use crate::packet::Ecn;
 use crate::time::Time;
 
 /// What happened in a run, one record for each packet and link, in the order in which fates became certain.
@@ -19,9 +20,10 @@ use crate::time::Time;
 /// 600000000 # alice hangs up
 /// ```
 ///
-/// The columns of a packet: the nanosecond at which its last bit left or it was lost, the link, its number on that link, class, bytes, when it was
-/// offered, when its first bit left, and its fate with the nanosecond of arrival or the cause. `@` is a box that dropped a packet, `#` a note.
-/// Equal runs give equal logs, byte for byte, so that [`EventLog::hash`] stands for a whole run.
+/// The columns of a packet: the nanosecond at which its last bit left or it was lost, the link, its number on that link,
+/// class, bytes, when it was offered, when its first bit left, and its fate with the nanosecond of arrival or the cause.
+/// Behind them, where they apply: the ECN field with which it left (`ect0`, `ect1`, `ce`), `reliable`, `damaged`, and
+/// `copy`, the second of two that arrive. `@` is a box that dropped a packet, `#` a note. Equal runs give equal logs, byte for byte, so that [`EventLog::hash`] stands for a whole run.
 #[derive(Clone, Debug, Default)]
 pub struct EventLog {
     records: Vec<Record>,
@@ -90,6 +92,8 @@ pub struct Count {
     pub delivered: u64,
     /// Bytes delivered.
     pub delivered_bytes: u64,
+    /// Packets that arrived a second time; counted nowhere else.
+    pub copies: u64,
     /// Packets lost, by cause; a cause that never occurred is absent.
     pub lost: BTreeMap<Cause, u64>,
 }
@@ -139,6 +143,13 @@ impl EventLog {
             counts.len() - 1
         });
         let count = &mut counts[index].1;
+        if journey.copy {
+            count.copies += 1;
+            if !self.counts_only {
+                self.records.push(Record::Packet { link, journey });
+            }
+            return;
+        }
         count.offered += 1;
         count.bytes += journey.size;
         match journey.fate {
@@ -260,6 +271,10 @@ impl fmt::Display for Line<'_> {
                     offered,
                     started,
                     left,
+                    ecn,
+                    reliable,
+                    damaged,
+                    copy,
                     fate,
                 } = journey;
                 let link = self.log.link_name(*link);
@@ -270,9 +285,23 @@ impl fmt::Display for Line<'_> {
                     "{left} {link} {number} {class} {size} {offered} {started} "
                 )?;
                 match fate {
-                    Fate::Delivered { at } => write!(f, "delivered {}", at.as_nanos()),
-                    Fate::Lost { cause } => write!(f, "lost {cause}"),
+                    Fate::Delivered { at } => write!(f, "delivered {}", at.as_nanos())?,
+                    Fate::Lost { cause } => write!(f, "lost {cause}")?,
                 }
+                if *ecn != Ecn::NotEct {
+                    write!(f, " {}", ecn.name())?;
+                }
+                let flags = [
+                    (reliable, " reliable"),
+                    (damaged, " damaged"),
+                    (copy, " copy"),
+                ];
+                for (set, word) in flags {
+                    if *set {
+                        f.write_str(word)?;
+                    }
+                }
+                Ok(())
             }
             Record::Dropped { at, by, dropped } => {
                 let Dropped { class, size, cause } = dropped;

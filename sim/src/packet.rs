@@ -1,5 +1,6 @@
 //! What travels over links.
 
+use crate::link::Corruption;
 use crate::random::Stream;
 
 /// A packet, of which the simulator sees the size, the class and the ECN field, and never the content.
@@ -32,8 +33,9 @@ pub trait Packet: Clone {
     /// Rewrites its ECN field.
     fn set_ecn(&mut self, _ecn: Ecn) {}
 
-    /// Damages its content, as the draws say; a packet without content stays as it is.
-    fn corrupt(&mut self, _draws: &mut Stream) {}
+    /// Damages its content, as the draws say ([`Corruption::apply`] does it to bytes); a packet without content stays as
+    /// it is.
+    fn corrupt(&mut self, _corruption: Corruption, _draws: &mut Stream) {}
 }
 
 /// The ECN field of an IP header (RFC 3168 §5, RFC 9331 §2).
@@ -51,6 +53,16 @@ pub enum Ecn {
 }
 
 impl Ecn {
+    /// The name that the log uses: `not-ect`, `ect0`, `ect1`, `ce`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Ecn::NotEct => "not-ect",
+            Ecn::Ect0 => "ect0",
+            Ecn::Ect1 => "ect1",
+            Ecn::Ce => "ce",
+        }
+    }
+
     /// Whether a queue may mark the packet instead of dropping it.
     pub const fn is_capable(self) -> bool {
         !matches!(self, Ecn::NotEct)

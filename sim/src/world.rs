@@ -1,9 +1,10 @@
 //! Nodes, the links between them, and the course of time.
 
 use core::cmp::Reverse;
+use core::time::Duration;
 use std::collections::{BTreeMap, BinaryHeap};
 
-use crate::link::{Emitted, Fate, Link, LinkConfig};
+use crate::link::{Emitted, Fate, Link, LinkConfig, Medium, MediumConfig, OutageMode, Rate};
 use crate::log::{EventLog, LinkId};
 use crate::node::{Node, NodeId};
 use crate::queue::EventQueue;
@@ -15,9 +16,10 @@ const MAX_STEPS_PER_INSTANT: u32 = 10_000;
 /// Packets that the nodes may send between two steps before a world counts as stuck.
 const MAX_PACKETS_PER_STEP: u32 = 1_000_000;
 
-/// The classes of events: at one instant, what links do comes before arrivals.
+/// The classes of events: at one instant, what links do comes before arrivals, and turns on shared media come last.
 const LINK: u8 = 0;
 const ARRIVAL: u8 = 1;
+const MEDIUM: u8 = 2;
 
 /// A network in virtual time.
 ///
@@ -34,6 +36,7 @@ pub struct World<N: Node> {
     ways: Vec<Way<N::Packet>>,
     /// By the nodes that they join.
     links: BTreeMap<(NodeId, NodeId), usize>,
+    media: Vec<SharedMedium>,
     events: EventQueue<Event<N::Packet>>,
     /// When nodes want to be woken; an entry that differs from the node's present deadline is void.
     deadlines: BinaryHeap<Reverse<(Time, usize)>>,
@@ -70,9 +73,21 @@ struct Way<P> {
     name: String,
     from: NodeId,
     to: NodeId,
+    config: LinkConfig,
     link: Link<P>,
+    /// The shared medium that it sends on, and its place among those that share it.
+    medium: Option<(usize, usize)>,
     offered: u64,
     /// The earliest event that is on its way to the link.
+    scheduled: Option<Time>,
+}
+
+#[derive(Debug)]
+struct SharedMedium {
+    medium: Medium,
+    /// The links that share it.
+    links: Vec<usize>,
+    /// The earliest event that is on its way to it.
     scheduled: Option<Time>,
 }
 
@@ -82,6 +97,8 @@ enum Event<P> {
     Link(usize),
     /// A packet arrives over a link.
     Arrival(usize, P),
+    /// A shared medium is free, or wanted.
+    Medium(usize),
 }
 
 impl<N: Node> World<N> {
@@ -94,6 +111,7 @@ impl<N: Node> World<N> {
             nodes: Vec::new(),
             ways: Vec::new(),
             links: BTreeMap::new(),
+            media: Vec::new(),
             events: EventQueue::new(),
             deadlines: BinaryHeap::new(),
             touched: Vec::new(),
@@ -148,13 +166,42 @@ impl<N: Node> World<N> {
         self.links.insert((from, to), self.ways.len());
         self.ways.push(Way {
             id: self.log.add_link(&name),
-            link: Link::new(config, self.seed, &name),
+            link: Link::new(config.clone(), self.seed, &name),
+            config,
             name,
             from,
             to,
+            medium: None,
             offered: 0,
             scheduled: None,
         });
+    }
+
+    /// Lets links share a medium, on which one sends at a time: those of a Wi-Fi cell, or the two directions of one
+    /// link.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such link, or it shares a medium already.
+    pub fn share(&mut self, links: &[(NodeId, NodeId)], config: MediumConfig) {
+        let indices = links.iter().map(|(from, to)| self.way(*from, *to));
+        let indices: Vec<usize> = indices.collect();
+        for (place, index) in indices.iter().enumerate() {
+            let way = &mut self.ways[*index];
+            assert!(way.medium.is_none(), "{} shares two media", way.name);
+            way.medium = Some((self.media.len(), place));
+            way.link.share();
+        }
+        self.media.push(SharedMedium {
+            medium: Medium::new(config),
+            links: indices,
+            scheduled: None,
+        });
+    }
+
+    /// The links, by name, with what each does by configuration.
+    pub fn links(&self) -> impl Iterator<Item = (&str, &LinkConfig)> {
+        self.ways.iter().map(|way| (way.name.as_str(), &way.config))
     }
 
     /// Keeps every packet that is offered to a link from now on.
@@ -233,6 +280,43 @@ impl<N: Node> World<N> {
         self.change_link(from, to, state, |link, now| link.set_down(now, down));
     }
 
+    /// Begins an outage on one direction of a link that lasts until further notice, or ends it.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such link.
+    pub fn set_outage(&mut self, from: NodeId, to: NodeId, outage: Option<OutageMode>) {
+        let what = match outage {
+            None => "up".to_owned(),
+            Some(OutageMode::Drop) => "down".to_owned(),
+            Some(mode) => format!("down {mode}"),
+        };
+        self.change_link(from, to, &what, |link, now| link.set_outage(now, outage));
+    }
+
+    /// Changes the rate of one direction of a link; `None` sends in no time.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such link.
+    pub fn set_rate(&mut self, from: NodeId, to: NodeId, rate: Option<Rate>) {
+        let what = match rate {
+            Some(rate) => format!("rate {rate}"),
+            None => "rate none".to_owned(),
+        };
+        self.change_link(from, to, &what, |link, now| link.set_rate(now, rate));
+    }
+
+    /// Changes the propagation delay of one direction of a link.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such link.
+    pub fn set_delay(&mut self, from: NodeId, to: NodeId, delay: Duration) {
+        let what = format!("delay {} ns", delay.as_nanos());
+        self.change_link(from, to, &what, |link, now| link.set_delay(now, delay));
+    }
+
     /// Changes one direction of a link, after all that was sent before has been offered to it, and notes `what` in the
     /// log, behind the link's name.
     ///
@@ -247,13 +331,21 @@ impl<N: Node> World<N> {
         change: impl FnOnce(&mut Link<N::Packet>, Time),
     ) {
         self.flush();
-        let Some(&index) = self.links.get(&(from, to)) else {
-            panic!("no link leads from node {} to node {}", from.0, to.0)
-        };
+        let index = self.way(from, to);
         let way = &mut self.ways[index];
         self.log.note(self.now, &format!("{} {what}", way.name));
         change(&mut way.link, self.now);
+        if let (Some((medium, place)), Some(until)) = (way.medium, way.link.busy_until()) {
+            self.media[medium].medium.occupy(place, until);
+        }
         self.attend(index);
+    }
+
+    fn way(&self, from: NodeId, to: NodeId) -> usize {
+        match self.links.get(&(from, to)) {
+            Some(index) => *index,
+            None => panic!("no link leads from node {} to node {}", from.0, to.0),
+        }
     }
 
     /// Asks the nodes to which anything happened, in the order of their ids, for what they transmit, until they have
@@ -320,6 +412,7 @@ impl<N: Node> World<N> {
                     self.nodes[to.0].node.receive(self.now, from, packet);
                     self.touch(to.0);
                 }
+                Event::Medium(index) => self.take_turn(index),
             }
         }
         self.wake_due();
@@ -389,6 +482,50 @@ impl<N: Node> World<N> {
             way.scheduled = Some(at);
             self.events.push(at, LINK, Event::Link(index));
         }
+        if let Some((medium, _)) = way.medium {
+            self.attend_medium(medium);
+        }
+    }
+
+    /// Sees to it that a shared medium is woken when it is free, if anyone wants it.
+    fn attend_medium(&mut self, index: usize) {
+        let shared = &mut self.media[index];
+        let now = self.now;
+        let mut wanted = false;
+        for way in &shared.links {
+            // All are asked: each notes when it will want its turn again.
+            wanted |= self.ways[*way].link.wants(now).is_some();
+        }
+        if !wanted {
+            return;
+        }
+        let at = shared.medium.free_at().max(now);
+        if shared.scheduled.is_none_or(|scheduled| at < scheduled) {
+            shared.scheduled = Some(at);
+            self.events.push(at, MEDIUM, Event::Medium(index));
+        }
+    }
+
+    /// Lets whoever has his turn on a shared medium send, if it is free.
+    fn take_turn(&mut self, index: usize) {
+        let shared = &mut self.media[index];
+        let now = self.now;
+        if shared.scheduled.is_some_and(|at| at <= now) {
+            shared.scheduled = None;
+        }
+        if shared.medium.free_at() > now {
+            return self.attend_medium(index);
+        }
+        let ways = &mut self.ways;
+        let places = shared.links.iter().enumerate();
+        let wanting = places.filter_map(|(place, way)| Some((place, ways[*way].link.wants(now)?)));
+        let Some(place) = shared.medium.choose(wanting) else {
+            return;
+        };
+        let way = shared.links[place];
+        let until = ways[way].link.transmit(now, shared.medium.config());
+        shared.medium.occupy(place, until);
+        self.attend(way);
     }
 
     /// Runs all that happens up to and including `end`, then stands at `end`, so that commands can be given there.

@@ -1,6 +1,6 @@
 //! The event log: its lines, its sums, its hash.
 
-use duet_sim::{Cause, Dropped, EventLog, Fate, Journey, LinkId, Time};
+use duet_sim::{Cause, Dropped, Ecn, EventLog, Fate, Journey, LinkId, Time};
 
 /// A packet's course: offered at half a second, its bits sent in 4.8 ms.
 fn course(class: &'static str, size: u64, fate: Fate) -> Journey {
@@ -16,6 +16,10 @@ fn course(class: &'static str, size: u64, fate: Fate) -> Journey {
         offered,
         started: offered,
         left,
+        ecn: Ecn::NotEct,
+        reliable: false,
+        damaged: false,
+        copy: false,
         fate,
     }
 }

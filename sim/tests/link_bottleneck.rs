@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use common::Alone;
-use duet_sim::{Cause, Fate, LinkConfig, Rate, Time};
+use duet_sim::{Cause, Fate, LinkConfig, QueueConfig, Rate, Time};
 use proptest::prelude::*;
 
 fn megabits(n: u64) -> Option<Rate> {
@@ -57,7 +57,7 @@ fn a_packet_takes_its_bits_over_the_rate_and_then_the_delay() {
 fn what_propagates_takes_no_room_in_the_queue() {
     let config = LinkConfig {
         rate: megabits(10),
-        queue: Some(50_000),
+        queue: QueueConfig::bytes(50_000),
         delay: Duration::from_millis(80),
         ..LinkConfig::default()
     };
@@ -77,7 +77,7 @@ fn what_propagates_takes_no_room_in_the_queue() {
 fn room_becomes_free_exactly_when_the_last_bit_is_sent() {
     let config = LinkConfig {
         rate: megabits(8),
-        queue: Some(1_000),
+        queue: QueueConfig::bytes(1_000),
         ..LinkConfig::default()
     };
     let full = Fate::Lost {
@@ -94,7 +94,7 @@ fn room_becomes_free_exactly_when_the_last_bit_is_sent() {
 fn overload_delivers_exactly_the_rate_and_drops_the_rest() {
     let config = LinkConfig {
         rate: megabits(10),
-        queue: Some(50_000),
+        queue: QueueConfig::bytes(50_000),
         ..LinkConfig::default()
     };
     let mut link = Alone::new(config, 1, "a>b");
@@ -133,7 +133,7 @@ fn fractions_of_a_nanosecond_add_up() {
 fn reliable_packets_are_never_dropped_from_a_full_queue() {
     let config = LinkConfig {
         rate: megabits(8),
-        queue: Some(1_000),
+        queue: QueueConfig::bytes(1_000),
         ..LinkConfig::default()
     };
     let mut link = Alone::new(config, 1, "a>b");
@@ -163,7 +163,7 @@ proptest! {
     ) {
         let config = LinkConfig {
             rate: Rate::new(bits),
-            queue: limit,
+            queue: limit.into(),
             delay: Duration::from_nanos(delay),
             ..LinkConfig::default()
         };

@@ -7,7 +7,9 @@ mod common;
 use std::time::Duration;
 
 use common::Alone;
-use duet_sim::{Cause, Fate, LinkConfig, Loss, Outage, Probability, Rate, Time};
+use duet_sim::{
+    Cause, Fate, Jitter, LinkConfig, Loss, Outage, Probability, QueueConfig, Rate, Time,
+};
 use proptest::prelude::*;
 
 fn percent(text: &str) -> Probability {
@@ -168,7 +170,7 @@ fn gilbert_elliott_draws_fates_and_moves_separately() {
 fn jitter_is_uniform_up_to_its_bound_and_keeps_the_order() {
     let config = LinkConfig {
         delay: Duration::from_millis(10),
-        jitter: Duration::from_millis(1),
+        jitter: Jitter::uniform(Duration::from_millis(1)),
         ..LinkConfig::default()
     };
     // One packet per millisecond can never be overtaken, so the extra delay is what was drawn.
@@ -213,14 +215,15 @@ fn removing_one_fault_moves_no_other_draw() {
     let n = 5_000;
     let full = LinkConfig {
         rate: None,
-        queue: None,
+        queue: QueueConfig::default(),
         delay: Duration::from_millis(5),
-        jitter: Duration::from_micros(900),
+        jitter: Jitter::uniform(Duration::from_micros(900)),
         loss: Loss::Independent(percent("20 %")),
-        outages: vec![Outage {
-            from: Time::from_millis(1_000),
-            to: Time::from_millis(2_000),
-        }],
+        outages: vec![Outage::drop(
+            Time::from_millis(1_000),
+            Time::from_millis(2_000),
+        )],
+        ..LinkConfig::default()
     };
     let base = fates(full.clone(), 1, n);
     let is_down = |fate: &Fate| *fate == Fate::Lost { cause: Cause::Down };
@@ -260,7 +263,7 @@ fn removing_one_fault_moves_no_other_draw() {
 
     let without_jitter = fates(
         LinkConfig {
-            jitter: Duration::ZERO,
+            jitter: Jitter::default(),
             ..full
         },
         1,
@@ -281,7 +284,7 @@ fn a_full_queue_moves_no_loss() {
     let loss = Loss::Independent(percent("10 %"));
     let narrow = LinkConfig {
         rate: Rate::new(4_000_000), // half of what is offered
-        queue: Some(3_000),
+        queue: QueueConfig::bytes(3_000),
         loss: loss.clone(),
         ..LinkConfig::default()
     };
@@ -325,10 +328,8 @@ fn any_link() -> impl Strategy<Value = LinkConfig> {
             }
         ),
     ];
-    let outage = (0u64..500, 0u64..500).prop_map(|(from, to)| Outage {
-        from: Time::from_millis(from),
-        to: Time::from_millis(to),
-    });
+    let outage = (0u64..500, 0u64..500)
+        .prop_map(|(from, to)| Outage::drop(Time::from_millis(from), Time::from_millis(to)));
     (
         prop::option::of(1_000u64..100_000_000),
         prop::option::of(0u64..50_000),
@@ -339,11 +340,12 @@ fn any_link() -> impl Strategy<Value = LinkConfig> {
     )
         .prop_map(|(rate, queue, delay, jitter, loss, outages)| LinkConfig {
             rate: rate.and_then(Rate::new),
-            queue,
+            queue: queue.into(),
             delay: Duration::from_micros(delay),
-            jitter: Duration::from_micros(jitter),
+            jitter: Jitter::uniform(Duration::from_micros(jitter)),
             loss,
             outages,
+            ..LinkConfig::default()
         })
 }
 
@@ -381,8 +383,11 @@ proptest! {
                             let bursty = matches!(config.loss, Loss::GilbertElliott { .. });
                             prop_assert!(bursty);
                         },
-                        Cause::QueueFull => prop_assert!(config.rate.is_some() && config.queue.is_some()),
+                        Cause::QueueFull => {
+                            prop_assert!(config.rate.is_some() && config.queue != QueueConfig::default());
+                        }
                         Cause::Down => {}
+                        other => prop_assert!(false, "{other}"),
                     }
                 }
             }

@@ -12,10 +12,7 @@ const DOWN: Fate = Fate::Lost { cause: Cause::Down };
 fn with_outages(outages: &[(u64, u64)]) -> Alone {
     let outages = outages
         .iter()
-        .map(|(from, to)| Outage {
-            from: Time::from_millis(*from),
-            to: Time::from_millis(*to),
-        })
+        .map(|(from, to)| Outage::drop(Time::from_millis(*from), Time::from_millis(*to)))
         .collect();
     Alone::new(
         LinkConfig {
@@ -50,10 +47,10 @@ fn an_outage_covers_its_beginning_and_not_its_end() {
 fn what_is_under_way_when_the_link_goes_down_still_arrives() {
     let config = LinkConfig {
         delay: Duration::from_millis(80),
-        outages: vec![Outage {
-            from: Time::from_millis(10),
-            to: Time::from_millis(1_000),
-        }],
+        outages: vec![Outage::drop(
+            Time::from_millis(10),
+            Time::from_millis(1_000),
+        )],
         ..LinkConfig::default()
     };
     let mut link = Alone::new(config, 1, "a>b");
@@ -67,10 +64,7 @@ fn what_is_under_way_when_the_link_goes_down_still_arrives() {
 fn reliable_packets_wait_for_the_end_and_leave_in_order() {
     let config = LinkConfig {
         rate: Rate::new(8_000_000),
-        outages: vec![Outage {
-            from: Time::ZERO,
-            to: Time::from_millis(100),
-        }],
+        outages: vec![Outage::drop(Time::ZERO, Time::from_millis(100))],
         ..LinkConfig::default()
     };
     let mut link = Alone::new(config, 1, "a>b");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use duet_sim::{LinkConfig, Loss, Outage, Rate, Role, Scenario, Time};
+use duet_sim::{Jitter, LinkConfig, Loss, Outage, QueueConfig, Rate, Role, Scenario, Time};
 use proptest::prelude::*;
 
 const FIRST_CALL: &str = include_str!("../scenarios/first-call.toml");
@@ -64,11 +64,11 @@ fn the_first_call_reads_as_it_is_described() {
     );
     let access = LinkConfig {
         rate: Rate::new(2_000_000),
-        queue: Some(64_000),
+        queue: QueueConfig::bytes(64_000),
         delay: Duration::from_millis(15),
-        jitter: Duration::ZERO,
+        jitter: Jitter::default(),
         loss: Loss::Independent("2.5 %".parse().unwrap()),
-        outages: Vec::new(),
+        ..LinkConfig::default()
     };
     let links: Vec<_> = scenario
         .links
@@ -87,19 +87,20 @@ fn every_key_is_read() {
     let scenario = Scenario::parse(GOOD, "good.toml").unwrap();
     let config = LinkConfig {
         rate: Rate::new(2_000_000),
-        queue: Some(64_000),
+        queue: QueueConfig::bytes(64_000),
         delay: Duration::from_millis(15),
-        jitter: Duration::from_micros(1_500),
+        jitter: Jitter::uniform(Duration::from_micros(1_500)),
         loss: Loss::GilbertElliott {
             enter: "1 %".parse().unwrap(),
             leave: "25 %".parse().unwrap(),
             good: "0 %".parse().unwrap(),
             bad: "100 %".parse().unwrap(),
         },
-        outages: vec![Outage {
-            from: Time::from_millis(5_000),
-            to: Time::from_millis(15_000),
-        }],
+        outages: vec![Outage::drop(
+            Time::from_millis(5_000),
+            Time::from_millis(15_000),
+        )],
+        ..LinkConfig::default()
     };
     assert_eq!(scenario.links[0].config, config);
     assert_eq!(scenario.seed, 3);

@@ -5,7 +5,7 @@ mod common;
 use std::time::Duration;
 
 use common::{Numbered, Sender};
-use duet_sim::{Fate, LinkConfig, Loss, Node, NodeId, Rate, Time, World};
+use duet_sim::{Fate, Jitter, LinkConfig, Loss, Node, NodeId, QueueConfig, Rate, Time, World};
 use proptest::prelude::*;
 
 const SECOND: Time = Time::from_millis(1_000);
@@ -28,11 +28,11 @@ fn delay(millis: u64) -> LinkConfig {
 fn home() -> LinkConfig {
     LinkConfig {
         rate: Rate::new(2_000_000),
-        queue: Some(16_000),
+        queue: QueueConfig::bytes(16_000),
         delay: Duration::from_millis(15),
-        jitter: Duration::from_millis(4),
+        jitter: Jitter::uniform(Duration::from_millis(4)),
         loss: Loss::Independent("2.5 %".parse().unwrap()),
-        outages: Vec::new(),
+        ..LinkConfig::default()
     }
 }
 
@@ -378,7 +378,10 @@ proptest! {
         let logged: Vec<String> = world
             .log()
             .lines()
-            .filter_map(|line| line.split_once(" delivered ").map(|(_, at)| at.to_owned()))
+            .filter_map(|line| {
+                let (_, fate) = line.split_once(" delivered ")?;
+                fate.split(' ').next().map(str::to_owned)
+            })
             .collect();
         prop_assert_eq!(arrivals, logged);
         prop_assert_eq!(world.log().lines().count(), sent.len());

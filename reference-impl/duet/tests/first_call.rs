@@ -107,7 +107,7 @@ fn a_side_whose_network_is_gone_for_10_s_stays_in_the_call() {
                 duet_sim::Time::from_millis(8_000),
                 duet_sim::Time::from_millis(18_000),
             );
-            link.config.outages.push(duet_sim::Outage { from, to });
+            link.config.outages.push(duet_sim::Outage::drop(from, to));
         }
     }
     let outcome = run(&scenario, 1, MediaMode::Synthetic, None, |_| {}).expect("a run");

@@ -12,7 +12,7 @@ use duet_quic::{
     ClientSettings, Driver, Identity, MediaControl, Secrets, ServerSettings, SettingsError,
     SimEndpoint, Simulation, UdpPacket, address_of,
 };
-use duet_sim::{LinkConfig, Node, NodeId, Rate, Time, World};
+use duet_sim::{Jitter, LinkConfig, Node, NodeId, QueueConfig, Rate, Time, World};
 use ring::digest::{Context, SHA256};
 
 /// An endpoint whose packets are noted, in full.
@@ -82,8 +82,8 @@ fn run_under(control: MediaControl, world: u64, simulation: Simulation) -> Run {
     };
     let link = LinkConfig {
         rate: Rate::new(5_000_000),
-        queue: Some(60_000),
-        jitter: Duration::from_millis(5),
+        queue: QueueConfig::bytes(60_000),
+        jitter: Jitter::uniform(Duration::from_millis(5)),
         ..link(1)
     };
     let secrets = Secrets::new();

@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use common::*;
 use duet_protocol::io::{ConnId, Purpose};
-use duet_sim::{LinkConfig, Rate};
+use duet_sim::{Jitter, LinkConfig, QueueConfig, Rate};
 
 /// A control connection with a bulky stream and a media connection, over a narrow, lossy, jittery link.
 fn run(world: u64) -> String {
     let link = LinkConfig {
         rate: Rate::new(5_000_000),
-        queue: Some(60_000),
-        jitter: Duration::from_millis(5),
+        queue: QueueConfig::bytes(60_000),
+        jitter: Jitter::uniform(Duration::from_millis(5)),
         ..link(1)
     };
     let mut net = pair(world, link);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use common::*;
 use duet_protocol::io::{ConnId, Purpose};
 use duet_quic::{MediaControl, Mode};
-use duet_sim::{LinkConfig, Rate};
+use duet_sim::{LinkConfig, QueueConfig, Rate};
 
 const MEDIA: ConnId = ConnId(0);
 const FRAME: Duration = Duration::from_millis(40);
@@ -24,7 +24,7 @@ fn narrow(loss: u32) -> LinkConfig {
     LinkConfig {
         rate: Rate::new(1_000_000),
         delay: Duration::from_millis(100),
-        queue: Some(37_500),
+        queue: QueueConfig::bytes(37_500),
         ..link(loss)
     }
 }

@@ -1,78 +1,364 @@
 //! The transmitter of a bottleneck.
 
-use core::fmt;
-use core::num::NonZeroU64;
-
+use super::Rate;
+use super::alternation::Alternation;
+use super::opportunities::{OPPORTUNITY, Opportunities};
+use super::outage::Intervals;
+use super::rate::{OnOff, RateStep};
+use crate::random::Stream;
 use crate::time::Time;
 
-const NANOS_PER_SECOND: u128 = 1_000_000_000;
+/// Work of one bit at one bit per second, so that work divided by the rate is nanoseconds.
+const PER_BYTE: u128 = 8 * 1_000_000_000;
 
-/// Bits per second; never zero.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Rate(NonZeroU64);
-
-impl Rate {
-    /// A rate in bits per second; `None` for zero, at which no packet would ever leave.
-    pub const fn new(bits_per_second: u64) -> Option<Rate> {
-        match NonZeroU64::new(bits_per_second) {
-            Some(rate) => Some(Rate(rate)),
-            None => None,
-        }
-    }
-
-    /// Bits per second.
-    pub const fn bits_per_second(self) -> u64 {
-        self.0.get()
-    }
+/// How fast bits leave at some time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Speed {
+    /// In no time.
+    Unlimited,
+    /// At a rate.
+    Bits(Rate),
+    /// Not at all.
+    Stopped,
 }
 
-impl fmt::Display for Rate {
-    /// In the largest unit that leaves a whole number: `2 Mb/s`, `1500 kb/s`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let bits = self.bits_per_second();
-        for (factor, unit) in [
-            (1_000_000_000, "Gb/s"),
-            (1_000_000, "Mb/s"),
-            (1_000, "kb/s"),
-        ] {
-            if bits.is_multiple_of(factor) {
-                return write!(f, "{} {unit}", bits / factor);
-            }
-        }
-        write!(f, "{bits} b/s")
-    }
-}
-
-/// The stage: packets leave one after the other, each taking its bits divided by the rate.
+/// The stage: sends one thing after the other. Each takes its bits divided by the rate, or its opportunities.
+///
+/// Where the rate changes, the course of a packet is computed through all changes that are known when it begins;
+/// those that come by command re-time what is left of it.
 #[derive(Clone, Debug)]
 pub(super) struct Serialiser {
-    rate: Option<Rate>,
-    /// When the transmitter falls idle: whole nanoseconds, and what is left over in units of 1/rate ns. Carrying the
-    /// rest keeps the long-run rate exact.
-    idle: (Time, u128),
+    /// The rate from each instant on; the first is at zero.
+    steps: Vec<(Time, Speed)>,
+    trace: Option<Opportunities>,
+    holds: Intervals,
+    gate: Option<Alternation>,
+    /// Stopped by command.
+    stopped: bool,
+    /// Whether the rate is that of the first step for ever.
+    constant: bool,
+    idle: Idle,
+    job: Option<Job>,
+}
+
+/// When the transmitter falls idle.
+#[derive(Clone, Copy, Debug, Default)]
+struct Idle {
+    /// Whole nanoseconds, rounded down.
+    at: Time,
+    /// The work that was done after that. Carrying it keeps the long-run rate exact.
+    rest: u128,
+    /// Of a trace: the next opportunity, and the bytes that are left of the one before it.
+    next: u64,
+    left: u64,
+}
+
+/// What is being sent.
+#[derive(Clone, Copy, Debug)]
+struct Job {
+    /// Since when the work below is what is left.
+    from: Idle,
+    /// The bytes of a trace's job, else work, with what is carried.
+    work: u128,
+    started: Time,
+    /// When its last bit is sent, rounded up to a nanosecond; [`Time::MAX`] is never.
+    departure: Time,
+    /// How it leaves the transmitter.
+    end: Idle,
 }
 
 impl Serialiser {
-    pub(super) fn new(rate: Option<Rate>) -> Serialiser {
-        let idle = (Time::ZERO, 0);
-        Serialiser { rate, idle }
+    pub(super) fn new(
+        rate: Option<Rate>,
+        steps: &[RateStep],
+        trace: Option<Opportunities>,
+        gate: Option<OnOff>,
+        holds: &Intervals,
+        gate_draws: Stream,
+    ) -> Serialiser {
+        let first = rate.map_or(Speed::Unlimited, Speed::Bits);
+        let mut sorted = steps.to_vec();
+        sorted.sort_by_key(|step| step.at);
+        let mut steps = vec![(Time::ZERO, first)];
+        for step in sorted {
+            let speed = step.rate.map_or(Speed::Stopped, Speed::Bits);
+            match steps.last_mut() {
+                Some(last) if last.0 == step.at => last.1 = speed,
+                _ => steps.push((step.at, speed)),
+            }
+        }
+        let mut serialiser = Serialiser {
+            steps,
+            trace,
+            holds: holds.clone(),
+            gate: gate.map(|gate| Alternation::new(gate.on, gate.off, gate_draws)),
+            stopped: false,
+            constant: false,
+            idle: Idle::default(),
+            job: None,
+        };
+        serialiser.judge_constant();
+        serialiser
     }
 
-    /// Takes a packet that could be sent from `ready` on, and says when its first bit is sent and when its last,
-    /// rounded up to a nanosecond.
-    pub(super) fn send(&mut self, ready: Time, size: u64) -> (Time, Time) {
-        let Some(rate) = self.rate else {
-            return (ready, ready);
+    /// Whether everything is sent in no time, for ever.
+    pub(super) fn is_unlimited(&self) -> bool {
+        self.constant && self.steps[0].1 == Speed::Unlimited
+    }
+
+    /// The rate at `now`; `None` if there is none or it is stopped. Of a trace, its mean.
+    pub(super) fn rate(&self, now: Time) -> Option<Rate> {
+        if let Some(trace) = &self.trace {
+            return Some(trace.mean_rate());
+        }
+        match self.steps[self.step(now)].1 {
+            Speed::Bits(rate) => Some(rate),
+            Speed::Unlimited | Speed::Stopped => None,
+        }
+    }
+
+    /// Until when it is stopped at `now`, if it is; [`Time::MAX`] if until further notice.
+    pub(super) fn stopped_until(&mut self, now: Time) -> Option<Time> {
+        let mut at = now;
+        loop {
+            match self.piece(at) {
+                (Speed::Stopped, Time::MAX) => return Some(Time::MAX),
+                (Speed::Stopped, until) => at = until,
+                _ => return (at > now).then_some(at),
+            }
+        }
+    }
+
+    /// Begins to send `bytes` that could be sent from `ready` on, after all that was sent before.
+    pub(super) fn start(&mut self, ready: Time, bytes: u64) {
+        let mut from = self.idle;
+        if from.at < ready {
+            from.at = ready;
+            from.rest = 0;
+        }
+        let work = match self.trace {
+            Some(_) => u128::from(bytes),
+            None => u128::from(bytes) * PER_BYTE + from.rest,
         };
-        let rate = u128::from(rate.bits_per_second());
-        let (start, rest) = self.idle.max((ready, 0));
-        let work = u128::from(size) * 8 * NANOS_PER_SECOND + rest;
-        let nanos = u128::from(start.as_nanos());
-        self.idle = (instant(nanos + work / rate), work % rate);
-        (start, instant(nanos + work.div_ceil(rate)))
+        self.job = Some(self.course(from, work));
+    }
+
+    /// Whether something is being sent.
+    pub(super) fn is_busy(&self) -> bool {
+        self.job.is_some()
+    }
+
+    /// When the first bit of what is being sent is sent, and when its last; [`Time::MAX`] is never.
+    pub(super) fn times(&self) -> Option<(Time, Time)> {
+        self.job.map(|job| (job.started, job.departure))
+    }
+
+    /// What was being sent has left.
+    pub(super) fn finish(&mut self) {
+        if let Some(job) = self.job.take() {
+            self.idle = job.end;
+        }
+    }
+
+    /// Changes the rate for good; later steps of the schedule no longer hold. A trace stays.
+    pub(super) fn set_rate(&mut self, now: Time, rate: Option<Rate>) {
+        let speed = rate.map_or(Speed::Unlimited, Speed::Bits);
+        self.change(now, |serialiser| {
+            serialiser.steps = vec![(Time::ZERO, speed)];
+        });
+    }
+
+    /// Stops, or goes on.
+    pub(super) fn set_stopped(&mut self, now: Time, stopped: bool) {
+        if self.stopped != stopped {
+            self.change(now, |serialiser| serialiser.stopped = stopped);
+        }
+    }
+
+    /// Makes a change at `now`, and re-times what is left of what is being sent.
+    fn change(&mut self, now: Time, change: impl FnOnce(&mut Serialiser)) {
+        let left = self.job.map(|job| (job, self.left(&job, now)));
+        change(self);
+        self.judge_constant();
+        if let Some((job, (from, work))) = left {
+            let mut course = self.course(from, work);
+            if job.started < now {
+                course.started = job.started;
+            }
+            self.job = Some(course);
+        }
+    }
+
+    /// What is left of a job at `now`, and from when on.
+    fn left(&mut self, job: &Job, now: Time) -> (Idle, u128) {
+        let mut from = job.from;
+        let mut work = job.work;
+        if self.trace.is_some() {
+            self.take_opportunities(&mut from, &mut work, now);
+            from.at = from.at.max(now);
+            return (from, work);
+        }
+        while from.at < now {
+            let (speed, until) = self.piece(from.at);
+            let until = until.min(now);
+            match speed {
+                Speed::Unlimited => work = 0,
+                Speed::Bits(rate) => {
+                    work = work.saturating_sub(capacity(rate, from.at, until));
+                }
+                Speed::Stopped => {}
+            }
+            from.at = until;
+        }
+        (from, work)
+    }
+
+    /// The course of a job of which `work` is left at `from`.
+    fn course(&mut self, from: Idle, work: u128) -> Job {
+        let mut end = from;
+        let mut rest = work;
+        let mut started = None;
+        let departure = if self.trace.is_some() {
+            started = self.take_opportunities(&mut end, &mut rest, Time::MAX);
+            end.at
+        } else {
+            loop {
+                let (speed, until) = self.piece(end.at);
+                if speed != Speed::Stopped {
+                    started.get_or_insert(end.at);
+                }
+                match speed {
+                    Speed::Unlimited => {
+                        end.rest = 0;
+                        break end.at;
+                    }
+                    Speed::Bits(rate) => {
+                        if until == Time::MAX || rest <= capacity(rate, end.at, until) {
+                            let (whole, part) = divide(rest, rate);
+                            let departure = end.at.0.saturating_add(whole + u64::from(part > 0));
+                            end.at = Time::from_nanos(end.at.0.saturating_add(whole));
+                            end.rest = part;
+                            break Time::from_nanos(departure);
+                        }
+                        rest -= capacity(rate, end.at, until);
+                    }
+                    Speed::Stopped if until == Time::MAX => break Time::MAX,
+                    Speed::Stopped => {}
+                }
+                end.at = until;
+            }
+        };
+        Job {
+            from,
+            work,
+            started: started.unwrap_or(departure),
+            departure,
+            end,
+        }
+    }
+
+    /// Uses opportunities of the trace from `from` on, up to and including those at `limit`, until no byte is left,
+    /// and says when the first byte was sent.
+    fn take_opportunities(
+        &mut self,
+        from: &mut Idle,
+        bytes: &mut u128,
+        limit: Time,
+    ) -> Option<Time> {
+        let trace = self.trace.clone()?;
+        let mut started = None;
+        if from.next > 0 && trace.at(from.next - 1) < from.at.0 {
+            from.left = 0; // nobody waited for the rest of it
+        }
+        if *bytes > 0 && from.left == 0 && trace.at(from.next) < from.at.0 {
+            from.next = trace.first_from(from.at.0);
+        }
+        loop {
+            if from.left > 0 && *bytes > 0 {
+                started.get_or_insert(from.at);
+                let used = u128::from(from.left).min(*bytes);
+                *bytes -= used;
+                from.left -= used as u64;
+            }
+            if *bytes == 0 {
+                return started;
+            }
+            let at = Time::from_nanos(trace.at(from.next));
+            if at > limit {
+                return started;
+            }
+            from.at = at;
+            if at == Time::MAX || (self.stopped && limit == Time::MAX) {
+                from.at = Time::MAX;
+                return started;
+            }
+            from.next += 1;
+            from.left = if self.open(at) { OPPORTUNITY } else { 0 };
+        }
+    }
+
+    /// Whether the transmitter works at `at`.
+    fn open(&mut self, at: Time) -> bool {
+        !self.stopped
+            && !self.holds.at(at).0
+            && !self.gate.as_mut().is_some_and(|gate| gate.at(at).0)
+    }
+
+    /// The speed at `at`, and until when it is certain to stay so.
+    fn piece(&mut self, at: Time) -> (Speed, Time) {
+        if self.constant {
+            return (self.steps[0].1, Time::MAX);
+        }
+        if self.stopped {
+            return (Speed::Stopped, Time::MAX);
+        }
+        let step = self.step(at);
+        let mut speed = self.steps[step].1;
+        let mut until = self.steps.get(step + 1).map_or(Time::MAX, |(at, _)| *at);
+        let (held, end) = self.holds.at(at);
+        until = until.min(end);
+        if held {
+            speed = Speed::Stopped;
+        }
+        if let Some(gate) = &mut self.gate {
+            let (off, end) = gate.at(at);
+            until = until.min(end);
+            if off {
+                speed = Speed::Stopped;
+            }
+        }
+        (speed, until)
+    }
+
+    /// The index of the step that holds at `at`.
+    fn step(&self, at: Time) -> usize {
+        self.steps
+            .partition_point(|(from, _)| *from <= at)
+            .saturating_sub(1)
+    }
+
+    fn judge_constant(&mut self) {
+        self.constant = self.steps.len() == 1
+            && self.trace.is_none()
+            && self.gate.is_none()
+            && self.holds.is_empty()
+            && !self.stopped;
     }
 }
 
-fn instant(nanos: u128) -> Time {
-    u64::try_from(nanos).map_or(Time::MAX, Time::from_nanos)
+/// The work that a rate does from one instant to another.
+fn capacity(rate: Rate, from: Time, until: Time) -> u128 {
+    u128::from(rate.bits_per_second()) * u128::from(until.0.saturating_sub(from.0))
+}
+
+/// Work divided by a rate: whole nanoseconds, and the work that is left over.
+fn divide(work: u128, rate: Rate) -> (u64, u128) {
+    let rate = rate.bits_per_second();
+    // One narrow division where it can be: it is several times faster.
+    if let Ok(work) = u64::try_from(work) {
+        return (work / rate, u128::from(work % rate));
+    }
+    let rate = u128::from(rate);
+    let whole = u64::try_from(work / rate).unwrap_or(u64::MAX - 1);
+    (whole, work % rate)
 }

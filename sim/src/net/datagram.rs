@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use bytes::BytesMut;
 
+use crate::link::Corruption;
 use crate::packet::{Ecn, Packet};
 use crate::random::Stream;
 
@@ -164,17 +165,15 @@ impl Packet for Datagram {
         self.ecn = ecn;
     }
 
-    /// One to eight bits of a UDP payload are flipped. A TCP segment of a model has no bytes, and its checksum would
-    /// have it dropped: nothing of it is left, so that it delivers and acknowledges nothing.
-    fn corrupt(&mut self, draws: &mut Stream) {
+    /// Damages a UDP payload. A TCP segment of a model has no bytes, and its checksum would have it dropped: nothing of
+    /// it is left, so that it delivers and acknowledges nothing.
+    fn corrupt(&mut self, corruption: Corruption, draws: &mut Stream) {
         match &mut self.content {
-            Content::Bytes(bytes) if !bytes.is_empty() => {
-                for _ in 0..=draws.below(8) {
-                    let bit = draws.below(bytes.len() as u64 * 8);
-                    bytes[(bit / 8) as usize] ^= 1 << (bit % 8);
-                }
+            Content::Bytes(bytes) => {
+                let left = corruption.apply(bytes, draws);
+                bytes.truncate(left);
             }
-            Content::Bytes(_) | Content::Empty(_) => {}
+            Content::Empty(_) => {}
             Content::Tcp(segment) => *segment = Segment::default(),
         }
     }

@@ -5,10 +5,10 @@ use core::time::Duration;
 use toml::Value;
 
 use super::error::ScenarioError;
-use super::format::{BitRate, Format as _, List, Maybe, Span, bytes};
+use super::format::{BitRate, Format as _, List, Maybe, Span};
 use super::section::Section;
-use super::setting::{Interval, LossModel};
-use crate::link::{LinkConfig, Loss, Outage, Rate};
+use super::setting::{Interval, JitterBound, LossModel, QueueSize};
+use crate::link::{Jitter, LinkConfig, Loss, Outage, QueueConfig, Rate};
 
 /// Declares [`LinkChange`]: each field of [`LinkConfig`] with how it is read.
 macro_rules! properties {
@@ -70,9 +70,9 @@ macro_rules! properties {
 
 properties! {
     rate: Option<Rate> = Maybe(BitRate);
-    queue: Option<u64> = Maybe(bytes("64 kB"));
+    queue: QueueConfig = QueueSize;
     delay: Duration = Span("15 ms");
-    jitter: Duration = Span("5 ms");
+    jitter: Jitter = JitterBound;
     loss: Loss = LossModel;
     outages: Vec<Outage> = List(Interval);
 }

@@ -4,7 +4,7 @@ use super::change::{LinkChange, PROPERTIES};
 use super::error::ScenarioError;
 use super::roster::Roster;
 use super::section::Section;
-use crate::link::LinkConfig;
+use crate::link::{LinkConfig, QueueConfig};
 
 const KEYS: &[&str] = &["name", "from", "to", "to_only", "back"];
 
@@ -166,7 +166,7 @@ fn directions(
 /// Refuses what makes no sense together.
 fn check(section: Section<'_>, config: &LinkConfig) -> Result<(), ScenarioError> {
     match section.optional("queue") {
-        Some(field) if config.queue.is_some() && config.rate.is_none() => {
+        Some(field) if config.queue != QueueConfig::default() && config.rate.is_none() => {
             Err(field.error("`queue` without `rate` has no effect: nothing ever waits"))
         }
         _ => Ok(()),

@@ -3,9 +3,9 @@
 use toml::{Table, Value};
 
 use super::error::ScenarioError;
-use super::format::{Chance, Format, Instant, required};
+use super::format::{Chance, Format, Instant, Maybe, Span, bytes, required};
 use super::section::Field;
-use crate::link::{Loss, Outage};
+use crate::link::{Discipline, Jitter, JitterModel, Limit, Loss, Outage, QueueConfig};
 
 /// Random loss: a probability, or a table.
 pub(super) struct LossModel;
@@ -50,8 +50,58 @@ impl Format for LossModel {
                 let table = keys.map(|(key, value)| (key.to_owned(), Chance.write(value)));
                 Table::from_iter(table).into()
             }
+            other => unwritten(other),
         }
     }
+}
+
+/// A drop-tail queue of so many bytes, or `"none"` for one without limit.
+pub(super) struct QueueSize;
+
+impl Format for QueueSize {
+    type Value = QueueConfig;
+
+    fn read(&self, field: Field<'_>) -> Result<QueueConfig, ScenarioError> {
+        Maybe(bytes("64 kB")).read(field).map(QueueConfig::from)
+    }
+
+    fn write(&self, value: &QueueConfig) -> Value {
+        match (&value.discipline, value.limit) {
+            (Discipline::DropTail, Limit::None) => Maybe(bytes::<u64>("64 kB")).write(&None),
+            (Discipline::DropTail, Limit::Bytes(limit)) => bytes("64 kB").write(&limit),
+            _ => unwritten(value),
+        }
+    }
+}
+
+/// The most that jitter adds, uniformly.
+pub(super) struct JitterBound;
+
+impl Format for JitterBound {
+    type Value = Jitter;
+
+    fn read(&self, field: Field<'_>) -> Result<Jitter, ScenarioError> {
+        let max = Span("5 ms").read(field)?;
+        Ok(match max.is_zero() {
+            true => Jitter::default(),
+            false => Jitter::uniform(max),
+        })
+    }
+
+    fn write(&self, value: &Jitter) -> Value {
+        match &value.model {
+            JitterModel::Uniform(max) if *value == Jitter::uniform(*max) => Span("5 ms").write(max),
+            JitterModel::None if *value == Jitter::default() => {
+                Span("5 ms").write(&core::time::Duration::ZERO)
+            }
+            _ => unwritten(value),
+        }
+    }
+}
+
+/// A value for which files have no words: shown, and refused when it is read.
+fn unwritten(value: &impl core::fmt::Debug) -> Value {
+    format!("{value:?}").into()
 }
 
 /// An interval in which a link is down.
@@ -70,7 +120,7 @@ impl Format for Interval {
         if from >= to {
             return Err(field.error("an outage must end after it begins"));
         }
-        Ok(Outage { from, to })
+        Ok(Outage::drop(from, to))
     }
 
     fn write(&self, value: &Outage) -> Value {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use duet_sim::{LinkRef, Rate, Role, Scenario};
+use duet_sim::{LinkRef, QueueConfig, Rate, Role, Scenario};
 
 use super::{complaint, with};
 
@@ -75,8 +75,8 @@ back = { rate = "none" }
     assert_eq!(link.config.rate, Rate::new(1_000_000));
     assert_eq!(back.rate, Rate::new(16_000_000));
     assert_eq!(
-        (back.queue, back.delay),
-        (Some(10_000), Duration::from_millis(20))
+        (&back.queue, back.delay),
+        (&QueueConfig::bytes(10_000), Duration::from_millis(20))
     );
     assert_eq!(back.loss, duet_sim::Loss::None);
     assert_eq!(

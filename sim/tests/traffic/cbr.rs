@@ -2,7 +2,7 @@
 
 use duet_sim::net::{Datagram, Host};
 use duet_sim::traffic::{Cbr, CbrConfig, Traffic, UdpSink};
-use duet_sim::{LinkConfig, NodeId, Packet, Rate, Time, World};
+use duet_sim::{LinkConfig, NodeId, Packet, QueueConfig, Rate, Time, World};
 use proptest::prelude::*;
 
 use crate::{Point, address, millis};
@@ -88,7 +88,7 @@ fn a_sink_counts_what_a_bottleneck_lets_through() {
     let (from, to) = (address("10.0.0.1:9"), address("10.0.0.2:9"));
     let link = LinkConfig {
         rate: Rate::new(1_000_000),
-        queue: Some(15_000),
+        queue: QueueConfig::bytes(15_000),
         delay: millis(50),
         ..LinkConfig::default()
     };

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use duet_sim::net::{Content, Datagram, Host, Segment};
 use duet_sim::traffic::{TcpConfig, TcpSender, TcpSink, TcpSinkConfig, Traffic};
-use duet_sim::{LinkConfig, Node, NodeId, Rate, Time, World};
+use duet_sim::{LinkConfig, Node, NodeId, QueueConfig, Rate, Time, World};
 
 /// Says of each datagram that leaves whether it is lost.
 pub(crate) type Loses = Box<dyn FnMut(Time, &Datagram) -> bool>;
@@ -144,7 +144,7 @@ impl Path {
     pub(crate) fn bottleneck(bits: u64, queue: u64, rtt: Duration) -> Path {
         let mut path = Path::ideal(rtt);
         path.there.rate = Rate::new(bits);
-        path.there.queue = Some(queue);
+        path.there.queue = QueueConfig::bytes(queue);
         path
     }
 

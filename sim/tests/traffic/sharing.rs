@@ -1,7 +1,7 @@
 //! Bottlenecks: filled, and shared.
 
 use duet_sim::traffic::{Congestion, TcpConfig};
-use duet_sim::{NodeId, Time};
+use duet_sim::{Jitter, NodeId, Time};
 
 use crate::{Path, bounds::assert_ratio, millis};
 
@@ -45,7 +45,7 @@ fn two_flows_share_a_bottleneck() {
         for (seed, start) in [(1, 3_000), (2, 10_000), (3, 17_300)] {
             let mut path = Path::bottleneck(10_000_000, 50_000, millis(40));
             // A little jitter, or the two may fall into step.
-            path.there.jitter = millis(1);
+            path.there.jitter = Jitter::uniform(millis(1));
             path.seed = seed;
             let late = TcpConfig {
                 start: Time::from_millis(start),

@@ -1,0 +1,52 @@
+//! First in, first out.
+
+use std::collections::VecDeque;
+
+use super::Queued;
+
+/// Packets in the order in which they came, and their bytes.
+#[derive(Clone, Debug)]
+pub(super) struct Fifo<P> {
+    packets: VecDeque<Queued<P>>,
+    bytes: u64,
+}
+
+impl<P> Fifo<P> {
+    pub(super) fn new() -> Fifo<P> {
+        Fifo {
+            packets: VecDeque::new(),
+            bytes: 0,
+        }
+    }
+
+    pub(super) fn push(&mut self, queued: Queued<P>) {
+        self.bytes = self.bytes.saturating_add(queued.size);
+        self.packets.push_back(queued);
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Queued<P>> {
+        let queued = self.packets.pop_front()?;
+        self.bytes = self.bytes.saturating_sub(queued.size);
+        Some(queued)
+    }
+
+    /// Takes out the oldest packet that may be dropped.
+    pub(super) fn remove_first_unreliable(&mut self) -> Option<Queued<P>> {
+        let at = self.packets.iter().position(|queued| !queued.reliable)?;
+        let queued = self.packets.remove(at)?;
+        self.bytes = self.bytes.saturating_sub(queued.size);
+        Some(queued)
+    }
+
+    pub(super) fn front(&self) -> Option<&Queued<P>> {
+        self.packets.front()
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    pub(super) fn packets(&self) -> u64 {
+        self.packets.len() as u64
+    }
+}
