@@ -39,8 +39,8 @@ proptest! {
 
     /// The faults hit the first datagrams of each way; afterwards the network is whole, and the file must arrive.
     ///
-    /// Fails if a late copy of the SYN restarts a connection, if a hole is cut from the sink's ranges, if the timer is
-    /// stopped by a duplicate, or if the FIN takes no number.
+    /// Fails if a late copy of the SYN begins a connection anew, whether open or closed, if ranges that overlap are
+    /// joined to the shorter, or if a duplicate stops the timer.
     #[test]
     fn the_sink_has_the_file_in_order_and_complete(
         bytes in 0u64..300_000,

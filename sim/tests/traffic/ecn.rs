@@ -98,6 +98,9 @@ fn without_agreement_nothing_is_capable() {
     for ecn in [(false, false), (true, false), (false, true)] {
         let (sender, sink, sent) = run(ecn, &[30], Time::from_millis(1_000));
         assert!(sent.iter().all(|d| d.ecn == Ecn::NotEct), "{ecn:?}");
+        let mut says = sent.iter().map(segment);
+        let says = says.find(|s| s.has(Segment::SYN | Segment::ACK));
+        assert!(!says.unwrap().has(Segment::ECE), "{ecn:?}");
         assert_eq!(
             (sink.stats().marked, sender.stats().mark_reductions),
             (0, 0)

@@ -156,6 +156,7 @@ impl Path {
         });
         let sink = (sink_address(), TcpSink::new(self.sink.clone()).into());
         let mut world = World::new(self.seed);
+        world.keep_counts_only();
         let a = world.add_node("senders", Point::new(hosts.collect(), NodeId::B));
         let b = world.add_node("sink", Point::new(vec![sink], NodeId::A));
         world.connect(a, b, self.there.clone());

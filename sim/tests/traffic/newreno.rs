@@ -75,7 +75,7 @@ fn independent_loss_gives_the_window_of_mathis() {
 /// Beyond 10 % the equation is pessimistic: it has all segments of a round lost after the first, and the model has
 /// SACK. At 20 % the model gets almost twice as much.
 ///
-/// Fails if a timeout costs nothing: without `expire`'s reduction to one segment, or with a timer of 1 ms.
+/// Fails if a timeout leaves the window at the threshold, or comes in a quarter of its time.
 #[test]
 fn heavy_loss_gives_the_rate_of_padhye() {
     let paths = [

@@ -69,6 +69,8 @@ pub struct TcpConfig {
     /// RFC 3465 §2.2; with the acknowledgements of every second segment, one makes the window grow by half per round
     /// trip, and two doubles it.
     pub slow_start_limit: u32,
+    /// Whether CUBIC gives way to new flows by remembering less than the window that it had (RFC 9438 §4.7).
+    pub fast_convergence: bool,
     /// Whether it asks for ECN and reacts to marks (RFC 3168).
     pub ecn: bool,
     /// Shortest retransmission timeout: a second by RFC 6298 §2.4.
@@ -94,6 +96,7 @@ impl Default for TcpConfig {
             segment: 1_448,
             initial_window: 10,
             slow_start_limit: 1,
+            fast_convergence: true,
             ecn: false,
             rto_min: Duration::from_millis(200),
             rto_max: Duration::from_secs(60),

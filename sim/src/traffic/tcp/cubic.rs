@@ -16,6 +16,7 @@ const ALPHA: (u128, u128) = (9, 17);
 /// The state between two congestion events.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Cubic {
+    fast_convergence: bool,
     /// W_max, the window before the last reduction, lowered by fast convergence.
     max: u64,
     /// cwnd_prior, the same without fast convergence.
@@ -42,8 +43,9 @@ struct Epoch {
 }
 
 impl Cubic {
-    pub(super) fn new() -> Cubic {
+    pub(super) fn new(fast_convergence: bool) -> Cubic {
         Cubic {
+            fast_convergence,
             from_plateau: true,
             ..Cubic::default()
         }
@@ -101,7 +103,7 @@ impl Cubic {
     /// The slow-start threshold after a congestion event, and fast convergence (§4.6, §4.7).
     pub(super) fn reduce(&mut self, window: u64, flight: u64) -> u64 {
         self.prior = window;
-        self.max = if window < self.max {
+        self.max = if self.fast_convergence && window < self.max {
             window * 17 / 20
         } else {
             window

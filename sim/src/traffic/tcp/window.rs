@@ -33,7 +33,7 @@ impl Window {
             slow_start_limit: segment * u64::from(config.slow_start_limit.max(1)),
             algorithm: match config.congestion {
                 Congestion::NewReno => Algorithm::NewReno(NewReno::default()),
-                Congestion::Cubic => Algorithm::Cubic(Cubic::new()),
+                Congestion::Cubic => Algorithm::Cubic(Cubic::new(config.fast_convergence)),
             },
         }
     }
