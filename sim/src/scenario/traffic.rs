@@ -45,6 +45,7 @@ keys! {
         segment = NonZero(bytes("1448 B"));
         initial_window = NonZero(Whole::NEW);
         slow_start_limit = NonZero(Whole::NEW);
+        fast_convergence = Flag;
         ecn = Flag;
         rto_min = NonZero(Span("200 ms"));
         rto_max = NonZero(Span("60 s"));

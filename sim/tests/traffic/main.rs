@@ -1,12 +1,13 @@
 //! Cross traffic: sources whose rates are exact or have known distributions, and TCP against the published equations.
 //!
 //! Seeds are fixed, so that a statistical bound either holds for good or shows a defect; it cannot fail by chance.
-//! Each test says in a comment what was broken once to see it fail.
+//! Where a comment says that a test fails if something is so, that was done once, and the test was seen to fail.
 
 mod bounds;
 mod cbr;
 mod conservation;
 mod cubic;
+mod dumbbell;
 mod ecn;
 mod handshake;
 mod newreno;
