@@ -7,7 +7,7 @@ use duet_sim::traffic::{
     Cbr, CbrConfig, Congestion, OnOff, OnOffConfig, Poisson, PoissonConfig, TcpConfig, TcpSender,
     TcpSink, TcpSinkConfig, Traffic, UdpSink,
 };
-use duet_sim::{LinkConfig, NodeId, Rate, Time};
+use duet_sim::{LinkConfig, NodeId, QueueConfig, Rate, Time};
 
 use crate::millis;
 
@@ -19,7 +19,7 @@ fn network(seed: u64) -> Network<Traffic> {
     let routers = [network.add_router("a"), network.add_router("b")];
     let bottleneck = LinkConfig {
         rate: Rate::new(4_000_000),
-        queue: Some(150_000),
+        queue: QueueConfig::bytes(150_000),
         delay: millis(50),
         ..LinkConfig::default()
     };
