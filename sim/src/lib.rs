@@ -10,7 +10,7 @@
 //! - [`EventLog`] has one line per packet, counts, and a hash that stands for the run.
 //! - [`Scenario`] reads a network from a TOML file and explains what is wrong with it.
 //! - [`traffic`] is what shares a bottleneck with what is studied: CBR, bursts, TCP.
-//! - [`trace`] writes and reads qlog.
+//! - [`trace`] writes and reads qlog, [`pcapng`] writes captures for Wireshark.
 //! - [`explore`] searches all states of a model, where a run shows one path.
 //!
 //! Two nodes; one greets, the other answers:
@@ -85,6 +85,7 @@ mod log;
 pub mod net;
 mod node;
 mod packet;
+pub mod pcapng;
 mod probability;
 mod queue;
 mod random;

@@ -25,6 +25,7 @@
 //! | what the seed determines | `seeded.rs`; with TLS, `deterministic.rs` |
 //! | what only a simulated endpoint may be told | `simulation.rs` |
 //! | seeing everything that crosses the seam | `trace.rs` |
+//! | the same for a simulated run's capture | `inside.rs` |
 //! | frames for people and for traces | `frames.rs` |
 //! | sockets and the loop | `socket.rs`, `net.rs` |
 //! | the simulator | `node.rs` |
@@ -44,6 +45,7 @@ mod controller;
 mod deterministic;
 mod driver;
 pub mod frames;
+mod inside;
 mod net;
 mod node;
 mod seeded;
@@ -62,6 +64,7 @@ pub use crate::bulk::{Sink, Source};
 pub use crate::cert::{CertError, Fingerprint, FingerprintError, Identity};
 pub use crate::controller::{MediaControl, Mode};
 pub use crate::driver::{Datagram, Door, Driver, Heading, Statistics, Transmit};
+pub use crate::inside::Inside;
 pub use crate::net::{Loop, Pumped};
 pub use crate::node::{SimEndpoint, address_of};
 pub use crate::settings::{ClientSettings, ServerSettings, ServiceDoor, SettingsError};

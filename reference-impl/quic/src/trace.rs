@@ -16,6 +16,19 @@ pub trait Observer {
     fn output(&mut self, now: Instant, output: Seen<'_>);
 }
 
+/// Two observers see the same, the first first.
+impl<A: Observer, B: Observer> Observer for (A, B) {
+    fn input(&mut self, now: Instant, input: &Input) {
+        self.0.input(now, input);
+        self.1.input(now, input);
+    }
+
+    fn output(&mut self, now: Instant, output: Seen<'_>) {
+        self.0.output(now, output);
+        self.1.output(now, output);
+    }
+}
+
 /// An [`Output`](duet_protocol::io::Output) or a media datagram, as an observer sees it; what an event says is the
 /// application's business.
 #[derive(Clone, Copy, Debug)]

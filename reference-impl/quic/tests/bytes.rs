@@ -10,8 +10,9 @@ use common::*;
 use duet_protocol::io::{ConnId, Purpose};
 use duet_quic::{
     ClientSettings, Driver, Identity, MediaControl, Secrets, ServerSettings, SettingsError,
-    SimEndpoint, Simulation, UdpPacket, address_of,
+    SimEndpoint, Simulation, address_of,
 };
+use duet_sim::net::{Content, Datagram};
 use duet_sim::{Jitter, LinkConfig, Node, NodeId, QueueConfig, Rate, Time, World};
 use ring::digest::{Context, SHA256};
 
@@ -35,7 +36,7 @@ impl Noted {
 }
 
 impl Node for Noted {
-    type Packet = UdpPacket;
+    type Packet = Datagram;
 
     fn deadline(&self) -> Option<Time> {
         self.endpoint.deadline()
@@ -45,16 +46,19 @@ impl Node for Noted {
         self.endpoint.wake(now);
     }
 
-    fn receive(&mut self, now: Time, from: NodeId, packet: UdpPacket) {
+    fn receive(&mut self, now: Time, from: NodeId, packet: Datagram) {
         self.endpoint.receive(now, from, packet);
     }
 
-    fn transmit(&mut self, now: Time) -> Option<(NodeId, UdpPacket)> {
+    fn transmit(&mut self, now: Time) -> Option<(NodeId, Datagram)> {
         let (to, packet) = self.endpoint.transmit(now)?;
+        let Content::Bytes(bytes) = &packet.content else {
+            panic!("QUIC sends bytes");
+        };
         self.sent.extend(now.as_nanos().to_le_bytes());
         self.sent.push(self.own);
-        self.sent.extend((packet.bytes.len() as u64).to_le_bytes());
-        self.sent.extend(&packet.bytes);
+        self.sent.extend((bytes.len() as u64).to_le_bytes());
+        self.sent.extend(bytes);
         self.packets += 1;
         Some((to, packet))
     }
