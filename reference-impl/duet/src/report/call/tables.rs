@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::text::{UNKNOWN, count, esc, fixed, percent, put, quantity};
 use super::{ON_TIME_MS, Report, StudyRow};
+use crate::report::text::{UNKNOWN, count, esc, fixed, percent, put, quantity};
 
 /// The links: what was offered, what was lost and why.
 pub(super) fn links(report: &Report) -> String {

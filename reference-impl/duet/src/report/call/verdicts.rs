@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::tables::{objects, scalar};
-use super::text::{count, esc, put};
+use crate::report::text::{count, esc, put};
 
 /// How a verdict counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

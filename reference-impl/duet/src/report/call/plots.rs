@@ -1,9 +1,9 @@
 //! Plots over time and of delay: one row a question, one panel a side, the same axes in all panels of a row.
 
 use super::figures::{Fate, Figures, TARGET_MS};
-use super::svg::{Axis, Plot, round_step};
-use super::text::{count, esc, percent, put, quantity};
 use super::{Picture, Report, Side};
+use crate::report::svg::{Axis, Plot, round_step};
+use crate::report::text::{count, esc, percent, put, quantity};
 
 /// A cross, a dot, a diamond and a ring around the point where the pen is.
 const CROSS: &str = "m-3.5-3.5l7 7m0-7l-7 7";

@@ -4,17 +4,17 @@
 //! |---|---|
 //! | colours, type, print | `style.css` |
 //! | numbers that stand for a side | [`figures`](super::figures) |
-//! | plots | [`plots`](super::plots), drawn with [`svg`](super::svg) |
+//! | plots | [`plots`](super::plots), drawn with [`svg`](crate::report::svg) |
 //! | the sequence diagram | [`ladder`](super::ladder) |
 //! | links, live calls | [`tables`](super::tables) |
 //! | a conformance report | [`verdicts`](super::verdicts) |
-//! | how text and numbers are written | [`text`](super::text) |
+//! | how text and numbers are written | [`text`](crate::report::text) |
 
 use super::figures::{Figures, on_the_way};
-use super::text::{UNKNOWN, count, duration, esc, percent, put, quantity, seconds};
 use super::{Extras, Report, Side, StillReport, ladder, plots, tables, verdicts};
+use crate::report::text::{UNKNOWN, count, duration, esc, percent, put, quantity, seconds};
 
-const STYLE: &str = include_str!("style.css");
+const STYLE: &str = include_str!("../style.css");
 
 /// What a browser may load for this page: nothing but what is in it.
 const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";

@@ -4,9 +4,9 @@
 //! of the same millisecond share rows where they do not touch. The drawing is cut into strips, which follow one
 //! another without a seam on a screen, so that on paper no arrow falls between two sheets.
 
-use super::svg::Coord;
-use super::text::{cut, duration, esc, put, seconds};
 use super::{Arrow, Report};
+use crate::report::svg::Coord;
+use crate::report::text::{cut, duration, esc, put, seconds};
 
 /// Where the first lane is; what is left of it are the times.
 const FIRST: f64 = 150.0;
