@@ -13,10 +13,11 @@ use duet_protocol::message::Media;
 use duet_protocol::time::Instant;
 use duet_quic::Driver;
 
+use crate::report::Hop;
 use crate::studio::{Capture, Footage, Format, Made, Studio, VIDEO};
 
 /// Pictures from one look at the media connection's counts to the next.
-const STATS_EVERY: u64 = 15;
+pub const STATS_EVERY: u64 = 15;
 
 /// What a party does.
 #[derive(Clone, Debug)]
@@ -89,6 +90,8 @@ pub struct Record {
     pub footage: Footage,
     /// What the media connection did.
     pub hop: HopStats,
+    /// The same during the call, every [`STATS_EVERY`] pictures.
+    pub hops: Vec<(Instant, Hop)>,
     /// When the call started and ended, and why.
     pub started: Option<Instant>,
     /// When the call ended, and why.
@@ -289,6 +292,7 @@ impl Party {
                     let stats = driver.core().media_stats();
                     // Once the call is over there are no flows left to count.
                     if number.is_multiple_of(STATS_EVERY) && !stats.outgoing.is_empty() {
+                        self.record.hops.push((now, Hop::from(&stats)));
                         self.record.hop = stats;
                     }
                     let start = self.rolling.map_or(now, |(start, ..)| start);

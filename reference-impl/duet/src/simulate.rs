@@ -16,7 +16,8 @@ use duet_sim::{Node, NodeId, Role as NodeRole, Scenario, ScenarioError, Stream, 
 
 use crate::accounts::Accounts;
 use crate::party::{Notice, Party, Record, Role};
-use crate::report::{LinkReport, Report, Side, VERSION, arrows};
+use crate::report::traffic::packets;
+use crate::report::{LinkReport, Report, Side, VERSION, arrows, timelines};
 use crate::service::Service;
 use crate::studio::synthetic::SyntheticStudio;
 use crate::studio::{Format, Studio};
@@ -502,6 +503,26 @@ pub fn run(
             for (cause, lost) in &count.lost {
                 *link.lost.entry(cause.to_string()).or_default() += lost;
             }
+        }
+    }
+    let mut timelines = timelines(packets(&log), end.as_nanos());
+    for link in &mut links {
+        link.timeline = timelines.remove(&link.name);
+    }
+    for link in &scenario.links {
+        for (from, to, config) in link.directions() {
+            let name = format!("{}>{}", lanes[from], lanes[to]);
+            let found = links.iter_mut().find(|link| link.name == name);
+            let Some(timeline) = found.and_then(|link| link.timeline.as_mut()) else {
+                continue;
+            };
+            let rate = config.rate.map(|rate| rate.bits_per_second() as f64);
+            timeline.capacity = rate.into_iter().map(|rate| (0.0, rate)).collect();
+            let seconds = |time: Time| time.as_nanos() as f64 / 1e9;
+            let outages = config.outages.iter();
+            timeline.outages = outages
+                .map(|outage| (seconds(outage.from), seconds(outage.to)))
+                .collect();
         }
     }
     let report = Report {

@@ -1,13 +1,19 @@
-//! The HTML report: well formed, one file, the same bytes each time, whatever the report holds.
+//! The report of a call: well formed, one file, the same bytes each time, whatever it holds.
 
 use std::time::Duration;
 
-use duet::report::{Arrow, Extras, LinkReport, Picture, Report, Side, StillReport, render};
+use duet::report::{
+    Arrow, Extras, LinkReport, Picture, Report, Side, StillReport, Stored, files, html, page,
+};
 use duet::simulate::{MediaMode, run};
 use duet_sim::Scenario;
 use serde_json::json;
 
 const FIRST_CALL: &str = include_str!("../../../sim/scenarios/first-call.toml");
+
+fn render(report: &Report, extras: &Extras) -> String {
+    html(&page(report, extras))
+}
 
 /// The demo's scenario with a call of 5 seconds.
 fn first_call() -> Report {
@@ -93,7 +99,7 @@ fn a_simulated_call_renders() {
     assert_sound(&html);
     assert!(html.contains(&report.log_hash));
     for side in &report.sides {
-        assert!(html.contains(&format!("<b>{}</b>, of {}", side.name, side.peer)));
+        assert!(html.contains(&format!("<b>{}, of {}", side.name, side.peer)));
     }
     assert!(
         html.contains("duet simulate sim/scenarios/first-call.toml --seed 1 --media synthetic")
@@ -116,6 +122,55 @@ fn a_simulated_call_renders() {
         assert!(html.contains(text), "{text} is missing");
     }
     assert_eq!(html, render(&report, &extras()));
+    let json = serde_json::to_string(&report).expect("JSON");
+    let Stored::Call(again) = Stored::parse(&json).expect("a report") else {
+        panic!("a call's report is a call's");
+    };
+    assert_eq!(html, render(&again, &extras()));
+}
+
+#[test]
+fn a_call_has_a_chart_for_each_question() {
+    let report = first_call();
+    let page = page(&report, &Extras::default());
+    let names: Vec<String> = files(&page).into_iter().map(|(name, _)| name).collect();
+    for side in ["alice", "bob"] {
+        for what in ["delay", "pictures", "repair"] {
+            assert!(
+                names.contains(&format!("{what}-{side}.svg")),
+                "{what} of {side}: {names:?}"
+            );
+        }
+        for what in ["rate", "loss"] {
+            for link in [format!("{side}-server"), format!("server-{side}")] {
+                assert!(
+                    names.contains(&format!("{what}-{link}.svg")),
+                    "{what} of {link}: {names:?}"
+                );
+            }
+        }
+    }
+    for what in ["delay-distribution.svg", "sound-gaps.svg", "signalling.svg"] {
+        assert!(names.contains(&what.to_owned()), "{what}: {names:?}");
+    }
+    // What the charts of the links show is what the links carried.
+    for link in &report.links {
+        let timeline = link.timeline.as_ref().expect("a timeline");
+        let bytes: f64 = timeline.sent.iter().sum::<f64>() * timeline.interval_s / 8.0;
+        assert!(
+            (bytes / link.bytes as f64 - 1.0).abs() < 1e-6,
+            "{}: {bytes}",
+            link.name
+        );
+        let lost: u64 = timeline
+            .lost
+            .values()
+            .flatten()
+            .map(|lost| u64::from(*lost))
+            .sum();
+        assert_eq!(lost, link.lost.values().sum::<u64>(), "{}", link.name);
+        assert_eq!(timeline.capacity, [(0.0, 2e6)]);
+    }
 }
 
 #[test]

@@ -8,9 +8,10 @@ use duet_sim::{Scenario, ScenarioError};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
+use super::report::write_plots;
 use super::talk::Media;
 use super::{Failure, cannot_write, runtime, say};
-use crate::report::{Extras, ON_TIME_MS, render};
+use crate::report::{Extras, ON_TIME_MS, html, page};
 use crate::simulate::{Outcome, SimulateError, run as run_scenario};
 use crate::study;
 
@@ -31,6 +32,9 @@ pub(crate) struct Arguments {
     /// Write report.html, report.json, the traces, the event log and the callee's recording to this folder
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
+    /// Write each plot to this folder, as an SVG file of its own
+    #[arg(long, value_name = "DIR")]
+    svg: Option<PathBuf>,
     /// Let the call last so long instead, for a quick look
     #[arg(long, value_name = "SECONDS")]
     length: Option<u64>,
@@ -100,6 +104,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if let Some(folder) = &arguments.report {
         write(folder, &outcome)?;
     }
+    if let Some(folder) = &arguments.svg {
+        write_plots(folder, &page(&outcome.report, &Extras::default()))?;
+    }
     tell(arguments, &outcome)?;
     match outcome
         .report
@@ -143,7 +150,7 @@ fn write(folder: &Path, outcome: &Outcome) -> Result<(), Failure> {
     put("report.json", report.as_bytes())?;
     put(
         "report.html",
-        render(&outcome.report, &Extras::load(folder)).as_bytes(),
+        html(&page(&outcome.report, &Extras::load(folder))).as_bytes(),
     )?;
     put("events.log", outcome.event_log.as_bytes())?;
     outcome

@@ -151,6 +151,7 @@ impl GstStudio {
         now: Instant,
         stream: StreamNumber,
         rtp: &Bytes,
+        lost_before: u16,
     ) -> Result<(), MediaError> {
         if let Some(recorder) = &mut self.recorder {
             match stream {
@@ -164,6 +165,7 @@ impl GstStudio {
                 None => 0,
             };
             self.footage.blocks += played as u64;
+            self.footage.gap(now, lost_before);
             return Ok(());
         }
         let Some(video) = &mut self.video_in else {
@@ -257,8 +259,8 @@ impl Studio for GstStudio {
         self.video_out.request_keyframe();
     }
 
-    fn play(&mut self, now: Instant, stream: StreamNumber, rtp: Bytes, _: u16) {
-        let result = self.try_play(now, stream, &rtp);
+    fn play(&mut self, now: Instant, stream: StreamNumber, rtp: Bytes, lost_before: u16) {
+        let result = self.try_play(now, stream, &rtp, lost_before);
         self.note(result);
     }
 

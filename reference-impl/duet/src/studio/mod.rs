@@ -102,6 +102,15 @@ pub struct Still {
     pub shown: Vec<u8>,
 }
 
+/// Sound that was missing when its turn came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// When the block after it was played.
+    pub at: Instant,
+    /// Blocks that were missing; each is one packet.
+    pub missing: u16,
+}
+
 /// What became of the other side's media.
 #[derive(Clone, Debug, Default)]
 pub struct Footage {
@@ -109,12 +118,23 @@ pub struct Footage {
     pub shown: Vec<Shown>,
     /// Blocks of sound that were played.
     pub blocks: u64,
+    /// Where blocks of sound were missing.
+    pub gaps: Vec<Gap>,
     /// A few pictures to look at.
     pub stills: Vec<Still>,
     /// The recording, if one was asked for: path, pictures, length.
     pub recording: Option<(PathBuf, u64, Duration)>,
     /// What broke down, if anything did; for people.
     pub failure: Option<String>,
+}
+
+impl Footage {
+    /// Notes that a block of sound is played now, before which so many were missing.
+    pub(crate) fn gap(&mut self, at: Instant, missing: u16) {
+        if missing > 0 {
+            self.gaps.push(Gap { at, missing });
+        }
+    }
 }
 
 /// Parameters of both media.

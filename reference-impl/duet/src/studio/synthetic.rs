@@ -66,6 +66,7 @@ impl Studio for SyntheticStudio {
     fn play(&mut self, now: Instant, stream: StreamNumber, rtp: Bytes, lost_before: u16) {
         if stream != VIDEO {
             self.footage.blocks += 1;
+            self.footage.gap(now, lost_before);
             return;
         }
         let (Ok(header), Some(fu)) = (RtpHeader::parse(&rtp), rtp.get(FU_HEADER)) else {

@@ -1,6 +1,8 @@
 //! Key figures of one side, derived from its pictures and from the links between it and its peer.
 
 use super::{LinkReport, Picture, Side};
+use crate::report::frames::Smoothness;
+use crate::report::stats::quantile;
 
 /// A picture that is on screen later than this after its capture counts as late.
 pub(super) use super::ON_TIME_MS as TARGET_MS;
@@ -48,6 +50,11 @@ impl LinkReport {
             .fold(0, |sum, lost| sum.saturating_add(*lost))
     }
 
+    /// Its name for people: `from → to`.
+    pub(super) fn shown_name(&self) -> String {
+        self.name.replace('>', " → ")
+    }
+
     /// Their share of those offered, if any were.
     pub(super) fn share_lost(&self) -> Option<f64> {
         (self.offered > 0).then(|| self.lost_in_all() as f64 / self.offered as f64)
@@ -71,6 +78,10 @@ pub(super) struct Figures {
     pub median_ms: Option<f64>,
     /// 95th percentile of the same.
     pub p95_ms: Option<f64>,
+    /// 99th percentile of the same.
+    pub p99_ms: Option<f64>,
+    /// How smoothly they followed one another.
+    pub smoothness: Smoothness,
     /// Mean PSNR of those whose PSNR is known.
     pub mean_psnr_db: Option<f64>,
     /// The share of packets that gets lost between the peer and this side.
@@ -84,6 +95,10 @@ impl Figures {
         let mut delays: Vec<f64> = pictures.iter().filter_map(Picture::delay).collect();
         delays.sort_by(f64::total_cmp);
         let psnr: Vec<f64> = pictures.iter().filter_map(Picture::psnr).collect();
+        let shown = pictures
+            .iter()
+            .filter_map(|picture| Some(picture.captured_ms + picture.delay()?))
+            .collect();
         let on_the_way = on_the_way(side, links);
         let median_ms = quantile(&delays, 0.5);
         let in_time = |picture: &&Picture| match (side.ended_ms, median_ms) {
@@ -108,6 +123,8 @@ impl Figures {
             on_time: (!pictures.is_empty()).then(|| side.on_time(TARGET_MS)),
             median_ms,
             p95_ms: quantile(&delays, 0.95),
+            p99_ms: quantile(&delays, 0.99),
+            smoothness: Smoothness::of(shown),
             mean_psnr_db: (!psnr.is_empty()).then(|| psnr.iter().sum::<f64>() / psnr.len() as f64),
             loss: (!on_the_way.is_empty()).then(|| 1.0 - kept.product::<f64>()),
         }
@@ -124,23 +141,9 @@ pub(super) fn on_the_way<'a>(side: &Side, links: &'a [LinkReport]) -> Vec<&'a Li
     links.iter().filter(leads).collect()
 }
 
-/// The smallest of the sorted values that at least this share of them does not exceed (nearest rank).
-fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
-    let rank = (share * sorted.len() as f64).ceil() as usize;
-    sorted.get(rank.saturating_sub(1)).copied()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn quantiles_are_values_that_occurred() {
-        let values = [1.0, 2.0, 3.0, 4.0];
-        assert_eq!(quantile(&values, 0.5), Some(2.0));
-        assert_eq!(quantile(&values, 0.95), Some(4.0));
-        assert_eq!(quantile(&[], 0.5), None);
-    }
 
     #[test]
     fn pictures_on_their_way_at_the_end_are_told_from_lost_ones() {
@@ -171,6 +174,7 @@ mod tests {
             offered: 100,
             bytes: 0,
             lost: [("queue".to_owned(), lost)].into(),
+            timeline: None,
         };
         let links = [
             link("alice>server", 10),

@@ -1,9 +1,8 @@
 //! What a call leaves behind, and its page.
 
+mod charts;
 mod figures;
-mod html;
-mod ladder;
-mod plots;
+mod page;
 mod tables;
 mod verdicts;
 
@@ -17,7 +16,11 @@ use serde::{Deserialize, Serialize};
 use crate::party::Record;
 use crate::trace::Tracer;
 
-pub use html::render;
+use super::model::Arrow;
+use super::number;
+use super::traffic::Timeline;
+
+pub use page::page;
 
 /// Within so many milliseconds of its capture a picture counts as shown in time.
 pub const ON_TIME_MS: f64 = 250.0;
@@ -82,6 +85,9 @@ pub struct LinkReport {
     pub bytes: u64,
     /// Packets lost, by cause.
     pub lost: BTreeMap<String, u64>,
+    /// The same over time.
+    #[serde(default)]
+    pub timeline: Option<Timeline>,
 }
 
 /// One party.
@@ -109,6 +115,23 @@ pub struct Side {
     pub recording: Option<RecordingReport>,
     /// What broke down, if anything did.
     pub failure: Option<String>,
+    /// Gaps in the sound: when the block after it was played, in milliseconds, and how many blocks were missing.
+    #[serde(default)]
+    pub gaps: Vec<(f64, u16)>,
+    /// The media connection's counts during the call.
+    #[serde(default)]
+    pub repair: Vec<HopSample>,
+}
+
+/// A media connection's counts at some time.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+pub struct HopSample {
+    /// The time, in milliseconds.
+    #[serde(with = "number::one")]
+    pub at_ms: f64,
+    /// The counts until then.
+    #[serde(flatten)]
+    pub hop: Hop,
 }
 
 /// A picture that was sent to a side.
@@ -127,7 +150,7 @@ pub struct Picture {
 }
 
 /// Counts of a media connection, all flows together.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 pub struct Hop {
     /// Packets sent, repairs included.
     pub sent: u64,
@@ -135,6 +158,9 @@ pub struct Hop {
     pub repaired: u64,
     /// Packets that the other end reported missing.
     pub lost: u64,
+    /// Of the lost, what was not sent again: too late, or over the budget for repair.
+    #[serde(default)]
+    pub given_up: u64,
     /// Packets that came in.
     pub received: u64,
     /// Packets that came in and were known.
@@ -163,21 +189,6 @@ pub struct RecordingReport {
     pub duration_ms: f64,
 }
 
-/// One message of the signalling.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-pub struct Arrow {
-    /// When the client sent it, or had it, in milliseconds.
-    pub at_ms: f64,
-    /// From this lane …
-    pub from: usize,
-    /// … to this one.
-    pub to: usize,
-    /// The message's name.
-    pub name: String,
-    /// Its most telling fields.
-    pub detail: String,
-}
-
 impl From<&HopStats> for Hop {
     fn from(stats: &HopStats) -> Self {
         let mut hop = Self::default();
@@ -185,6 +196,7 @@ impl From<&HopStats> for Hop {
             hop.sent += out.sent;
             hop.repaired += out.repaired;
             hop.lost += out.lost;
+            hop.given_up += out.given_up;
         }
         for (_, into) in &stats.incoming {
             hop.received += into.received;
@@ -256,6 +268,20 @@ impl Side {
                     }
                 }),
             failure: own.footage.failure.clone(),
+            gaps: own
+                .footage
+                .gaps
+                .iter()
+                .map(|gap| (millis(gap.at), gap.missing))
+                .collect(),
+            repair: own
+                .hops
+                .iter()
+                .map(|(at, hop)| HopSample {
+                    at_ms: millis(*at),
+                    hop: hop.clone(),
+                })
+                .collect(),
         }
     }
 
@@ -288,6 +314,7 @@ pub fn arrows(server: usize, clients: &[(usize, &Tracer)]) -> Vec<Arrow> {
                     to,
                     name: crossing.name.into(),
                     detail: crossing.detail.clone(),
+                    ..Arrow::default()
                 });
             }
         });

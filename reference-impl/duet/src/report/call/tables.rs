@@ -5,14 +5,13 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{ON_TIME_MS, Report, StudyRow};
-use crate::report::text::{UNKNOWN, count, esc, fixed, percent, put, quantity};
+use crate::report::model::*;
+use crate::report::text::{UNKNOWN, count, fixed, percent, quantity};
 
 /// The links: what was offered, what was lost and why.
-pub(super) fn links(report: &Report) -> String {
-    let mut out = String::new();
+pub(super) fn links(section: Section, report: &Report) -> Section {
     if report.links.is_empty() {
-        out.push_str("<p class=\"empty\">No link was recorded.</p>");
-        return out;
+        return section.block(Block::Text("No link was recorded.".into()));
     }
     let causes: BTreeSet<&str> = report
         .links
@@ -20,72 +19,54 @@ pub(super) fn links(report: &Report) -> String {
         .flat_map(|link| link.lost.keys())
         .map(String::as_str)
         .collect();
-    out.push_str("<div class=\"wide\"><table class=\"numbers\"><thead><tr><th>Link</th><th>Packets offered</th>");
-    out.push_str("<th>Bytes</th><th>Mean rate</th>");
-    for cause in &causes {
-        put!(
-            out,
-            "<th>Lost: {}</th>",
-            esc(&cause.replace(['-', '_'], " "))
-        );
-    }
-    out.push_str("<th>Lost in all</th><th>Share</th></tr></thead><tbody>");
+    let names = causes
+        .iter()
+        .map(|cause| format!("Lost: {}", cause.replace(['-', '_'], " ")));
+    let columns = ["Link", "Packets offered", "Bytes", "Mean rate"].map(str::to_owned);
+    let sums = ["Lost in all", "Share"].map(str::to_owned);
+    let mut table = Table::numbers(columns.into_iter().chain(names).chain(sums));
     for link in &report.links {
         let rate = link.bytes as f64 * 8.0 / report.duration_ms;
-        put!(out, "<tr><th>{}</th>", esc(&link.name.replace('>', " → ")));
-        put!(
-            out,
-            "<td>{}</td><td>{}</td>",
+        let mut row = vec![
+            link.shown_name(),
             count(link.offered),
-            count(link.bytes)
+            count(link.bytes),
+            quantity(Some(rate), 0, "kb/s"),
+        ];
+        row.extend(
+            causes
+                .iter()
+                .map(|cause| count(link.lost.get(*cause).copied().unwrap_or(0))),
         );
-        put!(out, "<td>{}</td>", quantity(Some(rate), 0, "kb/s"));
-        for cause in &causes {
-            put!(
-                out,
-                "<td>{}</td>",
-                count(link.lost.get(*cause).copied().unwrap_or(0))
-            );
-        }
-        put!(out, "<td>{}</td>", count(link.lost_in_all()));
-        put!(out, "<td>{}</td></tr>", percent(link.share_lost(), 2));
+        row.push(count(link.lost_in_all()));
+        row.push(percent(link.share_lost(), 2));
+        table.row(row);
     }
-    out.push_str("</tbody></table></div>");
-    out
+    section.table(table)
 }
 
 /// With repair and without, seed by seed.
-pub(super) fn study(rows: &[StudyRow]) -> String {
-    let mut out = String::new();
-    put!(
-        out,
-        "<p class=\"how\">The same network and synthetic media, seed by seed: the share of pictures whole within {} ms of \
-         capture, on the side where it is smaller.</p>",
+pub(super) fn study(rows: &[StudyRow]) -> Section {
+    let how = format!(
+        "The same network and synthetic media, seed by seed: the share of pictures whole within {} ms of capture, on the \
+         side where it is smaller.",
         fixed(ON_TIME_MS, 0)
     );
-    out.push_str("<div class=\"wide\"><table class=\"numbers\"><thead><tr><th>Seed</th><th>Pictures sent</th>");
-    out.push_str("<th>With repair</th><th>Without</th><th>Points</th></tr></thead><tbody>");
+    let mut table = Table::numbers(["Seed", "Pictures sent", "With repair", "Without", "Points"]);
     for row in rows {
-        put!(
-            out,
-            "<tr><th>{}</th><td>{}</td>",
-            row.seed,
-            count(row.pictures)
-        );
-        put!(out, "<td>{}</td>", percent(Some(row.with), 1));
-        put!(out, "<td>{}</td>", percent(Some(row.without), 1));
-        put!(
-            out,
-            "<td>{}</td></tr>",
-            fixed((row.with - row.without) * 100.0, 1)
-        );
+        table.row([
+            row.seed.to_string(),
+            count(row.pictures),
+            percent(Some(row.with), 1),
+            percent(Some(row.without), 1),
+            fixed((row.with - row.without) * 100.0, 1),
+        ]);
     }
-    out.push_str("</tbody></table></div>");
-    out
+    Section::new("repair", "What repair is worth", how).table(table)
 }
 
 /// Objects side by side: a row a key, in the order in which keys first come; what is nested is flattened.
-pub(super) fn objects(objects: &[Value]) -> String {
+pub(super) fn objects(objects: &[Value]) -> Table {
     let flat: Vec<Vec<(String, String)>> = objects
         .iter()
         .map(|object| {
@@ -120,29 +101,21 @@ pub(super) fn objects(objects: &[Value]) -> String {
             .find(|(name, _)| name == key)
             .map(|(_, value)| value.clone())
     };
-    let mut out = String::from("<div class=\"wide\"><table class=\"facts\">");
+    let mut heads = vec![String::new()];
     if flat.len() > 1 || flat.iter().flatten().any(|(key, _)| key == "name") {
-        out.push_str("<thead><tr><td></td>");
-        for (index, fields) in flat.iter().enumerate() {
-            let name = find(fields, "name").unwrap_or_else(|| (index + 1).to_string());
-            put!(out, "<th>{}</th>", esc(&name));
-        }
-        out.push_str("</tr></thead>");
+        let name = |(index, fields): (usize, &Vec<(String, String)>)| {
+            find(fields, "name").unwrap_or_else(|| (index + 1).to_string())
+        };
+        heads.extend(flat.iter().enumerate().map(name));
     }
-    out.push_str("<tbody>");
+    let mut table = Table::text(heads);
     for key in rows {
-        put!(out, "<tr><th>{}</th>", esc(&heading(key)));
-        for fields in &flat {
-            put!(
-                out,
-                "<td>{}</td>",
-                esc(&find(fields, key).unwrap_or_else(|| UNKNOWN.into()))
-            );
-        }
-        out.push_str("</tr>");
+        let values = flat
+            .iter()
+            .map(|fields| find(fields, key).unwrap_or_else(|| UNKNOWN.into()));
+        table.row(std::iter::once(heading(key)).chain(values));
     }
-    out.push_str("</tbody></table></div>");
-    out
+    table
 }
 
 /// A key for people: a unit at its end in brackets.

@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::tables::{objects, scalar};
-use crate::report::text::{count, esc, put};
+use crate::report::model::*;
+use crate::report::text::count;
 
 /// How a verdict counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,8 +31,8 @@ const NOTES: &[&str] = &[
 ];
 const LISTS: &[&str] = &["cases", "results", "checks", "tests"];
 
-/// The section's content.
-pub(super) fn render(report: &Value) -> String {
+/// The section.
+pub(super) fn section(report: &Value) -> Section {
     let list = LISTS.iter().find_map(|key| report.get(key)?.as_array());
     let mut cases: Vec<Case> = list
         .or(report.as_array())
@@ -39,80 +40,59 @@ pub(super) fn render(report: &Value) -> String {
         .flatten()
         .map(Case::read)
         .collect();
-    let mut out = String::new();
-    let tally = |grade: Grade| cases.iter().filter(|case| case.grade == grade).count() as u64;
+    let mut section = Section::new("conformance", "Conformance", "");
     if !cases.is_empty() {
-        let (passed, failed, unclear) = (
-            tally(Grade::Passed),
-            tally(Grade::Failed),
-            tally(Grade::Unclear),
-        );
-        out.push_str("<div class=\"tiles\">");
-        for (class, name, number) in [
-            ("passed", "passed", passed),
-            ("failed", "failed", failed),
-            ("unclear", "neither", unclear),
-        ] {
-            let class = if number > 0 { class } else { "none" };
-            put!(
-                out,
-                "<div class=\"tile {class}\"><b>{}</b><span>{name}</span></div>",
-                count(number)
-            );
-        }
-        out.push_str("</div>");
+        let tiles = [
+            (Grade::Passed, Tone::Good, "passed"),
+            (Grade::Failed, Tone::Bad, "failed"),
+            (Grade::Unclear, Tone::Unclear, "neither"),
+        ];
+        let tiles = tiles.map(|(grade, tone, name)| {
+            let number = cases.iter().filter(|case| case.grade == grade).count() as u64;
+            Tile {
+                tone: if number > 0 { tone } else { Tone::Faint },
+                ..Tile::new(count(number), name, "")
+            }
+        });
+        section = section.block(Block::Tiles(tiles.into()));
     }
     match report.get("summary") {
         Some(summary @ Value::Object(fields)) if !fields.is_empty() => {
-            out.push_str(&objects(std::slice::from_ref(summary)));
+            section = section.table(objects(std::slice::from_ref(summary)));
         }
-        Some(Value::String(text)) => put!(out, "<p>{}</p>", esc(text)),
+        Some(Value::String(text)) => section = section.block(Block::Text(text.clone())),
         _ if cases.is_empty() => {
-            out.push_str(
-                "<p class=\"empty\">This report has no summary and no cases that can be read.</p>",
-            );
+            let text = "This report has no summary and no cases that can be read.";
+            section = section.block(Block::Text(text.into()));
         }
         _ => {}
     }
     if !cases.is_empty() {
         // What went wrong comes first.
         cases.sort_by_key(|case| case.grade);
-        table(&mut out, &cases);
+        section = section.table(table(&cases));
     }
-    out
+    section
 }
 
-fn table(out: &mut String, cases: &[Case]) {
-    let open = if cases.iter().any(|case| case.grade == Grade::Failed) {
-        " open"
-    } else {
-        ""
-    };
-    let number = count(cases.len() as u64);
-    put!(
-        out,
-        "<details{open}><summary>All {number} cases</summary><div class=\"wide\"><table class=\"cases\">"
-    );
-    out.push_str("<thead><tr><th>Case</th><th>Verdict</th><th>Requirements</th><th>Note</th></tr></thead><tbody>");
+fn table(cases: &[Case]) -> Table {
+    let mut table = Table::text(["Case", "Verdict", "Requirements", "Note"]);
+    table.folded = Some(format!("All {} cases", count(cases.len() as u64)));
+    table.open = cases.iter().any(|case| case.grade == Grade::Failed);
     for case in cases {
-        let (class, sign) = match case.grade {
-            Grade::Passed => ("passed", "✓"),
-            Grade::Failed => ("failed", "✗"),
-            Grade::Unclear => ("unclear", "○"),
+        let (tone, sign) = match case.grade {
+            Grade::Passed => (Tone::Good, "✓"),
+            Grade::Failed => (Tone::Bad, "✗"),
+            Grade::Unclear => (Tone::Unclear, "○"),
         };
-        let (name, verdict) = (esc(&case.name), esc(&case.verdict));
-        put!(
-            out,
-            "<tr><th>{name}</th><td class=\"{class}\">{sign} {verdict}</td>"
-        );
-        put!(
-            out,
-            "<td>{}</td><td>{}</td></tr>",
-            esc(&case.requirements),
-            esc(&case.note)
-        );
+        table.row([
+            Cell::from(case.name.as_str()),
+            Cell::new(format!("{sign} {}", case.verdict), tone),
+            Cell::from(case.requirements.as_str()),
+            Cell::from(case.note.as_str()),
+        ]);
     }
-    out.push_str("</tbody></table></div></details>");
+    table
 }
 
 impl Case {
@@ -175,20 +155,21 @@ mod tests {
             json!({ "cases": [null, "x", { "verdict": {} }] }),
         ];
         for value in odd {
-            assert!(!render(&value).is_empty(), "{value}");
+            assert!(!section(&value).blocks.is_empty(), "{value}");
         }
     }
 
     #[test]
     fn failures_come_first_and_are_counted() {
-        let html = render(&json!({
+        let page = Page::new("").section(section(&json!({
             "summary": { "passed": 1, "failed": 1 },
             "cases": [
                 { "case": "CALL-001/rings", "result": "pass", "reqs": ["CALL-001", "CALL-002"] },
                 { "case": "CALL-003/ends", "result": "fail", "actual": "<silence>" },
                 { "name": "skipped", "status": "undeclared" },
             ],
-        }));
+        })));
+        let html = crate::report::html(&page);
         let place = |text: &str| {
             html.find(text)
                 .unwrap_or_else(|| panic!("{text} in {html}"))
