@@ -10,6 +10,7 @@ mod cubic;
 mod dumbbell;
 mod ecn;
 mod handshake;
+mod impaired;
 mod newreno;
 mod on_off;
 mod poisson;
