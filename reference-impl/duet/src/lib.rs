@@ -8,6 +8,8 @@
 //! | what a caller and an answerer do: the call, its media clock | [`party`] |
 //! | cameras, microphones, screens: real, synthetic, on a thread | [`studio`] |
 //! | a scenario in virtual time, and what repair is worth in it | [`simulate`], [`study`] |
+//! | what applications do, as a scenario's steps say it; what must hold whatever happens | [`script`], [`invariants`] |
+//! | congestion controllers on the test cases of RFC 8867 | [`rfc8867`] |
 //! | traces of what crosses the seam | [`trace`] |
 //! | what a run leaves behind | [`report`] |
 
@@ -16,9 +18,12 @@ pub mod assign;
 pub mod cli;
 pub mod contacts;
 pub mod inbox;
+pub mod invariants;
 pub mod party;
 pub mod policy;
 pub mod report;
+pub mod rfc8867;
+pub mod script;
 pub mod service;
 pub mod simulate;
 pub mod studio;

@@ -68,6 +68,19 @@ pub enum Notice {
     MediaFailed(String),
 }
 
+/// What a party did, or was told, for whoever watches a run: see [`Party::watch`].
+#[derive(Clone, Debug)]
+pub enum Seen {
+    /// It asked something.
+    Asked(RequestId),
+    /// It called somebody.
+    Invited(CallId),
+    /// It accepted a call.
+    Accepted(CallId),
+    /// It was told this; packets of media are left out.
+    Told(Event),
+}
+
 /// A picture that this side captured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Captured {
@@ -114,6 +127,8 @@ pub struct Party {
     /// When the first picture of the other side was played.
     showed: Option<Instant>,
     over: bool,
+    /// What it did and was told since it was last asked, if anybody watches.
+    seen: Option<VecDeque<Seen>>,
 }
 
 impl Party {
@@ -137,7 +152,40 @@ impl Party {
             notices: VecDeque::new(),
             showed: None,
             over: false,
+            seen: None,
         }
+    }
+
+    /// Keeps what it does and is told, from now on, for [`Party::seen`].
+    pub fn watch(&mut self) {
+        self.seen.get_or_insert_default();
+    }
+
+    /// What it did, or was told, next.
+    pub fn seen(&mut self) -> Option<Seen> {
+        self.seen.as_mut()?.pop_front()
+    }
+
+    fn saw(&mut self, seen: impl FnOnce() -> Seen) {
+        if let Some(all) = &mut self.seen {
+            all.push_back(seen());
+        }
+    }
+
+    /// Calls someone by name as soon as it is logged in, and hangs up after `length`, as [`Role::Caller`] says. Says
+    /// whether it is free to: not where it calls or is in a call already.
+    pub fn call(&mut self, now: Instant, callee: &str, length: Option<Duration>) -> bool {
+        if self.call.is_some() || self.lookup.is_some() {
+            return false;
+        }
+        let callee = callee.to_owned();
+        self.role = Role::Caller {
+            callee,
+            at: now,
+            length,
+        };
+        (self.record.started, self.showed, self.over) = (None, None, false);
+        true
     }
 
     /// Logs in.
@@ -218,6 +266,9 @@ impl Party {
     pub fn advance(&mut self, driver: &mut Driver<Client>, now: Instant) {
         loop {
             while let Some(event) = driver.poll_event() {
+                if !matches!(event, Event::Media { .. }) {
+                    self.saw(|| Seen::Told(event.clone()));
+                }
                 self.event(driver, now, event);
             }
             while let Some(made) = self.studio.poll() {
@@ -250,6 +301,7 @@ impl Party {
         match driver.command(now, |core, now| core.lookup(now, callee)) {
             Ok(request) => {
                 self.lookup = Some(request);
+                self.saw(|| Seen::Asked(request));
                 true
             }
             // Not logged in yet: the login's event brings the party back here.
@@ -331,9 +383,13 @@ impl Party {
                 let call = driver.command(now, |core, now| {
                     core.invite(now, user, media, ring, streams)
                 });
+                self.lookup = None;
                 if let Ok(call) = call {
                     self.call = Some(call);
+                    self.saw(|| Seen::Invited(call));
                     self.notices.push_back(Notice::Calling(name));
+                } else {
+                    self.over = true;
                 }
             }
             Event::Answer { request, code, .. } if self.lookup == Some(request) => {
@@ -342,6 +398,7 @@ impl Party {
                 {
                     self.notices.push_back(Notice::NoSuchUser(callee.clone()));
                 }
+                self.lookup = None;
                 self.over = true;
             }
             Event::Ringing { .. } => self.notices.push_back(Notice::Ringing),
@@ -353,9 +410,12 @@ impl Party {
                     Role::Answerer if self.call.is_none() => {
                         self.call = Some(call);
                         let streams = self.studio.streams();
-                        // A call that has ended in the meantime says so itself.
-                        let _ =
+                        let accepted =
                             driver.command(now, |core, now| core.accept(now, call, media, streams));
+                        // A call that has ended in the meantime says so itself.
+                        if accepted.is_ok() {
+                            self.saw(|| Seen::Accepted(call));
+                        }
                     }
                     Role::Answerer | Role::Caller { .. } => {
                         let _ = driver.command(now, |core, now| core.hang_up(now, call));
@@ -398,6 +458,10 @@ impl Party {
                 self.call = None;
                 self.rolling = None;
                 self.over = true;
+                if self.seen.is_some() {
+                    // Whoever follows a script answers again once his own call is over.
+                    self.role = Role::Answerer;
+                }
                 self.record.ended = Some((now, reason));
                 self.notices.push_back(Notice::Ended(reason));
             }

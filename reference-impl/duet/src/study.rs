@@ -5,7 +5,7 @@ use std::time::Duration;
 use duet_sim::Scenario;
 
 use crate::report::{ON_TIME_MS, Report, StudyRow};
-use crate::simulate::{MediaMode, SimulateError, run};
+use crate::simulate::{Options, SimulateError, run};
 
 /// Runs the scenario with synthetic media and a call of `length`, twice for each seed.
 ///
@@ -25,7 +25,7 @@ pub fn repair(
             let mut scenario = scenario.clone();
             set_length(&mut scenario, length);
             scenario.media.insert("repair".into(), repair.into());
-            let report = run(&scenario, seed, MediaMode::Synthetic, None, |_| {})?.report;
+            let report = run(&scenario, &Options::new(seed), |_| {})?.report;
             let pictures = report
                 .sides
                 .iter()

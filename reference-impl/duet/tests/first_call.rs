@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use duet::report::StudyRow;
-use duet::simulate::{MediaMode, Outcome, run};
+use duet::simulate::{Options, Outcome, run};
 use duet::study;
 use duet_sim::Scenario;
 
@@ -20,14 +20,7 @@ fn scenario(seconds: u64, repair: bool) -> Scenario {
 }
 
 fn simulate(seconds: u64, repair: bool, seed: u64) -> Outcome {
-    run(
-        &scenario(seconds, repair),
-        seed,
-        MediaMode::Synthetic,
-        None,
-        |_| {},
-    )
-    .expect("a run")
+    run(&scenario(seconds, repair), &Options::new(seed), |_| {}).expect("a run")
 }
 
 #[test]
@@ -57,7 +50,7 @@ fn hanging_up_ends_the_other_side_within_a_round_trip_and_leaves_nothing() {
     let mut scenario = scenario(5, true);
     // A media connection outlives its last use by 30 s.
     scenario.duration = Duration::from_secs(45);
-    let outcome = run(&scenario, 3, MediaMode::Synthetic, None, |_| {}).expect("a run");
+    let outcome = run(&scenario, &Options::new(3), |_| {}).expect("a run");
     let [alice, bob] = &outcome.report.sides[..] else {
         panic!("two sides")
     };
@@ -86,7 +79,7 @@ fn a_killed_process_is_lost_within_25_s_with_media() {
         kill.insert("who".into(), "bob".into());
         kill.insert("at".into(), "10 s".into());
         scenario.script.insert("kill".into(), kill.into());
-        let outcome = run(&scenario, seed, MediaMode::Synthetic, None, |_| {}).expect("a run");
+        let outcome = run(&scenario, &Options::new(seed), |_| {}).expect("a run");
         let alice = &outcome.report.sides[0];
         assert_eq!(alice.reason.as_deref(), Some("lost"));
         let learned = alice.ended_ms.unwrap() - 10_000.0;
@@ -110,7 +103,7 @@ fn a_side_whose_network_is_gone_for_10_s_stays_in_the_call() {
             link.config.outages.push(duet_sim::Outage::drop(from, to));
         }
     }
-    let outcome = run(&scenario, 1, MediaMode::Synthetic, None, |_| {}).expect("a run");
+    let outcome = run(&scenario, &Options::new(1), |_| {}).expect("a run");
     for side in &outcome.report.sides {
         assert_eq!(side.reason.as_deref(), Some("hangup"), "{}", side.name);
         let last = side

@@ -5,7 +5,7 @@ use std::time::Duration;
 use duet::report::{
     Arrow, Extras, LinkReport, Picture, Report, Side, StillReport, Stored, files, html, page,
 };
-use duet::simulate::{MediaMode, run};
+use duet::simulate::{Options, run};
 use duet_sim::Scenario;
 use serde_json::json;
 
@@ -22,7 +22,7 @@ fn first_call() -> Report {
     scenario.duration = Duration::from_secs(7);
     let call = scenario.script["call"].as_table_mut().expect("a call");
     call.insert("length".into(), "5 s".into());
-    run(&scenario, 1, MediaMode::Synthetic, None, |_| {})
+    run(&scenario, &Options::new(1), |_| {})
         .expect("a run")
         .report
 }

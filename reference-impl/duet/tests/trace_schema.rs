@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use duet::simulate::{MediaMode, run};
+use duet::simulate::{Options, run};
 use duet::study;
 use duet_sim::{Scenario, trace};
 use jsonschema::Validator;
@@ -24,7 +24,7 @@ fn validator() -> Validator {
 fn records() -> Vec<Value> {
     let mut scenario = Scenario::parse(FIRST_CALL, "first-call.toml").expect("the scenario");
     study::set_length(&mut scenario, Duration::from_secs(2));
-    let outcome = run(&scenario, 1, MediaMode::Synthetic, None, |_| {}).expect("a run");
+    let outcome = run(&scenario, &Options::new(1), |_| {}).expect("a run");
     let traces = outcome.traces.iter();
     traces
         .flat_map(|(_, bytes)| trace::read(bytes).expect("qlog"))

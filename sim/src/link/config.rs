@@ -1,6 +1,7 @@
 //! What a link direction does to packets.
 
 use core::time::Duration;
+use std::collections::BTreeSet;
 
 use super::jitter::Jitter;
 use super::loss::Loss;
@@ -21,6 +22,8 @@ pub struct LinkConfig {
     /// Bytes of the largest packet that gets through, headers included; larger ones vanish without a word, as in a
     /// black hole for path MTU discovery.
     pub mtu: Option<u64>,
+    /// Packets that are lost before the queue whatever else happens, by their numbers on this link.
+    pub drop: BTreeSet<u64>,
     /// Loss before the queue.
     pub loss: Loss,
     /// A rate that is enforced by dropping, before the queue.

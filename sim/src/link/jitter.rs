@@ -132,6 +132,12 @@ impl JitterStage {
         }
     }
 
+    /// What takes its place: packets that were sent before are still not overtaken.
+    pub(super) fn followed_by(&self, next: JitterStage) -> JitterStage {
+        let earliest = self.earliest;
+        JitterStage { earliest, ..next }
+    }
+
     /// Whether packets may overtake each other.
     pub(super) fn reorders(&self) -> bool {
         self.config.reorders

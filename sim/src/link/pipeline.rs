@@ -33,6 +33,10 @@ pub struct Emitted<P> {
 /// [`Link::wake`] at [`Link::deadline`]. Time does not go back: an earlier `now` counts as the latest one.
 #[derive(Clone, Debug)]
 pub struct Link<P> {
+    /// What it is at present, and what its streams are labelled with.
+    config: LinkConfig,
+    seed: u64,
+    name: String,
     outages: Outages,
     /// Down by command.
     down: Option<OutageMode>,
@@ -80,6 +84,7 @@ struct Sent<P> {
 impl<P: Packet> Link<P> {
     /// A link direction. `seed` is the run's; `name` must be unique within the run, since it labels the streams.
     pub fn new(config: LinkConfig, seed: u64, name: &str) -> Link<P> {
+        let kept = config.clone();
         let outages = Outages::new(&config.outages);
         let gate_draws = Stream::new(seed, &format!("{name}/on-off"));
         let serialiser = Serialiser::new(
@@ -111,6 +116,9 @@ impl<P: Packet> Link<P> {
         delays.extend(config.delays.iter().map(|step| (step.at, step.delay)));
         delays[1..].sort_by_key(|(at, _)| *at);
         Link {
+            config: kept,
+            seed,
+            name: name.to_owned(),
             outages,
             down: None,
             mtu: config.mtu,
@@ -176,6 +184,9 @@ impl<P: Packet> Link<P> {
             if self.mtu.is_some_and(|mtu| queued.size > mtu) {
                 return self.lose(&queued, Cause::TooBig);
             }
+            if self.config.drop.contains(&number) {
+                return self.lose(&queued, Cause::ListedLoss);
+            }
             if let Some(lost) = lost {
                 return self.lose(&queued, lost.at_entry());
             }
@@ -228,6 +239,35 @@ impl<P: Packet> Link<P> {
     pub fn set_rate(&mut self, now: Time, rate: Option<Rate>) {
         let now = self.advance(now);
         self.serialiser.set_rate(now, rate);
+        self.advance(now);
+    }
+
+    /// Makes the link as `config` says, from now on. What is inside stays there, and packet *n* still meets draw *n*.
+    ///
+    /// Changes over time that were configured (rates, delays, a trace, on/off, outages) and the discipline of the queue stay
+    /// as they are, unless `config` has another rate or delay than the link has had; chains of states begin anew.
+    pub fn reconfigure(&mut self, now: Time, config: LinkConfig) {
+        let now = self.advance(now);
+        let (seed, name) = (self.seed, self.name.clone());
+        if config.rate != self.config.rate {
+            self.set_rate(now, config.rate);
+        }
+        if config.delay != self.config.delay {
+            self.set_delay(now, config.delay);
+        }
+        self.config = config.clone();
+        let fresh = Link::<P>::new(config, seed, &name);
+        self.mtu = fresh.mtu;
+        self.loss = fresh.loss;
+        self.policer = fresh.policer;
+        self.bound = fresh.bound;
+        self.follows = fresh.follows;
+        self.air_loss = fresh.air_loss;
+        self.jitter = self.jitter.followed_by(fresh.jitter);
+        self.reorder = fresh.reorder;
+        self.duplicate = fresh.duplicate;
+        self.corrupt = fresh.corrupt;
+        self.ecn = fresh.ecn;
         self.advance(now);
     }
 

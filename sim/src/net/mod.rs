@@ -5,8 +5,10 @@
 //! which a datagram comes. A [`Network`] holds them all, and the routes between them.
 
 mod behaviour;
+mod build;
 mod datagram;
 mod expiry;
+mod faults;
 mod firewall;
 mod host;
 mod names;
@@ -20,6 +22,7 @@ mod station;
 pub use crate::packet::Ecn;
 pub use behaviour::{Behaviour, Refresh};
 pub use datagram::{Content, Datagram, Segment};
+pub use faults::{Faults, ProgramFault};
 pub use firewall::{Firewall, FirewallConfig};
 pub use host::Host;
 pub use names::UnknownName;

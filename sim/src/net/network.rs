@@ -1,6 +1,6 @@
 //! Hosts, routers and boxes, the links between them, and how datagrams find their way.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::link::LinkConfig;
@@ -35,6 +35,8 @@ pub struct Network<H: Host> {
     /// The one neighbour by which a host with several goes out and is reached, if it has chosen one.
     uplinks: BTreeMap<NodeId, NodeId>,
     handovers: u32,
+    /// Pairs of hosts between which nothing passes from the first to the second.
+    blocked: BTreeSet<(NodeId, NodeId)>,
 }
 
 impl<H: Host> Network<H> {
@@ -45,6 +47,7 @@ impl<H: Host> Network<H> {
             neighbours: Vec::new(),
             uplinks: BTreeMap::new(),
             handovers: 0,
+            blocked: BTreeSet::new(),
         }
     }
 
@@ -179,7 +182,43 @@ impl<H: Host> Network<H> {
         let note = format!("{} is now {}", self.world.name(node), list.join(", "));
         self.world.note(&note);
         self.world.node_mut(node).set_addresses(addresses);
+        let pairs: Vec<(NodeId, NodeId)> = self.blocked.iter().copied().collect();
+        for (from, to) in pairs {
+            self.read_blocked(from);
+            self.read_blocked(to);
+        }
         self.reroute();
+    }
+
+    /// Lets nothing more pass from one host to another, whatever lies between, or lets it pass again. What is under way
+    /// is lost. Of two hosts one has to see the other's own address: between two NATs there is no telling who it is.
+    pub fn block(&mut self, from: NodeId, to: NodeId, blocked: bool) {
+        match blocked {
+            true => self.blocked.insert((from, to)),
+            false => self.blocked.remove(&(from, to)),
+        };
+        for node in [from, to] {
+            self.read_blocked(node);
+        }
+    }
+
+    /// Tells a station whom it does not reach, and who does not reach it.
+    fn read_blocked(&mut self, node: NodeId) {
+        let addresses = |others: Vec<NodeId>| -> BTreeSet<IpAddr> {
+            let others = others.iter().map(|other| self.world.node(*other));
+            others
+                .flat_map(|other| other.addresses())
+                .copied()
+                .collect()
+        };
+        let pairs = self.blocked.iter();
+        let to = pairs
+            .clone()
+            .filter(|(from, _)| *from == node)
+            .map(|(_, to)| *to);
+        let from = pairs.filter(|(_, to)| *to == node).map(|(from, _)| *from);
+        let (to, from) = (addresses(to.collect()), addresses(from.collect()));
+        self.world.node_mut(node).set_blocked(to, from);
     }
 
     /// Finds all routes anew: the fewest hops, and among equals the neighbour that was connected first.

@@ -1,16 +1,18 @@
 //! Several hosts at one address.
 
+use core::ops::RangeInclusive;
 use std::collections::BTreeMap;
 
 use crate::net::datagram::Datagram;
 use crate::net::host::Host;
 use crate::time::Time;
 
-/// Hosts that share an address, each with a port of its own: what arrives goes to the one whose port it names, what
-/// comes for any other port is ignored. They transmit in the order of their ports.
+/// Hosts that share an address, each with ports of its own: what arrives goes to the one whose port it names, what comes
+/// for any other port is ignored. They transmit in the order of their ports.
 #[derive(Clone, Debug)]
 pub struct Ports<H> {
-    hosts: BTreeMap<u16, H>,
+    /// By the first port of each; with the last.
+    hosts: BTreeMap<u16, (u16, H)>,
 }
 
 impl<H> Default for Ports<H> {
@@ -27,42 +29,54 @@ impl<H> Ports<H> {
         Ports::default()
     }
 
-    /// Adds a host at a port; gives back the one that was there.
-    pub fn insert(&mut self, port: u16, host: H) -> Option<H> {
-        self.hosts.insert(port, host)
+    /// Adds a host that has these ports.
+    ///
+    /// # Panics
+    ///
+    /// If one of them is another's.
+    pub fn insert(&mut self, ports: RangeInclusive<u16>, host: H) {
+        let (first, last) = (*ports.start(), *ports.end());
+        let taken = self.hosts.range(..=last).next_back();
+        assert!(
+            taken.is_none_or(|(_, (end, _))| *end < first),
+            "two hosts at a port from {first} to {last}"
+        );
+        self.hosts.insert(first, (last, host));
     }
 
-    /// The host at a port.
+    /// The host that has a port.
     pub fn at(&self, port: u16) -> Option<&H> {
-        self.hosts.get(&port)
+        let (_, (last, host)) = self.hosts.range(..=port).next_back()?;
+        (port <= *last).then_some(host)
     }
 
-    /// The host at a port, to give it commands.
+    /// The host that has a port, to give it commands.
     pub fn at_mut(&mut self, port: u16) -> Option<&mut H> {
-        self.hosts.get_mut(&port)
+        let (_, (last, host)) = self.hosts.range_mut(..=port).next_back()?;
+        (port <= *last).then_some(host)
     }
 
-    /// All of them, in the order of their ports.
+    /// All of them, with the first port of each, in the order of their ports.
     pub fn iter(&self) -> impl Iterator<Item = (u16, &H)> {
-        self.hosts.iter().map(|(port, host)| (*port, host))
+        self.hosts.iter().map(|(port, (_, host))| (*port, host))
     }
 
-    /// A port from 49152 on (RFC 6335 §6) at which there is no host.
-    pub fn free(&self) -> u16 {
-        let taken = |port: &u16| self.hosts.contains_key(port);
-        (49_152..=u16::MAX)
-            .find(|port| !taken(port))
-            .unwrap_or(u16::MAX)
+    fn hosts(&self) -> impl Iterator<Item = &H> {
+        self.hosts.values().map(|(_, host)| host)
+    }
+
+    fn hosts_mut(&mut self) -> impl Iterator<Item = &mut H> {
+        self.hosts.values_mut().map(|(_, host)| host)
     }
 }
 
 impl<H: Host> Host for Ports<H> {
     fn deadline(&self) -> Option<Time> {
-        self.hosts.values().filter_map(Host::deadline).min()
+        self.hosts().filter_map(Host::deadline).min()
     }
 
     fn wake(&mut self, now: Time) {
-        for host in self.hosts.values_mut() {
+        for host in self.hosts_mut() {
             if host.deadline().is_some_and(|at| at <= now) {
                 host.wake(now);
             }
@@ -70,13 +84,13 @@ impl<H: Host> Host for Ports<H> {
     }
 
     fn receive(&mut self, now: Time, datagram: Datagram) {
-        if let Some(host) = self.hosts.get_mut(&datagram.destination.port()) {
+        if let Some(host) = self.at_mut(datagram.destination.port()) {
             host.receive(now, datagram);
         }
     }
 
     fn transmit(&mut self, now: Time) -> Option<Datagram> {
-        self.hosts.values_mut().find_map(|host| host.transmit(now))
+        self.hosts_mut().find_map(|host| host.transmit(now))
     }
 }
 

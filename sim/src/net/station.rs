@@ -1,6 +1,6 @@
 //! The nodes of an IP world: hosts, routers, boxes.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 
 use crate::log::Dropped;
@@ -19,6 +19,8 @@ pub struct Station<H> {
     element: Element<H>,
     addresses: Vec<IpAddr>,
     routes: Routes,
+    /// Addresses to which nothing passes from here, and from which nothing is let in.
+    blocked: [BTreeSet<IpAddr>; 2],
     outbox: VecDeque<(NodeId, Datagram)>,
     dropped: VecDeque<Dropped>,
 }
@@ -69,6 +71,7 @@ impl<H> Station<H> {
             element,
             addresses,
             routes: Routes::default(),
+            blocked: [BTreeSet::new(), BTreeSet::new()],
             outbox: VecDeque::new(),
             dropped: VecDeque::new(),
         }
@@ -87,6 +90,11 @@ impl<H> Station<H> {
     /// Where datagrams go from it.
     pub fn routes_mut(&mut self) -> &mut Routes {
         &mut self.routes
+    }
+
+    /// Lets nothing pass to the first addresses, if a host is here, and nothing in that comes from the second.
+    pub fn set_blocked(&mut self, to: BTreeSet<IpAddr>, from: BTreeSet<IpAddr>) {
+        self.blocked = [to, from];
     }
 
     /// What it does with datagrams.
@@ -168,7 +176,9 @@ impl<H: Host> Node for Station<H> {
         let (size, class) = (datagram.size() as u64, datagram.class);
         let (outside, passage) = match &mut self.element {
             Element::Host(host) => {
-                if self.addresses.contains(&datagram.destination.ip()) {
+                if self.blocked[1].contains(&datagram.source.ip()) {
+                    self.drop(&datagram, "partition");
+                } else if self.addresses.contains(&datagram.destination.ip()) {
                     host.receive(now, datagram);
                 } else {
                     // It has had that address before a handover, or somebody guesses.
@@ -213,14 +223,16 @@ impl<H: Host> Node for Station<H> {
             {
                 datagram.source = SocketAddr::new(*address, datagram.source.port());
             }
-            match self.routes.next(datagram.destination.ip()) {
+            let cause = match self.routes.next(datagram.destination.ip()) {
+                _ if self.blocked[0].contains(&datagram.destination.ip()) => "partition",
                 Some(next) => return Some((next, datagram)),
-                None => self.dropped.push_back(Dropped {
-                    class: datagram.class,
-                    size: datagram.size() as u64,
-                    cause: "no-route",
-                }),
-            }
+                None => "no-route",
+            };
+            self.dropped.push_back(Dropped {
+                class: datagram.class,
+                size: datagram.size() as u64,
+                cause,
+            });
         }
         None
     }

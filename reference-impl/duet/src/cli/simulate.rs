@@ -12,7 +12,7 @@ use super::report::write_plots;
 use super::talk::Media;
 use super::{Failure, cannot_write, runtime, say};
 use crate::report::{Extras, ON_TIME_MS, html, page};
-use crate::simulate::{Outcome, SimulateError, run as run_scenario};
+use crate::simulate::{Options, Outcome, SimulateError, run as run_scenario};
 use crate::study;
 
 #[derive(Debug, Args)]
@@ -75,17 +75,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         bar.set_position(at.as_millis() as u64);
         bar.set_message(format!("{:.1} s of virtual time", at.as_secs_f64()));
     };
-    let mut outcome = run_scenario(
-        &scenario,
-        seed,
-        arguments.media.into(),
-        recording.as_deref(),
-        progress,
-    )
-    .map_err(|error| match &error {
-        SimulateError::Scenario(error) => wrong_scenario(error),
-        SimulateError::Setup(_) => Failure::new(error.to_string()),
-    })?;
+    let options = Options {
+        media: arguments.media.into(),
+        recording: recording.as_deref(),
+        ..Options::new(seed)
+    };
+    let mut outcome =
+        run_scenario(&scenario, &options, progress).map_err(|error| match &error {
+            SimulateError::Scenario(error) => wrong_scenario(error),
+            SimulateError::Setup(_) => Failure::new(error.to_string()),
+        })?;
     bar.finish_and_clear();
     if let Some(seconds) = arguments.length {
         outcome.report.options = format!("--length {seconds}");
@@ -152,7 +151,7 @@ fn write(folder: &Path, outcome: &Outcome) -> Result<(), Failure> {
         "report.html",
         html(&page(&outcome.report, &Extras::load(folder))).as_bytes(),
     )?;
-    put("events.log", outcome.event_log.as_bytes())?;
+    put("events.log", outcome.log.text().as_bytes())?;
     outcome
         .traces
         .iter()

@@ -1,0 +1,80 @@
+//! What a run leaves behind, before anything is computed of it.
+
+use std::time::Duration;
+
+use duet_sim::Time;
+
+use super::cases::Run;
+use super::flow::SenderRecord;
+
+/// A UDP datagram at a host: when, and its bytes with the IP and UDP headers.
+pub type Wire = (Time, u32);
+
+/// A media flow.
+#[derive(Clone, Debug, Default)]
+pub struct FlowRecord {
+    /// What the sender remembers.
+    pub sender: SenderRecord,
+    /// Packets that arrived: their numbers, and when.
+    pub arrivals: Vec<(u32, Time)>,
+    /// Datagrams that the sender sent.
+    pub sent: Vec<Wire>,
+    /// Datagrams that the receiver received.
+    pub received: Vec<Wire>,
+    /// Datagrams that the receiver sent: feedback and acknowledgements.
+    pub feedback: Vec<Wire>,
+    /// Of those received, the ones with a mark (ECN-CE).
+    pub marked: u64,
+}
+
+/// A packet's wait at a bottleneck.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wait {
+    /// When it was offered to the link.
+    pub offered: Time,
+    /// Until it began to be sent; none if the link lost it.
+    pub waited: Option<Duration>,
+    /// Whether it belongs to media.
+    pub media: bool,
+}
+
+/// A bottleneck's queue.
+#[derive(Clone, Debug, Default)]
+pub struct LinkRecord {
+    /// `A>B`.
+    pub name: String,
+    /// Whether it leads forward, and which of the run's it is.
+    pub place: (bool, usize),
+    /// Every packet.
+    pub waits: Vec<Wait>,
+}
+
+/// The TCP beside the media.
+#[derive(Clone, Debug, Default)]
+pub struct TcpRecord {
+    /// Payload that arrived in order, all connections together.
+    pub delivered: Vec<Wire>,
+    /// Bytes of payload sent again.
+    pub retransmitted: u64,
+    /// Bytes of payload sent, those included.
+    pub sent: u64,
+}
+
+/// A whole run.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// What was run.
+    pub run: Run,
+    /// With which seed.
+    pub seed: u64,
+    /// Under which controller.
+    pub controller: String,
+    /// Its media, in the order of the run's flows.
+    pub flows: Vec<FlowRecord>,
+    /// The links with a limit.
+    pub links: Vec<LinkRecord>,
+    /// TCP, where there is some.
+    pub tcp: Option<TcpRecord>,
+    /// SHA-256 of the event log, in hex.
+    pub log_hash: String,
+}

@@ -1,0 +1,174 @@
+//! What applications do, as a scenario's steps say it; the same for every driver.
+
+use std::time::Duration;
+
+use duet_sim::units::{parse_duration, parse_size};
+use duet_sim::{Role, Scenario, ScenarioError, Step, Time};
+
+/// Something that a client's application does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Op {
+    /// It logs in, and stays so.
+    LogIn,
+    /// It logs out.
+    LogOut,
+    /// It enters the room of this name.
+    Join(String),
+    /// It leaves the room of this name.
+    Leave(String),
+    /// It sends a message of its own, of so many bytes at least.
+    Send(Kind, To, usize),
+    /// It calls the client of this number, and hangs up so long after it first sees the other.
+    Call(usize, Option<Duration>),
+    /// It hangs up, cancels or declines.
+    HangUp,
+}
+
+/// A kind of message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// For people.
+    Text,
+    /// For programs.
+    Data,
+}
+
+/// To whom a message is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum To {
+    /// The user whom the client of this number last was.
+    User(usize),
+    /// That client's last session.
+    Session(usize),
+    /// The others in the room of this name.
+    Room(String),
+}
+
+/// The actions, each with its keys beside `at`, `who`, `do` and `apart`.
+const ACTIONS: &[(&str, &[&str])] = &[
+    ("login", &[]),
+    ("logout", &[]),
+    ("join", &["room"]),
+    ("leave", &["room"]),
+    ("send", &["room", "to", "session", "size"]),
+    ("data", &["room", "to", "session", "size"]),
+    ("call", &["to", "length"]),
+    ("hang-up", &[]),
+];
+
+/// The clients of a scenario: the indices of their nodes. A client's number is its place here.
+pub fn clients(scenario: &Scenario) -> Vec<usize> {
+    let nodes = scenario.nodes.iter().enumerate();
+    nodes
+        .filter(|(_, node)| node.role == Role::Client)
+        .map(|(index, _)| index)
+        .collect()
+}
+
+/// What each client does, by its number, in the order of time. One that is never told to log in does so at the
+/// beginning.
+///
+/// # Errors
+///
+/// [`ScenarioError`] at a step that says what nobody can do.
+pub fn agendas(scenario: &Scenario) -> Result<Vec<Vec<(Time, Op)>>, ScenarioError> {
+    let clients = clients(scenario);
+    let mut agendas = vec![Vec::new(); clients.len()];
+    for step in &scenario.steps {
+        let who = clients.iter().position(|node| *node == step.who);
+        let who = who.ok_or_else(|| at(scenario, step, "who", "only a client follows a script"))?;
+        agendas[who].push((step.at, op(scenario, &clients, step)?));
+    }
+    for agenda in &mut agendas {
+        if !agenda.iter().any(|(_, op)| *op == Op::LogIn) {
+            agenda.insert(0, (Time::ZERO, Op::LogIn));
+        }
+    }
+    Ok(agendas)
+}
+
+fn op(scenario: &Scenario, clients: &[usize], step: &Step) -> Result<Op, ScenarioError> {
+    let fail = |key: &str, message: &str| at(scenario, step, key, message);
+    let known: Vec<&str> = ACTIONS.iter().map(|(name, _)| *name).collect();
+    let action = ACTIONS.iter().find(|(name, _)| *name == step.action);
+    let (_, keys) = action.ok_or_else(|| {
+        let message = format!(
+            "nobody can `{}`; there is {}",
+            step.action,
+            known.join(", ")
+        );
+        fail("do", &message)
+    })?;
+    if let Some(key) = step.args.keys().find(|key| !keys.contains(&key.as_str())) {
+        let message = match keys {
+            [] => format!("`{}` takes no `{key}`", step.action),
+            keys => format!(
+                "`{}` takes {}, and no `{key}`",
+                step.action,
+                keys.join(", ")
+            ),
+        };
+        return Err(fail(key, &message));
+    }
+    let text = |key: &str| match step.args.get(key) {
+        None => Ok(None),
+        Some(toml::Value::String(text)) => Ok(Some(text.as_str())),
+        Some(_) => Err(fail(key, "this is a text, in quotes")),
+    };
+    let client = |key: &str| {
+        let Some(name) = text(key)? else {
+            return Ok(None);
+        };
+        let node = scenario.node(name);
+        let number = clients.iter().position(|client| Some(*client) == node);
+        number
+            .map(Some)
+            .ok_or_else(|| fail(key, "this is the name of a client"))
+    };
+    let room = |key| text(key).map(|name| name.map(str::to_owned));
+    let needed = |key: &str| fail(key, &format!("`{}` needs `{key}`", step.action));
+    Ok(match step.action.as_str() {
+        "login" => Op::LogIn,
+        "logout" => Op::LogOut,
+        "join" => Op::Join(room("room")?.ok_or_else(|| needed("room"))?),
+        "leave" => Op::Leave(room("room")?.ok_or_else(|| needed("room"))?),
+        "hang-up" => Op::HangUp,
+        "call" => {
+            let to = client("to")?.ok_or_else(|| needed("to"))?;
+            if clients[to] == step.who {
+                return Err(fail("to", "nobody calls himself"));
+            }
+            let length = text("length")?.map(parse_duration).transpose();
+            Op::Call(
+                to,
+                length.map_err(|error| fail("length", &error.to_string()))?,
+            )
+        }
+        action => {
+            let kind = if action == "send" {
+                Kind::Text
+            } else {
+                Kind::Data
+            };
+            let size = text("size")?.map(parse_size).transpose();
+            let size = size.map_err(|error| fail("size", &error.to_string()))?;
+            let size = usize::try_from(size.unwrap_or(0)).unwrap_or(usize::MAX);
+            if size > 16_000 {
+                return Err(fail("size", "a message has at most 16 000 bytes"));
+            }
+            match (room("room")?, client("to")?, client("session")?) {
+                (Some(room), None, None) => Op::Send(kind, To::Room(room), size),
+                (None, Some(user), None) => Op::Send(kind, To::User(user), size),
+                (None, None, Some(session)) => Op::Send(kind, To::Session(session), size),
+                _ => {
+                    let message = format!("`{action}` needs one of `room`, `to` and `session`");
+                    return Err(fail("do", &message));
+                }
+            }
+        }
+    })
+}
+
+fn at(scenario: &Scenario, step: &Step, key: &str, message: &str) -> ScenarioError {
+    scenario.error_in(step.place, &[key], message, None)
+}

@@ -1,0 +1,443 @@
+//! What is measured in a run: for expectations, for the lines of many runs, and for comparisons.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use duet_sim::net::Network;
+use duet_sim::traffic::{Bins, Traffic};
+use duet_sim::{
+    Fate, Journey, LinkConfig, Metrics, NodeId, Record, Scenario, Subject, Time, Unit, Window,
+};
+
+use super::flows;
+use super::host::Site;
+use crate::invariants::{Breach, Invariant, Tally};
+use crate::report::{ON_TIME_MS, Side};
+
+/// Of an interval of constant capacity, `window = "static"` leaves out the first two fifths.
+const SETTLING: (u32, u32) = (2, 5);
+
+/// The quantiles that there are of every delay, with their names.
+const QUANTILES: [(&str, f64); 4] = [("p50", 0.5), ("p95", 0.95), ("p99", 0.99), ("max", 1.0)];
+
+/// All that was measured in a run.
+pub struct Measured {
+    end: Time,
+    /// By the nodes that it joins.
+    links: BTreeMap<(usize, usize), Line>,
+    flows: Vec<(String, Bins)>,
+    /// By node.
+    sides: BTreeMap<usize, Side>,
+    names: Vec<String>,
+    tally: Tally,
+    breaches: Vec<(Invariant, String)>,
+}
+
+/// One direction of a link.
+struct Line {
+    name: String,
+    config: LinkConfig,
+    /// In the order in which they left.
+    journeys: Vec<Journey>,
+}
+
+impl Measured {
+    pub(super) fn new(
+        scenario: &Scenario,
+        network: &Network<Site>,
+        sides: &[Side],
+        tally: Tally,
+        breaches: &[Breach],
+    ) -> Measured {
+        let names: Vec<String> = scenario
+            .nodes
+            .iter()
+            .map(|node| node.name.clone())
+            .collect();
+        let mut links = BTreeMap::new();
+        let mut by_name = BTreeMap::new();
+        for link in &scenario.links {
+            for (from, to, config) in link.directions() {
+                let name = format!("{}>{}", names[from], names[to]);
+                by_name.insert(name.clone(), (from, to));
+                let line = Line {
+                    name,
+                    config: config.clone(),
+                    journeys: Vec::new(),
+                };
+                links.insert((from, to), line);
+            }
+        }
+        let log = network.world().log();
+        for record in log.records() {
+            if let Record::Packet { link, journey } = record
+                && let Some(ends) = by_name.get(log.link_name(*link))
+                && let Some(line) = links.get_mut(ends)
+            {
+                line.journeys.push(*journey);
+            }
+        }
+        let sink = |number: usize, to: usize| {
+            let site = network.host(NodeId(to));
+            match site.traffic.at(flows::port(number)) {
+                Some(Traffic::UdpSink(sink)) => sink.stats().bins.clone(),
+                Some(Traffic::TcpSink(sink)) => sink.stats().goodput.clone(),
+                _ => Bins::new(Duration::from_millis(100)),
+            }
+        };
+        let flows = scenario.flows.iter().enumerate();
+        let flows = flows.map(|(number, flow)| (flow.name.clone(), sink(number, flow.to)));
+        let sides = sides.iter().filter_map(|side| {
+            let node = scenario.node(&side.name)?;
+            Some((node, side.clone()))
+        });
+        Measured {
+            end: network.world().now(),
+            flows: flows.collect(),
+            sides: sides.collect(),
+            links,
+            names,
+            tally,
+            breaches: breaches
+                .iter()
+                .map(|breach| (breach.invariant, breach.to_string()))
+                .collect(),
+        }
+    }
+
+    /// All metrics of the whole run, by name: `alice.video.on_time`, `alice>server.queue.delay.p95`.
+    pub fn all(&self) -> Vec<(String, f64)> {
+        let mut all = Vec::new();
+        let mut put = |subject: &str, of: Subject, metrics: &[&str]| {
+            for metric in metrics {
+                if let Some(value) = self.value(metric, of, Window::Whole) {
+                    let name = match subject {
+                        "" => (*metric).to_owned(),
+                        subject => format!("{subject}.{metric}"),
+                    };
+                    all.push((name, value));
+                }
+            }
+        };
+        put("", Subject::Run, RUN);
+        for node in self.sides.keys() {
+            put(&self.names[*node], Subject::Node(*node), NODE);
+        }
+        for (number, (name, _)) in self.flows.iter().enumerate() {
+            put(name, Subject::Flow(number), FLOW);
+        }
+        for ((from, to), line) in &self.links {
+            let link = duet_sim::LinkRef {
+                from: *from,
+                to: *to,
+                both: false,
+            };
+            put(&line.name, Subject::Link(link), LINK);
+        }
+        all
+    }
+
+    /// The intervals of a window.
+    fn intervals(&self, of: Subject, window: Window) -> Vec<(Time, Time)> {
+        match window {
+            Window::Whole => vec![(Time::ZERO, self.end)],
+            Window::Span(from, to) => vec![(from, to.min(self.end))],
+            Window::Static => {
+                let mut edges = vec![Time::ZERO, self.end];
+                for line in self.lines(of) {
+                    let steps = line.config.rates.iter().map(|step| step.at);
+                    edges.extend(steps.filter(|at| *at < self.end));
+                }
+                edges.sort_unstable();
+                edges.dedup();
+                let pairs = edges.windows(2).map(|pair| (pair[0], pair[1]));
+                let (part, of) = SETTLING;
+                pairs
+                    .map(|(from, to)| (from.after(to.since(from) * part / of), to))
+                    .collect()
+            }
+        }
+    }
+
+    fn lines(&self, of: Subject) -> Vec<&Line> {
+        match of {
+            Subject::Link(link) => {
+                let ways = link.directions();
+                ways.filter_map(|way| self.links.get(&way)).collect()
+            }
+            _ => self.links.values().collect(),
+        }
+    }
+
+    fn link(&self, metric: &str, of: Subject, window: Window) -> Option<f64> {
+        let intervals = self.intervals(of, window);
+        let inside = |at: Time| intervals.iter().any(|(from, to)| *from <= at && at < *to);
+        let seconds: f64 = spans(&intervals);
+        let lines = self.lines(of);
+        if lines.is_empty() {
+            return None;
+        }
+        let journeys = || {
+            let journeys = lines.iter().flat_map(|line| &line.journeys);
+            journeys.filter(|journey| inside(journey.left))
+        };
+        let arrived = |journey: &&Journey| matches!(journey.fate, Fate::Delivered { .. });
+        match metric {
+            "packets" => Some(journeys().count() as f64),
+            "rate" => {
+                let bytes: u64 = journeys().filter(arrived).map(|journey| journey.size).sum();
+                (seconds > 0.0).then(|| bytes as f64 * 8.0 / seconds)
+            }
+            "loss" => {
+                let lost = journeys().filter(|journey| !arrived(journey)).count();
+                let all = journeys().count();
+                (all > 0).then(|| lost as f64 / all as f64)
+            }
+            "capacity" => {
+                let rates = lines.iter().map(|line| capacity(&line.config, &intervals));
+                rates.sum::<Option<f64>>()
+            }
+            "utilisation" => {
+                let rate = self.link("rate", of, window)?;
+                Some(rate / self.link("capacity", of, window)?)
+            }
+            _ => {
+                let (of_what, which) = metric.rsplit_once('.')?;
+                let values: Vec<f64> = match of_what {
+                    "queue.delay" => journeys()
+                        .filter(arrived)
+                        .map(|journey| journey.started.since(journey.offered).as_secs_f64())
+                        .collect(),
+                    "delay" => journeys()
+                        .filter_map(|journey| match journey.fate {
+                            Fate::Delivered { at } => Some(at.since(journey.offered).as_secs_f64()),
+                            Fate::Lost { .. } => None,
+                        })
+                        .collect(),
+                    _ => return None,
+                };
+                summary(values, which)
+            }
+        }
+    }
+
+    fn node(&self, metric: &str, node: usize, window: Window) -> Option<f64> {
+        let side = self.sides.get(&node)?;
+        let intervals = self.intervals(Subject::Run, window);
+        let pictures: Vec<_> = side
+            .pictures
+            .iter()
+            .filter(|picture| {
+                let at = Time::from_nanos((picture.captured_ms * 1e6) as u64);
+                intervals.iter().any(|(from, to)| *from <= at && at < *to)
+            })
+            .collect();
+        let count = pictures.len() as f64;
+        let share = |n: usize| (count > 0.0).then(|| n as f64 / count);
+        let delays = || {
+            let delays = pictures.iter().filter_map(|picture| picture.delay_ms);
+            delays.map(|millis| millis / 1e3).collect()
+        };
+        match metric {
+            "video.sent" => Some(count),
+            "video.shown" => {
+                let shown = pictures.iter().filter(|picture| picture.delay_ms.is_some());
+                share(shown.count())
+            }
+            "video.on_time" => {
+                let in_time = |delay: f64| delay <= ON_TIME_MS;
+                let pictures = pictures
+                    .iter()
+                    .filter(|picture| picture.intact && picture.delay_ms.is_some_and(in_time));
+                share(pictures.count())
+            }
+            "video.psnr" => {
+                let values: Vec<f64> = pictures
+                    .iter()
+                    .filter_map(|picture| picture.psnr_db)
+                    .collect();
+                summary(values, "mean")
+            }
+            "audio.shown" => {
+                let (sent, shown) = side.blocks;
+                (sent > 0).then(|| shown as f64 / sent as f64)
+            }
+            "call.duration" => {
+                let (from, to) = (side.started_ms?, side.ended_ms?);
+                Some((to - from) / 1e3)
+            }
+            _ => match metric.rsplit_once('.') {
+                Some(("video.delay", which)) => summary(delays(), which),
+                _ => None,
+            },
+        }
+    }
+
+    fn flow(&self, metric: &str, flow: usize, window: Window) -> Option<f64> {
+        let (_, bins) = self.flows.get(flow)?;
+        let intervals = self.intervals(Subject::Run, window);
+        let bytes: u64 = intervals
+            .iter()
+            .map(|(from, to)| bins.between(*from, *to))
+            .sum();
+        match metric {
+            "bytes" => Some(bytes as f64),
+            "goodput" => Some(bytes as f64 * 8.0 / spans(&intervals).max(1e-9)),
+            _ => None,
+        }
+    }
+
+    fn run(&self, metric: &str) -> Option<f64> {
+        let tally = &self.tally;
+        let count = match metric {
+            "logins" => tally.logins,
+            "suspended" => tally.suspended,
+            "resumed" => tally.resumed,
+            "sent" => tally.sent,
+            "received" => tally.received,
+            "delivered" => tally.delivered,
+            "undetermined" => tally.undetermined,
+            "refused" => tally.refused,
+            "calls.started" => tally.calls_started,
+            "calls.ended" => tally.calls_ended,
+            "breaches" => self.breaches.len(),
+            _ => return None,
+        };
+        Some(count as f64)
+    }
+}
+
+/// The metrics of a run, of a client in a call, of a flow, of a link.
+const RUN: &[&str] = &[
+    "logins",
+    "suspended",
+    "resumed",
+    "sent",
+    "received",
+    "delivered",
+    "undetermined",
+    "refused",
+    "calls.started",
+    "calls.ended",
+    "breaches",
+];
+const NODE: &[&str] = &[
+    "video.sent",
+    "video.shown",
+    "video.on_time",
+    "video.delay.mean",
+    "video.delay.p50",
+    "video.delay.p95",
+    "video.delay.p99",
+    "video.delay.max",
+    "video.psnr",
+    "audio.shown",
+    "call.duration",
+];
+const FLOW: &[&str] = &["goodput", "bytes"];
+const LINK: &[&str] = &[
+    "packets",
+    "rate",
+    "loss",
+    "capacity",
+    "utilisation",
+    "queue.delay.mean",
+    "queue.delay.p50",
+    "queue.delay.p95",
+    "queue.delay.p99",
+    "queue.delay.max",
+    "delay.mean",
+    "delay.p50",
+    "delay.p95",
+    "delay.p99",
+    "delay.max",
+];
+
+impl Metrics for Measured {
+    fn value(&self, metric: &str, of: Subject, window: Window) -> Option<f64> {
+        match of {
+            Subject::Run => self.run(metric).or_else(|| self.link(metric, of, window)),
+            Subject::Node(node) => self.node(metric, node, window),
+            Subject::Flow(flow) => self.flow(metric, flow, window),
+            Subject::Link(_) => self.link(metric, of, window),
+        }
+    }
+
+    fn unit(&self, metric: &str) -> Unit {
+        match metric {
+            "rate" | "capacity" | "goodput" => Unit::BitsPerSecond,
+            "loss" | "utilisation" | "video.shown" | "video.on_time" | "audio.shown" => {
+                Unit::Fraction
+            }
+            "bytes" => Unit::Bytes,
+            "call.duration" => Unit::Seconds,
+            metric if metric.contains("delay") => Unit::Seconds,
+            _ => Unit::Plain,
+        }
+    }
+
+    fn names(&self) -> Vec<String> {
+        let metrics = [RUN, NODE, FLOW, LINK].concat();
+        let invariants = Invariant::ALL.iter().map(|(invariant, _)| invariant.name());
+        metrics
+            .into_iter()
+            .chain(invariants)
+            .map(str::to_owned)
+            .collect()
+    }
+
+    fn invariant(&self, name: &str) -> Option<Result<(), String>> {
+        let known = Invariant::ALL
+            .iter()
+            .find(|(known, _)| known.name() == name);
+        let (invariant, _) = known?;
+        let broken = self.breaches.iter().find(|(broken, _)| broken == invariant);
+        Some(match broken {
+            Some((_, text)) => Err(text.clone()),
+            None => Ok(()),
+        })
+    }
+}
+
+/// Seconds that intervals last together.
+fn spans(intervals: &[(Time, Time)]) -> f64 {
+    let spans = intervals
+        .iter()
+        .map(|(from, to)| to.since(*from).as_secs_f64());
+    spans.sum()
+}
+
+/// The mean rate of a link over intervals, in bits per second; none if it has none.
+fn capacity(config: &LinkConfig, intervals: &[(Time, Time)]) -> Option<f64> {
+    if let Some(trace) = &config.trace {
+        return Some(trace.mean_rate().bits_per_second() as f64);
+    }
+    let mut steps = vec![(Time::ZERO, config.rate)];
+    steps.extend(config.rates.iter().map(|step| (step.at, step.rate)));
+    let mut bits = 0.0;
+    for (from, to) in intervals {
+        for (index, (at, rate)) in steps.iter().enumerate() {
+            let end = steps.get(index + 1).map_or(Time::MAX, |(at, _)| *at);
+            let (begin, end) = ((*at).max(*from), end.min(*to));
+            if begin < end {
+                bits += rate.as_ref()?.bits_per_second() as f64 * end.since(begin).as_secs_f64();
+            }
+        }
+    }
+    let seconds = spans(intervals);
+    (seconds > 0.0).then(|| bits / seconds)
+}
+
+/// The mean, or a quantile: the smallest value that at least so large a share does not exceed. None of no values.
+fn summary(mut values: Vec<f64>, which: &str) -> Option<f64> {
+    if values.is_empty() {
+        return None;
+    }
+    if which == "mean" {
+        return Some(values.iter().sum::<f64>() / values.len() as f64);
+    }
+    let (_, share) = QUANTILES.iter().find(|(name, _)| *name == which)?;
+    values.sort_by(f64::total_cmp);
+    let rank = (share * values.len() as f64).ceil() as usize;
+    values.get(rank.clamp(1, values.len()) - 1).copied()
+}

@@ -1,0 +1,336 @@
+//! A scenario in virtual time: the same cores, the same QUIC, the same pipelines as over sockets; only the loop around
+//! them differs.
+//!
+//! | for | look in |
+//! |---|---|
+//! | what a scenario's script and media come to | `plan.rs`, `crate::script` |
+//! | the programs on the nodes, and how they are started again | `programs.rs` |
+//! | a client's application | `actor.rs` |
+//! | cross traffic | `flows.rs` |
+//! | what is measured, for expectations | `measure.rs` |
+
+mod actor;
+mod flows;
+mod host;
+mod measure;
+mod plan;
+mod programs;
+
+use std::cell::RefCell;
+use std::path::Path;
+use std::rc::Rc;
+use std::time::Duration;
+
+use duet_protocol::server;
+use duet_protocol::time::Instant;
+use duet_quic::Secrets;
+use duet_sim::net::{Datagram, Faults, Network, ProgramFault};
+use duet_sim::{Captured, EventLog, NodeId, Scenario, ScenarioError, Time, Verdict};
+
+pub use actor::Skipped;
+pub use measure::Measured;
+
+use actor::{STRIDE, Witness};
+use host::{Program, Site};
+use plan::Plan;
+use programs::Programs;
+
+use crate::invariants::{Breach, Invariants, Tally};
+use crate::party::Record;
+use crate::report::traffic::packets;
+use crate::report::{LinkReport, Report, Side, VERSION, arrows, timelines};
+
+/// Real codecs, or packets of their shape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MediaMode {
+    /// GStreamer.
+    Gstreamer,
+    /// Synthetic.
+    Synthetic,
+}
+
+/// How a scenario is run.
+#[derive(Clone, Debug)]
+pub struct Options<'a> {
+    /// The seed, in place of the scenario's.
+    pub seed: u64,
+    /// Which media.
+    pub media: MediaMode,
+    /// Where the MP4 of the first call's callee goes.
+    pub recording: Option<&'a Path>,
+    /// Whether traces are kept, which takes memory by the message.
+    pub traces: bool,
+    /// Whether every packet is kept, with the secrets of TLS, for a capture.
+    pub capture: bool,
+    /// Whether what TLS draws comes from the seed as well, so that equal seeds give equal bytes. Only with the feature
+    /// `deterministic`.
+    #[cfg(feature = "deterministic")]
+    pub deterministic_bytes: bool,
+}
+
+impl Options<'_> {
+    /// With this seed and synthetic media, and traces.
+    pub fn new(seed: u64) -> Self {
+        Self {
+            seed,
+            media: MediaMode::Synthetic,
+            recording: None,
+            traces: true,
+            capture: false,
+            #[cfg(feature = "deterministic")]
+            deterministic_bytes: false,
+        }
+    }
+}
+
+/// What a run gives.
+pub struct Outcome {
+    /// The report.
+    pub report: Report,
+    /// Every packet's fate.
+    pub log: EventLog,
+    /// The traces: file name and content.
+    pub traces: Vec<(String, Vec<u8>)>,
+    /// What is left in the server at the end.
+    pub census: server::Census,
+    /// What became of each of the scenario's expectations, in order.
+    pub verdicts: Vec<Verdict>,
+    /// Invariants that did not hold.
+    pub breaches: Vec<Breach>,
+    /// What applications did, counted.
+    pub tally: Tally,
+    /// Steps that could not be done when they were due.
+    pub skipped: Vec<Skipped>,
+    /// All that was measured of the whole run: name and value.
+    pub measured: Vec<(String, f64)>,
+    /// Every packet as it was offered to a link, if that was asked for.
+    pub captured: Vec<Captured<Datagram>>,
+    /// The secrets of its TLS sessions, if that was asked for.
+    pub secrets: Secrets,
+}
+
+/// Why a scenario cannot be run.
+#[derive(Debug, thiserror::Error)]
+pub enum SimulateError {
+    /// It says something that cannot be.
+    #[error(transparent)]
+    Scenario(#[from] ScenarioError),
+    /// Media, or a certificate, is not to be had.
+    #[error("{0}")]
+    Setup(String),
+}
+
+fn instant(time: Time) -> Instant {
+    Instant::from_micros(time.as_micros())
+}
+
+/// Runs a scenario; `progress` is told the virtual time, now and then.
+///
+/// # Errors
+///
+/// [`SimulateError`]: the scenario asks for what cannot be, or media is not to be had.
+pub fn run(
+    scenario: &Scenario,
+    options: &Options<'_>,
+    mut progress: impl FnMut(Duration),
+) -> Result<Outcome, SimulateError> {
+    let plan = Plan::of(scenario)?;
+    let names = plan.clients.iter().map(|node| &scenario.nodes[*node].name);
+    let witness = Rc::new(RefCell::new(Witness::new(names.cloned().collect())));
+    let mut programs = Programs::new(scenario, &plan, options, witness.clone())?;
+    let mut network = Network::of(scenario, options.seed, |node| {
+        let program = programs.start(node, None)?;
+        Ok::<_, SimulateError>(Site::new(program))
+    })?;
+    for (number, flow) in scenario.flows.iter().enumerate() {
+        flows::add(scenario, flow, number, options.seed, &mut network)?;
+    }
+    if options.capture {
+        network.world_mut().capture();
+    }
+    let end = Time::ZERO.after(scenario.duration);
+    let mut faults = Faults::of(scenario);
+    let mut kills = plan.kills.clone();
+    kills.sort_by_key(|(_, at)| std::cmp::Reverse(*at));
+    while network.world().now() < end {
+        let kill = kills.last().map(|(_, at)| *at);
+        let event = faults.next_at().into_iter().chain(kill).min();
+        let stride = network.world().now().after(STRIDE).min(end);
+        let next = event.map_or(stride, |at| at.min(stride));
+        let next = next.max(network.world().now());
+        network.world_mut().run_until(next);
+        let mut due = faults.apply(&mut network);
+        while let Some((who, _)) = kills.pop_if(|(_, at)| *at <= next) {
+            due.push(ProgramFault::Crash(NodeId(who)));
+        }
+        for fault in due {
+            programs.apply(&mut network, fault)?;
+        }
+        progress(Duration::from_nanos(next.as_nanos()));
+    }
+    witness
+        .borrow_mut()
+        .invariants
+        .healed(faults.last_at().min(end));
+    let outcome = collect(scenario, options, &plan, programs, network);
+    drop(witness);
+    Ok(outcome)
+}
+
+/// What came of a run.
+fn collect(
+    scenario: &Scenario,
+    options: &Options<'_>,
+    plan: &Plan,
+    programs: Programs<'_>,
+    mut network: Network<Site>,
+) -> Outcome {
+    let end = network.world().now();
+    let server = programs.server;
+    let census = match &network.host(NodeId(server)).program {
+        Program::Server(host) => host.endpoint.driver.core().census(),
+        _ => server::Census::default(),
+    };
+    let records: Vec<Record> = (0..scenario.nodes.len())
+        .map(|node| match scenario.nodes[node].role.is_edge() {
+            true => first_call(programs::finish(
+                &mut network.host_mut(NodeId(node)).program,
+            )),
+            false => Record::default(),
+        })
+        .collect();
+    let lanes: Vec<String> = scenario
+        .nodes
+        .iter()
+        .map(|node| node.name.clone())
+        .collect();
+    let sides: Vec<Side> = match plan.pair {
+        Some((caller, callee)) => {
+            let (from, to) = (plan.clients[caller], plan.clients[callee]);
+            [(from, to), (to, from)]
+                .map(|(own, peer)| {
+                    Side::new(&lanes[own], &records[own], &lanes[peer], &records[peer])
+                })
+                .into()
+        }
+        None => Vec::new(),
+    };
+    let Programs {
+        tracers,
+        witness,
+        secrets,
+        ..
+    } = programs;
+    let mut witness = witness.borrow_mut();
+    let nobody = Invariants::new(Vec::<String>::new());
+    let invariants = core::mem::replace(&mut witness.invariants, nobody);
+    let tally = invariants.tally();
+    let breaches = invariants.finish(end);
+    let measured = Measured::new(scenario, &network, &sides, tally, &breaches);
+    let verdicts = scenario.judge(&measured);
+    let all = measured.all();
+    let skipped = core::mem::take(&mut witness.skipped);
+    let world = network.into_world();
+    let captured = world.captured().to_vec();
+    let log = world.finish();
+    let clients: Vec<_> = tracers
+        .iter()
+        .filter(|(node, _)| **node != server)
+        .map(|(node, tracer)| (*node, tracer))
+        .collect();
+    let report = Report {
+        version: VERSION,
+        scenario: scenario.name.clone(),
+        description: scenario.description.clone(),
+        options: String::new(),
+        seed: options.seed,
+        media: match options.media {
+            MediaMode::Gstreamer => "gstreamer".into(),
+            MediaMode::Synthetic => "synthetic".into(),
+        },
+        duration_ms: scenario.duration.as_secs_f64() * 1_000.0,
+        log_hash: log.hash(),
+        links: links(scenario, &log, end),
+        sides,
+        signalling: arrows(server, &clients),
+        lanes,
+        study: Vec::new(),
+    };
+    let traces = tracers
+        .iter()
+        .map(|(node, tracer)| {
+            let name = format!("{}.sqlog", scenario.nodes[*node].name);
+            (name, tracer.to_bytes())
+        })
+        .collect();
+    Outcome {
+        report,
+        log,
+        traces,
+        census,
+        verdicts,
+        breaches,
+        tally,
+        skipped,
+        measured: all,
+        captured,
+        secrets,
+    }
+}
+
+/// The record of the first call that a program took part in; of its last program where there was none.
+fn first_call(records: Vec<Record>) -> Record {
+    let mut records = records;
+    let started = records.iter().position(|record| record.started.is_some());
+    let index = started.unwrap_or(records.len().saturating_sub(1));
+    match index < records.len() {
+        true => records.swap_remove(index),
+        false => Record::default(),
+    }
+}
+
+/// What each direction of a link carried, lost, and when.
+fn links(scenario: &Scenario, log: &EventLog, end: Time) -> Vec<LinkReport> {
+    let mut links: Vec<LinkReport> = Vec::new();
+    for (name, _, count) in log.counts() {
+        if links.last().is_none_or(|link| link.name != name) {
+            links.push(LinkReport {
+                name: name.into(),
+                ..LinkReport::default()
+            });
+        }
+        if let Some(link) = links.last_mut() {
+            link.offered += count.offered;
+            link.bytes += count.bytes;
+            for (cause, lost) in &count.lost {
+                *link.lost.entry(cause.to_string()).or_default() += lost;
+            }
+        }
+    }
+    let mut timelines = timelines(packets(log), end.as_nanos());
+    let names: Vec<&str> = scenario.nodes.iter().map(|node| &*node.name).collect();
+    let ways = scenario.links.iter().flat_map(|link| link.directions());
+    for (from, to, config) in ways {
+        let name = format!("{}>{}", names[from], names[to]);
+        let Some(link) = links.iter_mut().find(|link| link.name == name) else {
+            continue;
+        };
+        link.timeline = timelines.remove(&name);
+        let Some(timeline) = &mut link.timeline else {
+            continue;
+        };
+        let seconds = |time: Time| time.as_nanos() as f64 / 1e9;
+        let first = [(Time::ZERO, config.rate)];
+        let steps = config.rates.iter().map(|step| (step.at, step.rate));
+        timeline.capacity = first
+            .into_iter()
+            .chain(steps)
+            .filter_map(|(at, rate)| Some((seconds(at), rate?.bits_per_second() as f64)))
+            .collect();
+        let outages = config.outages.iter();
+        timeline.outages = outages
+            .map(|outage| (seconds(outage.from), seconds(outage.to)))
+            .collect();
+    }
+    links
+}

@@ -1,0 +1,72 @@
+//! A scenario's network.
+
+use std::net::Ipv4Addr;
+
+use crate::link::LinkConfig;
+use crate::net::firewall::Firewall;
+use crate::net::host::Host;
+use crate::net::nat::Nat;
+use crate::net::network::Network;
+use crate::node::NodeId;
+use crate::scenario::{FaultKind, Scenario};
+
+/// The first external address of the first NAT is the one after this; each NAT has 256.
+const EXTERNAL: u32 = u32::from_be_bytes([100, 64, 0, 0]);
+
+impl<H: Host> Network<H> {
+    /// The nodes and links of a scenario, with routes; node *n* is the scenario's node *n*. `host` makes what stands at
+    /// the edge, from a node's index.
+    ///
+    /// # Errors
+    ///
+    /// What `host` could not make.
+    pub fn of<E>(
+        scenario: &Scenario,
+        seed: u64,
+        mut host: impl FnMut(usize) -> Result<H, E>,
+    ) -> Result<Network<H>, E> {
+        let mut network = Network::new(seed);
+        for (index, node) in scenario.nodes.iter().enumerate() {
+            if let Some(nat) = &node.nat {
+                let addresses = external(index, nat.addresses);
+                let translator = Nat::new(nat.config.clone(), seed, &node.name, addresses);
+                network.add_nat(&node.name, translator, NodeId(nat.outside));
+            } else if let Some(firewall) = &node.firewall {
+                let rules = Firewall::new(firewall.config.clone());
+                network.add_firewall(&node.name, rules, NodeId(firewall.outside));
+            } else if node.role.is_edge() {
+                network.add_host(&node.name, host(index)?);
+            } else {
+                network.add_router(&node.name);
+            }
+        }
+        for link in &scenario.links {
+            for (from, to, config) in link.directions() {
+                let config = losing(scenario, (from, to), config.clone());
+                network.connect(NodeId(from), NodeId(to), config);
+            }
+        }
+        network.reroute();
+        Ok(network)
+    }
+}
+
+/// The configuration of a link direction, with the packets that faults say it drops.
+fn losing(scenario: &Scenario, way: (usize, usize), mut config: LinkConfig) -> LinkConfig {
+    for fault in &scenario.faults {
+        if let FaultKind::Drop { link, packets } = &fault.kind
+            && link.directions().any(|direction| direction == way)
+        {
+            config.drop.extend(packets);
+        }
+    }
+    config
+}
+
+/// External addresses of the NAT at a node: of 100.64.0.0/10, which is for such (RFC 6598).
+pub(super) fn external(node: usize, count: u16) -> Vec<Ipv4Addr> {
+    let first = EXTERNAL + ((node as u32) << 8);
+    (1..=u32::from(count.max(1)))
+        .map(|number| Ipv4Addr::from_bits(first + number))
+        .collect()
+}

@@ -1,0 +1,304 @@
+//! A scenario's faults, as they happen to its network.
+
+use core::fmt::Write as _;
+use std::collections::BTreeMap;
+
+use crate::link::LinkConfig;
+use crate::net::build::external;
+use crate::net::host::Host;
+use crate::net::network::Network;
+use crate::node::NodeId;
+use crate::scenario::{Fault, FaultKind, LinkChange, LinkRef, Scenario};
+use crate::time::Time;
+
+/// All that goes wrong in a scenario, in the order of time.
+#[derive(Clone, Debug)]
+pub struct Faults {
+    changes: Vec<(Time, Change)>,
+    next: usize,
+    /// How many faults keep each direction of a link down at present.
+    down: BTreeMap<(usize, usize), u32>,
+    /// What each direction of a link is like at present.
+    links: BTreeMap<(usize, usize), LinkConfig>,
+    /// Numbers the addresses that NATs are given.
+    renumbered: BTreeMap<usize, u16>,
+}
+
+/// What is to be done to a program, by whoever runs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProgramFault {
+    /// Kill what runs on this node.
+    Crash(NodeId),
+    /// Start it again.
+    Restart(NodeId),
+}
+
+#[derive(Clone, Debug)]
+enum Change {
+    Down(Vec<(usize, usize)>),
+    Up(Vec<(usize, usize)>),
+    Block(Vec<usize>, Vec<usize>),
+    Unblock(Vec<usize>, Vec<usize>),
+    Set(Vec<(usize, usize)>, LinkChange),
+    Restore(Vec<(usize, usize)>, LinkChange),
+    Readdress(usize),
+    Flush(usize),
+    Renumber(usize),
+    Crash(usize),
+    Restart(usize),
+}
+
+impl Faults {
+    /// The faults of a scenario.
+    pub fn of(scenario: &Scenario) -> Faults {
+        let mut links = BTreeMap::new();
+        for link in &scenario.links {
+            for (from, to, config) in link.directions() {
+                links.insert((from, to), config.clone());
+            }
+        }
+        let mut changes = Vec::new();
+        for fault in &scenario.faults {
+            plan(scenario, fault, &mut changes);
+        }
+        changes.sort_by_key(|(at, _)| *at);
+        Faults {
+            changes,
+            next: 0,
+            down: BTreeMap::new(),
+            links,
+            renumbered: BTreeMap::new(),
+        }
+    }
+
+    /// When the next thing happens.
+    pub fn next_at(&self) -> Option<Time> {
+        self.changes.get(self.next).map(|(at, _)| *at)
+    }
+
+    /// When the last thing happens; the beginning if nothing does.
+    pub fn last_at(&self) -> Time {
+        self.changes.last().map_or(Time::ZERO, |(at, _)| *at)
+    }
+
+    /// Lets all happen that is due, and says what is to be done to programs, in order.
+    pub fn apply<H: Host>(&mut self, network: &mut Network<H>) -> Vec<ProgramFault> {
+        let mut programs = Vec::new();
+        let now = network.world().now();
+        while let Some((at, change)) = self.changes.get(self.next).cloned()
+            && at <= now
+        {
+            self.next += 1;
+            self.change(network, change, &mut programs);
+        }
+        programs
+    }
+
+    fn change<H: Host>(
+        &mut self,
+        network: &mut Network<H>,
+        change: Change,
+        programs: &mut Vec<ProgramFault>,
+    ) {
+        match change {
+            Change::Down(ways) => {
+                for way in ways {
+                    let faults = self.down.entry(way).or_default();
+                    *faults += 1;
+                    if *faults == 1 {
+                        set_down(network, way, true);
+                    }
+                }
+            }
+            Change::Up(ways) => {
+                for way in ways {
+                    let faults = self.down.entry(way).or_default();
+                    *faults = faults.saturating_sub(1);
+                    if *faults == 0 {
+                        set_down(network, way, false);
+                    }
+                }
+            }
+            Change::Block(from, to) => block(network, &from, &to, true),
+            Change::Unblock(from, to) => block(network, &from, &to, false),
+            Change::Set(ways, set) => {
+                for way in ways {
+                    if let Some(config) = self.links.get_mut(&way) {
+                        set.apply(config);
+                        reconfigure(network, way, config);
+                    }
+                }
+            }
+            Change::Restore(ways, before) => {
+                for way in ways {
+                    if let Some(config) = self.links.get_mut(&way) {
+                        before.apply(config);
+                        reconfigure(network, way, config);
+                    }
+                }
+            }
+            Change::Readdress(node) => {
+                network.readdress(NodeId(node));
+            }
+            Change::Flush(node) => {
+                let name = network.world().name(NodeId(node)).to_owned();
+                network
+                    .world_mut()
+                    .note(&format!("{name} forgets its mappings"));
+                network.nat_mut(NodeId(node)).flush();
+            }
+            Change::Renumber(node) => {
+                let times = self.renumbered.entry(node).or_insert(0);
+                *times += 1;
+                let count = network.world().node(NodeId(node)).addresses().len() as u16;
+                // The next addresses of its block that it has not had.
+                let all = external(node, count.saturating_mul(*times + 1));
+                let fresh = all[all.len() - usize::from(count)..].to_vec();
+                network.renumber(NodeId(node), fresh);
+            }
+            Change::Crash(node) => programs.push(ProgramFault::Crash(NodeId(node))),
+            Change::Restart(node) => programs.push(ProgramFault::Restart(NodeId(node))),
+        }
+    }
+}
+
+/// What a fault comes to, and when.
+fn plan(scenario: &Scenario, fault: &Fault, changes: &mut Vec<(Time, Change)>) {
+    let at = fault.at;
+    match &fault.kind {
+        FaultKind::Partition {
+            from,
+            to,
+            both,
+            lasts,
+        } => {
+            let mut sides = vec![(from, to)];
+            if *both {
+                sides.push((to, from));
+            }
+            for (from, to) in sides {
+                changes.push((at, Change::Block(from.clone(), to.clone())));
+                if let Some(lasts) = lasts {
+                    let end = at.after(*lasts);
+                    changes.push((end, Change::Unblock(from.clone(), to.clone())));
+                }
+            }
+        }
+        FaultKind::Outage { link, lasts } => {
+            let ways: Vec<_> = link.directions().collect();
+            changes.push((at, Change::Down(ways.clone())));
+            if let Some(lasts) = lasts {
+                changes.push((at.after(*lasts), Change::Up(ways)));
+            }
+        }
+        FaultKind::Crash {
+            node,
+            restart_after,
+        } => {
+            changes.push((at, Change::Crash(*node)));
+            if let Some(after) = restart_after {
+                changes.push((at.after(*after), Change::Restart(*node)));
+            }
+        }
+        FaultKind::Handover {
+            node,
+            outage,
+            new_address,
+            set,
+        } => {
+            let links = scenario.links.iter();
+            let own = links.filter(|link| link.from == *node || link.to == *node);
+            let ways: Vec<_> = own.flat_map(|link| link.reference().directions()).collect();
+            let end = at.after(*outage);
+            changes.push((at, Change::Down(ways.clone())));
+            if *set != LinkChange::default() {
+                changes.push((end, Change::Set(ways.clone(), set.clone())));
+            }
+            if *new_address {
+                changes.push((end, Change::Readdress(*node)));
+            }
+            changes.push((end, Change::Up(ways)));
+        }
+        FaultKind::NatFlush { node } => changes.push((at, Change::Flush(*node))),
+        FaultKind::NatRenumber { node } => changes.push((at, Change::Renumber(*node))),
+        FaultKind::Link { link, set, lasts } => {
+            for way in link.directions() {
+                changes.push((at, Change::Set(vec![way], set.clone())));
+                if let Some(lasts) = lasts {
+                    let before = restoring(scenario, *link, way, set);
+                    changes.push((at.after(*lasts), Change::Restore(vec![way], before)));
+                }
+            }
+        }
+        // The link is made to lose them from the beginning.
+        FaultKind::Drop { .. } => {}
+    }
+}
+
+/// What undoes a change of a link: what the scenario says of the direction where the change said something else.
+fn restoring(
+    scenario: &Scenario,
+    link: LinkRef,
+    way: (usize, usize),
+    set: &LinkChange,
+) -> LinkChange {
+    let mut links = scenario.links.iter();
+    let spec = links.find(|spec| {
+        spec.directions()
+            .any(|(a, b, _)| (a, b) == (link.from, link.to))
+    });
+    let directions = spec.into_iter().flat_map(|spec| spec.directions());
+    let before = directions
+        .filter(|(a, b, _)| (*a, *b) == way)
+        .map(|(.., config)| config.clone())
+        .next()
+        .unwrap_or_default();
+    let mut after = before.clone();
+    set.apply(&mut after);
+    LinkChange::between(&after, &before)
+}
+
+fn set_down<H: Host>(network: &mut Network<H>, (from, to): (usize, usize), down: bool) {
+    let world = network.world_mut();
+    world.set_down(NodeId(from), NodeId(to), down);
+}
+
+fn reconfigure<H: Host>(network: &mut Network<H>, (from, to): (usize, usize), config: &LinkConfig) {
+    let mut what = "is now".to_owned();
+    let _ = match config.rate {
+        Some(rate) => write!(what, " {rate},"),
+        None => write!(what, " without a rate,"),
+    };
+    let _ = write!(what, " {} ms", config.delay.as_secs_f64() * 1e3);
+    let world = network.world_mut();
+    world.change_link(NodeId(from), NodeId(to), &what, |link, now| {
+        link.reconfigure(now, config.clone());
+    });
+}
+
+/// Lets nothing more pass from some hosts to others, or lets it again.
+fn block<H: Host>(network: &mut Network<H>, from: &[usize], to: &[usize], blocked: bool) {
+    let names = |network: &Network<H>, nodes: &[usize]| {
+        let names: Vec<&str> = nodes
+            .iter()
+            .map(|node| network.world().name(NodeId(*node)))
+            .collect();
+        names.join(", ")
+    };
+    let state = if blocked {
+        "nothing passes"
+    } else {
+        "all passes again"
+    };
+    let note = format!(
+        "{state} from {} to {}",
+        names(network, from),
+        names(network, to)
+    );
+    network.world_mut().note(&note);
+    for one in from {
+        for other in to {
+            network.block(NodeId(*one), NodeId(*other), blocked);
+        }
+    }
+}
