@@ -200,7 +200,7 @@ impl Decimal {
     }
 
     /// The number times `factor`, if that is whole and fits.
-    fn times(self, factor: u64) -> Result<u64, UnitError> {
+    pub(crate) fn times(self, factor: u64) -> Result<u64, UnitError> {
         let product = self.digits * u128::from(factor);
         if !product.is_multiple_of(self.one()) {
             return Err(UnitError::TooFine);

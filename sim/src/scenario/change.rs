@@ -5,14 +5,21 @@ use core::time::Duration;
 use toml::Value;
 
 use super::error::ScenarioError;
-use super::format::{BitRate, Format as _, List, Maybe, Span};
+use super::format::{BitRate, Format as _, List, Maybe, NonZero, Span, bytes};
+use super::models::{
+    Corrupting, DelaySteps, Duplicating, Ecn, Interval, Jittering, Losing, Opportune, Policing,
+    Queueing, RateSteps, Reordering, Switching,
+};
 use super::section::Section;
-use super::setting::{Interval, JitterBound, LossModel, QueueSize};
-use crate::link::{Jitter, LinkConfig, Loss, Outage, QueueConfig, Rate};
+use crate::link::{
+    Corrupt, DelayStep, Duplicate, EcnMangle, Jitter, LinkConfig, Loss, OnOff, Opportunities,
+    Outage, Policer, QueueConfig, Rate, RateStep, Reorder,
+};
+use crate::time::Time;
 
-/// Declares [`LinkChange`]: each field of [`LinkConfig`] with how it is read.
+/// Declares [`LinkChange`]: each key of a link, the field of [`LinkConfig`] that it sets, and how it is written.
 macro_rules! properties {
-    ($($field:ident: $type:ty = $format:expr;)*) => {
+    ($($key:ident => $field:ident: $type:ty = $format:expr;)*) => {
         /// Properties of a link direction to be set; those that are `None` stay as they are.
         #[derive(Clone, Debug, Default, PartialEq, Eq)]
         pub struct LinkChange {
@@ -23,7 +30,7 @@ macro_rules! properties {
         }
 
         /// The keys of a link's properties.
-        pub(super) const PROPERTIES: &[&str] = &[$(stringify!($field)),*];
+        pub(super) const PROPERTIES: &[&str] = &[$(stringify!($key)),*];
 
         impl LinkChange {
             /// Sets on `config` what this says.
@@ -44,14 +51,16 @@ macro_rules! properties {
 
             /// Reads the properties in a table, which may have other keys.
             pub(super) fn parse(section: Section<'_>) -> Result<LinkChange, ScenarioError> {
-                Ok(LinkChange {
+                let mut change = LinkChange {
                     $(
-                        $field: match section.optional(stringify!($field)) {
+                        $field: match section.optional(stringify!($key)) {
                             Some(field) => Some($format.read(field)?),
                             None => None,
                         },
                     )*
-                })
+                };
+                change.settle(section)?;
+                Ok(change)
             }
 
             /// The keys that say it.
@@ -59,7 +68,7 @@ macro_rules! properties {
                 let mut keys = Vec::new();
                 $(
                     if let Some(value) = &self.$field {
-                        keys.push((stringify!($field), $format.write(value)));
+                        keys.push((stringify!($key), $format.write(value)));
                     }
                 )*
                 keys
@@ -69,10 +78,52 @@ macro_rules! properties {
 }
 
 properties! {
-    rate: Option<Rate> = Maybe(BitRate);
-    queue: QueueConfig = QueueSize;
-    delay: Duration = Span("15 ms");
-    jitter: Jitter = JitterBound;
-    loss: Loss = LossModel;
-    outages: Vec<Outage> = List(Interval);
+    mtu => mtu: Option<u64> = Maybe(NonZero(bytes("1280 B")));
+    loss => loss: Loss = Losing;
+    policer => policer: Option<Policer> = Maybe(Policing);
+    queue => queue: QueueConfig = Queueing;
+    rate => rate: Option<Rate> = Maybe(BitRate);
+    schedule => rates: Vec<RateStep> = RateSteps;
+    reference => reference: Option<Rate> = Maybe(BitRate);
+    opportunities => trace: Option<Opportunities> = Maybe(Opportune);
+    on_off => on_off: Option<OnOff> = Maybe(Switching);
+    air_loss => air_loss: Loss = Losing;
+    delay => delay: Duration = Span("15 ms");
+    delay_schedule => delays: Vec<DelayStep> = DelaySteps;
+    jitter => jitter: Jitter = Jittering;
+    reorder => reorder: Reorder = Reordering;
+    duplicate => duplicate: Duplicate = Duplicating;
+    corrupt => corrupt: Corrupt = Corrupting;
+    ecn => ecn: EcnMangle = Ecn;
+    outages => outages: Vec<Outage> = List(Interval);
+}
+
+impl LinkChange {
+    /// Makes one of what has two forms: a schedule that begins at zero has the rate there, and opportunities or a rate
+    /// take each other's place.
+    fn settle(&mut self, section: Section<'_>) -> Result<(), ScenarioError> {
+        if let (Some(rates), Some(field)) = (&mut self.rates, section.optional("schedule")) {
+            match (rates.first().copied(), self.rate) {
+                (Some(first), None) if first.at == Time::ZERO && first.rate.is_some() => {
+                    self.rate = Some(first.rate);
+                    rates.remove(0);
+                }
+                (Some(first), Some(_)) if first.at == Time::ZERO => {
+                    return Err(field.error("the rate at 0 s is what `rate` says"));
+                }
+                _ => {}
+            }
+        }
+        if let (Some(Some(_)), Some(field)) = (&self.trace, section.optional("opportunities")) {
+            let rated = self.rate.is_some_and(|rate| rate.is_some());
+            if rated || self.rates.as_ref().is_some_and(|rates| !rates.is_empty()) {
+                return Err(field.key_error("`opportunities` and a rate exclude each other"));
+            }
+            self.rate = Some(None);
+            self.rates = Some(Vec::new());
+        } else if let (Some(Some(_)), None) = (&self.rate, &self.trace) {
+            self.trace = Some(None);
+        }
+        Ok(())
+    }
 }

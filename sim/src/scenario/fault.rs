@@ -5,12 +5,14 @@ use std::collections::BTreeSet;
 
 use super::change::{LinkChange, PROPERTIES};
 use super::error::ScenarioError;
-use super::format::{Format as _, Instant, NonZero, Span, Whole, optional, required};
+use super::format::{Instant, NonZero, Span, optional, required};
 use super::link::LinkRef;
+use super::models::{MODE, packets};
 use super::node::{NodeSpec, Role};
 use super::place::Place;
 use super::roster::Roster;
 use super::section::{Field, Section};
+use crate::link::OutageMode;
 use crate::time::Time;
 
 /// A fault of a scenario.
@@ -47,6 +49,8 @@ pub enum FaultKind {
         link: LinkRef,
         /// For how long.
         lasts: Option<Duration>,
+        /// What it does with packets meanwhile.
+        mode: OutageMode,
     },
     /// What runs on a node is gone without a word.
     Crash {
@@ -61,6 +65,8 @@ pub enum FaultKind {
         node: usize,
         /// How long it is without any.
         outage: Duration,
+        /// What the links do with packets meanwhile.
+        mode: OutageMode,
         /// Whether it has a new address afterwards.
         new_address: bool,
         /// What its links are like afterwards, where that differs.
@@ -123,9 +129,12 @@ impl FaultKind {
 /// The kinds, with their keys beside `id` and `kind`.
 const KINDS: &[(&str, &[&str])] = &[
     ("partition", &["at", "for", "between", "from", "to"]),
-    ("outage", &["at", "for", "link"]),
+    ("outage", &["at", "for", "link", "mode"]),
     ("crash", &["at", "node", "restart_after"]),
-    ("handover", &["at", "node", "outage", "new_address", "set"]),
+    (
+        "handover",
+        &["at", "node", "outage", "mode", "new_address", "set"],
+    ),
     ("nat-flush", &["at", "node"]),
     ("nat-renumber", &["at", "node"]),
     ("link", &["at", "for", "link", "set"]),
@@ -189,15 +198,16 @@ fn kinds(
     roster: &Roster,
 ) -> Result<Vec<FaultKind>, ScenarioError> {
     let span = |key| optional(section, key, &NonZero(Span("3 s")));
+    let mode = || optional(section, "mode", &MODE).map(Option::unwrap_or_default);
     let links = || roster.links(section.required("link")?);
     let each = || roster.each(section.required("node")?);
     Ok(match kind {
         "partition" => vec![partition(section, roster)?],
         "outage" => {
-            let lasts = span("for")?;
+            let (lasts, mode) = (span("for")?, mode()?);
             let links = links()?.into_iter();
             links
-                .map(|link| FaultKind::Outage { link, lasts })
+                .map(|link| FaultKind::Outage { link, lasts, mode })
                 .collect()
         }
         "crash" => {
@@ -218,9 +228,11 @@ fn kinds(
                 Some(field) => change(field)?,
                 None => LinkChange::default(),
             };
+            let mode = mode()?;
             let handover = |node| FaultKind::Handover {
                 node,
                 outage,
+                mode,
                 new_address,
                 set: set.clone(),
             };
@@ -312,16 +324,4 @@ fn change(field: Field<'_>) -> Result<LinkChange, ScenarioError> {
         return Err(field.error(format!("`{}` changes nothing", field.key())));
     }
     Ok(change)
-}
-
-fn packets(field: Field<'_>) -> Result<Vec<u64>, ScenarioError> {
-    let mut packets: Vec<u64> = Vec::new();
-    for element in field.elements()? {
-        let number = Whole::NEW.read(element)?;
-        if packets.last().is_some_and(|last| *last >= number) {
-            return Err(element.error("packets are named in ascending order, each once"));
-        }
-        packets.push(number);
-    }
-    Ok(packets)
 }

@@ -2,11 +2,13 @@
 
 use super::change::{LinkChange, PROPERTIES};
 use super::error::ScenarioError;
+use super::medium::{self, MediumSpec};
+use super::preset::LinkPreset;
 use super::roster::Roster;
-use super::section::Section;
-use crate::link::{LinkConfig, QueueConfig};
+use super::section::{Field, Section};
+use crate::link::{Limit, LinkConfig, OutageMode, QueueConfig, RateOf};
 
-const KEYS: &[&str] = &["name", "from", "to", "to_only", "back"];
+const KEYS: &[&str] = &["name", "from", "to", "to_only", "medium", "preset", "back"];
 
 /// A link between two nodes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +19,9 @@ pub struct LinkSpec {
     pub from: usize,
     /// The index of the node at the other end.
     pub to: usize,
+    /// The index, in [`Scenario::mediums`](super::Scenario::mediums), of the medium that its directions share with each
+    /// other and with those of other links.
+    pub medium: Option<usize>,
     /// What the direction `from` → `to` does to packets.
     pub config: LinkConfig,
     /// What the direction `to` → `from` does, if there is one.
@@ -63,11 +68,12 @@ impl LinkRef {
 /// Reads all `[[link]]`s.
 pub(super) fn parse(
     root: &Section<'_>,
+    media: &[MediumSpec],
     roster: &mut Roster,
 ) -> Result<Vec<LinkSpec>, ScenarioError> {
     let mut links = Vec::new();
     for section in root.tables("link")? {
-        link(section, roster, &mut links)?;
+        link(section, media, roster, &mut links)?;
     }
     Ok(links)
 }
@@ -75,6 +81,7 @@ pub(super) fn parse(
 /// Reads one `[[link]]`, which is several if an end is a numbered node.
 fn link(
     section: Section<'_>,
+    media: &[MediumSpec],
     roster: &mut Roster,
     links: &mut Vec<LinkSpec>,
 ) -> Result<(), ScenarioError> {
@@ -103,7 +110,11 @@ fn link(
         Some(field) => field.flag()?,
         None => false,
     };
-    let (config, back) = directions(section, to_only)?;
+    let medium = match section.optional("medium") {
+        Some(field) => Some(medium::named(field, media)?),
+        None => None,
+    };
+    let (config, back) = directions(section, to_only, medium.is_some())?;
     let many = ones.len() > 1 || others.len() > 1;
     let ends = ones
         .iter()
@@ -122,6 +133,7 @@ fn link(
             name: own,
             from: one,
             to: other,
+            medium,
             config: config.clone(),
             back: back.clone(),
         };
@@ -144,31 +156,95 @@ fn link(
 fn directions(
     section: Section<'_>,
     to_only: bool,
+    shared: bool,
 ) -> Result<(LinkConfig, Option<LinkConfig>), ScenarioError> {
-    let forth = LinkChange::parse(section)?;
-    let mut config = LinkConfig::default();
-    forth.apply(&mut config);
-    check(section, &config)?;
+    let preset = match section.optional("preset") {
+        Some(field) => Some(preset(field)?),
+        None => None,
+    };
+    let (mut config, mut back) = (LinkConfig::default(), LinkConfig::default());
+    if let Some(preset) = preset {
+        preset.forth.apply(&mut config);
+        preset.forth.apply(&mut back);
+        preset.back.apply(&mut back);
+    }
+    let both = LinkChange::parse(section)?;
+    both.apply(&mut config);
+    both.apply(&mut back);
+    check(section, &config, shared)?;
     let Some(field) = section.optional("back") else {
-        return Ok((config.clone(), (!to_only).then_some(config)));
+        let back = (!to_only).then(|| tidy(back, shared));
+        return Ok((tidy(config, shared), back));
     };
     if to_only {
         return Err(field.key_error("`back` is of the direction that `to_only` takes away"));
     }
     let own = field.section()?;
     own.only(PROPERTIES)?;
-    let mut back = config.clone();
     LinkChange::parse(own)?.apply(&mut back);
-    check(own, &back)?;
-    Ok((config, Some(back)))
+    check(own, &back, shared)?;
+    Ok((tidy(config, shared), Some(tidy(back, shared))))
+}
+
+fn preset(field: Field<'_>) -> Result<&'static LinkPreset, ScenarioError> {
+    let name = field.text()?;
+    LinkPreset::find(name).ok_or_else(|| {
+        let names: Vec<&str> = LinkPreset::all()
+            .iter()
+            .map(|preset| preset.name.as_str())
+            .collect();
+        field
+            .error(format!("there is no preset `{name}`"))
+            .suggesting(name, &names)
+    })
+}
+
+/// Whether packets ever wait in the queue of a direction.
+fn waits(config: &LinkConfig, shared: bool) -> bool {
+    shared
+        || config.rate.is_some()
+        || !config.rates.is_empty()
+        || config.trace.is_some()
+        || config.on_off.is_some()
+        || config
+            .outages
+            .iter()
+            .any(|outage| outage.mode == OutageMode::Hold)
+}
+
+/// The same without a queue that has no effect, such as one that a preset has for a rate that is taken away.
+pub(super) fn tidy(mut config: LinkConfig, shared: bool) -> LinkConfig {
+    if !waits(&config, shared) {
+        config.queue = QueueConfig::default();
+    }
+    if unmeasured(&config) {
+        config.queue.limit = Limit::None;
+    }
+    config
+}
+
+/// Whether the queue is so much time long, and there is no rate to measure it by.
+fn unmeasured(config: &LinkConfig) -> bool {
+    match config.queue.limit {
+        Limit::Span { of, .. } => match of {
+            RateOf::Physical => config.physical_rate().is_none(),
+            RateOf::Reference | RateOf::Current => config.reference_rate().is_none(),
+        },
+        _ => false,
+    }
 }
 
 /// Refuses what makes no sense together.
-fn check(section: Section<'_>, config: &LinkConfig) -> Result<(), ScenarioError> {
-    match section.optional("queue") {
-        Some(field) if config.queue != QueueConfig::default() && config.rate.is_none() => {
-            Err(field.error("`queue` without `rate` has no effect: nothing ever waits"))
-        }
-        _ => Ok(()),
+fn check(section: Section<'_>, config: &LinkConfig, shared: bool) -> Result<(), ScenarioError> {
+    let Some(field) = section.optional("queue") else {
+        return Ok(());
+    };
+    if config.queue != QueueConfig::default() && !waits(config, shared) {
+        return Err(field.error("`queue` without `rate` has no effect: nothing ever waits"));
     }
+    if unmeasured(config) {
+        let error = field.error("a queue of so much time needs a rate to measure it by");
+        return Err(error.with_help("say `reference = \"1 Mb/s\"`"));
+    }
+    Ok(())
 }

@@ -6,6 +6,7 @@
 //! | `[matrix]` | parameters and their values; `"$name"` anywhere else is replaced |
 //! | `[[node]]` | who takes part ([`NodeSpec`]) |
 //! | `[[link]]` | what connects them ([`LinkSpec`]) |
+//! | `[[medium]]` | what links share, as on Wi-Fi ([`MediumSpec`]) |
 //! | `[[flow]]` | cross traffic and media ([`FlowSpec`]) |
 //! | `[[fault]]` | what goes wrong ([`Fault`]) |
 //! | `[[step]]` | who does what ([`Step`]) |
@@ -21,21 +22,24 @@ mod error;
 mod expect;
 mod expression;
 mod fault;
+mod files;
 mod flow;
 mod format;
 mod judge;
 mod link;
 mod locate;
 mod matrix;
+mod medium;
 mod middlebox;
+mod models;
 mod node;
 mod place;
+mod preset;
 mod remove;
 mod resolve;
 mod roster;
 mod section;
 mod seeds;
-mod setting;
 mod source;
 mod step;
 mod suggest;
@@ -56,9 +60,11 @@ pub use fault::{Fault, FaultKind};
 pub use flow::{FlowKind, FlowSpec};
 pub use judge::{Metrics, Outcome, Verdict};
 pub use link::{LinkRef, LinkSpec};
+pub use medium::MediumSpec;
 pub use middlebox::{FirewallSpec, NatSpec};
 pub use node::{NodeSpec, Role};
 pub use place::Place;
+pub use preset::LinkPreset;
 pub use seeds::{Seeds, SeedsError};
 pub use step::Step;
 pub use variant::Variant;
@@ -77,6 +83,7 @@ const KEYS: &[&str] = &[
     "duration",
     "matrix",
     "node",
+    "medium",
     "link",
     "flow",
     "fault",
@@ -104,6 +111,8 @@ pub struct Scenario {
     pub duration: Duration,
     /// The nodes, in the order of the file.
     pub nodes: Vec<NodeSpec>,
+    /// What links share, in the order of the file.
+    pub mediums: Vec<MediumSpec>,
     /// The links, in the order of the file.
     pub links: Vec<LinkSpec>,
     /// Cross traffic and media, in the order of the file.
@@ -130,6 +139,7 @@ impl Scenario {
             seed: 1,
             duration,
             nodes: Vec::new(),
+            mediums: Vec::new(),
             links: Vec::new(),
             flows: Vec::new(),
             faults: Vec::new(),
@@ -141,21 +151,40 @@ impl Scenario {
         }
     }
 
-    /// Reads a scenario. `file_name` appears in errors only.
+    /// Reads a scenario that names no other files. `file_name` appears in errors only.
     ///
     /// # Errors
     ///
     /// [`ScenarioError`] for the first fault found, in any combination of the matrix: no TOML, an unknown or missing
     /// key, a wrong type or unit, or a network that makes no sense.
     pub fn parse(text: &str, file_name: &str) -> Result<Scenario, ScenarioError> {
-        let source = Source::new(file_name, text);
-        let table = toml(&source)?;
-        let matrix = matrix::parse(table.get_ref(), &source)?;
-        let (mut scenario, mut parts) = read(&source, table.get_ref(), &matrix)?;
+        Scenario::parse_with(text, file_name, &mut |_| {
+            Err("no other files are read here".to_owned())
+        })
+    }
+
+    /// [`Scenario::parse`], with other files: `open` is given the name of each as the scenario writes it, which is
+    /// relative to the scenario's own, and gives what stands in it, or why it cannot.
+    ///
+    /// # Errors
+    ///
+    /// [`ScenarioError`] as there, and at the name of a file that cannot be read or makes no sense.
+    pub fn parse_with(
+        text: &str,
+        file_name: &str,
+        open: &mut dyn FnMut(&str) -> Result<String, String>,
+    ) -> Result<Scenario, ScenarioError> {
+        let mut source = Source::new(file_name, text);
+        let unread = source.clone();
+        let table = toml(&unread)?;
+        let table = table.get_ref();
+        let matrix = matrix::parse(table, &source)?;
+        source.files = files::read(&source, table, &matrix, open)?;
+        let (mut scenario, mut parts) = read(&source, table, &matrix)?;
         let mut later = matrix.next();
         scenario.origin.resolved = later.is_none();
         while let Some(assignment) = later {
-            parts += read(&source, table.get_ref(), &assignment)?.1;
+            parts += read(&source, table, &assignment)?.1;
             if parts > MAX_PARTS {
                 let message =
                     format!("more than {MAX_PARTS} nodes, links and so on in all combinations");
@@ -210,7 +239,8 @@ fn read(
     };
     let duration = duration(root.required("duration")?)?;
     let (mut nodes, mut roster) = node::parse(&root)?;
-    let links = link::parse(&root, &mut roster)?;
+    let mediums = medium::parse(&root, &mut roster)?;
+    let links = link::parse(&root, &mediums, &mut roster)?;
     node::parse_middleboxes(&root, &links, &mut nodes, &roster)?;
     let flows = flow::parse(&root, &nodes, &mut roster)?;
     let faults = fault::parse(&root, &nodes, &mut roster)?;
@@ -226,6 +256,7 @@ fn read(
         seed: seeds.first(),
         duration,
         nodes,
+        mediums,
         links,
         flows,
         faults,

@@ -6,8 +6,9 @@ use toml::{Table, Value};
 
 use super::expect::{Check, Subject};
 use super::fault::FaultKind;
-use super::link::LinkRef;
+use super::link::{LinkRef, tidy};
 use super::{FlowKind, FlowSpec, NodeSpec, Scenario};
+use crate::link::Loss;
 
 impl Scenario {
     /// Takes a fault away. Indices past the end change nothing, here and below.
@@ -23,6 +24,47 @@ impl Scenario {
     /// Takes an expectation away.
     pub fn remove_expectation(&mut self, index: usize) {
         remove(&mut self.expect, index);
+    }
+
+    /// Takes a medium away; its links are no longer shared.
+    pub fn remove_medium(&mut self, index: usize) {
+        if index >= self.mediums.len() {
+            return;
+        }
+        remove(&mut self.mediums, index);
+        for link in &mut self.links {
+            link.medium = link.medium.filter(|medium| *medium != index);
+            link.medium = link
+                .medium
+                .map(|medium| medium - usize::from(medium > index));
+            let shared = link.medium.is_some();
+            link.config = tidy(core::mem::take(&mut link.config), shared);
+            link.back = link.back.take().map(|back| tidy(back, shared));
+        }
+    }
+
+    /// Lets a direction of a link lose just these packets, by their numbers, instead of what its models say: before the
+    /// queue, and on the air.
+    pub fn set_losses(
+        &mut self,
+        from: usize,
+        to: usize,
+        losses: BTreeSet<u64>,
+        air_losses: BTreeSet<u64>,
+    ) {
+        let list = |packets: BTreeSet<u64>| match packets.is_empty() {
+            true => Loss::None,
+            false => Loss::List(packets),
+        };
+        for link in &mut self.links {
+            let config = match &mut link.back {
+                _ if (link.from, link.to) == (from, to) => &mut link.config,
+                Some(back) if (link.to, link.from) == (from, to) => back,
+                _ => continue,
+            };
+            (config.loss, config.air_loss) = (list(losses), list(air_losses));
+            return;
+        }
     }
 
     /// Takes a flow away, and what is expected of it.

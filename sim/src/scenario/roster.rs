@@ -25,6 +25,7 @@ pub(super) struct Roster {
     directions: BTreeSet<(usize, usize)>,
     names: Vec<String>,
     taken: BTreeSet<String>,
+    media: BTreeSet<String>,
 }
 
 impl Roster {
@@ -45,9 +46,13 @@ impl Roster {
                 _ if self.members.contains_key(name) => "a node",
                 (true, _) => "a node",
                 (_, true) => "a link",
+                _ if self.media.contains(name) => "a medium",
                 _ => "a flow",
             };
             return Err(field.error(format!("there is {kind} `{name}` already")));
+        }
+        if what == "medium" {
+            self.media.insert(name.to_owned());
         }
         Ok(())
     }

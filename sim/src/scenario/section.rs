@@ -246,6 +246,18 @@ impl<'s> Field<'s> {
             .ok_or_else(|| self.mistyped("a string"))
     }
 
+    /// What stands in the file that this names.
+    pub(super) fn file(&self) -> Result<&'s str, ScenarioError> {
+        let name = self.text()?;
+        match self.source.files.get(name) {
+            Some(Ok(text)) => Ok(text),
+            Some(Err(why)) => Err(self.error(format!("cannot read `{name}`: {why}"))),
+            None => Err(self.error(format!(
+                "cannot read `{name}`: no other files are read here"
+            ))),
+        }
+    }
+
     pub(super) fn flag(&self) -> Result<bool, ScenarioError> {
         self.value
             .get_ref()

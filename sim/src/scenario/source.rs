@@ -1,6 +1,7 @@
 //! The text of a file, for pointing into it.
 
 use core::ops::Range;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::error::ScenarioError;
@@ -12,7 +13,12 @@ pub(super) struct Source {
     pub(super) file: Arc<str>,
     pub(super) text: Arc<str>,
     pub(super) assignment: Assignment,
+    /// Other files that it names, or why they cannot be read.
+    pub(super) files: Files,
 }
+
+/// Files by name: what stands in them, or why that cannot be read.
+pub(super) type Files = Arc<BTreeMap<String, Result<Arc<str>, String>>>;
 
 impl Source {
     pub(super) fn new(file: &str, text: &str) -> Source {
@@ -20,6 +26,7 @@ impl Source {
             file: file.into(),
             text: text.into(),
             assignment: Assignment::default(),
+            files: Files::default(),
         }
     }
 

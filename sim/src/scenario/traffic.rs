@@ -5,11 +5,9 @@ use core::ops::RangeInclusive;
 use toml::Value;
 
 use super::error::ScenarioError;
-use super::format::{
-    BitRate, Flag, Format, Instant, Maybe, NonZero, Span, Whole, Word, bytes, keys,
-};
+use super::format::{BitRate, Flag, Format, Maybe, NonZero, Span, Whole, Word, bytes, keys};
+use super::models::Rates;
 use super::section::{Field, Section};
-use crate::link::Rate;
 use crate::time::Time;
 use crate::traffic::{
     BurstSizes, CbrConfig, Congestion, OnOffConfig, PoissonConfig, TcpConfig, TcpSinkConfig,
@@ -113,43 +111,6 @@ impl Format for Sizes {
     }
 }
 
-/// Rates from instants on: `[["0 s", "1 Mb/s"], ["40 s", "none"]]`.
-pub(super) struct Schedule;
-
-impl Format for Schedule {
-    type Value = Vec<(Time, Option<Rate>)>;
-
-    fn read(&self, field: Field<'_>) -> Result<Self::Value, ScenarioError> {
-        let mut steps: Self::Value = Vec::new();
-        for step in field.elements()? {
-            let parts: Vec<Field<'_>> = match step.is_list() {
-                true => step.elements()?.collect(),
-                false => Vec::new(),
-            };
-            let [at, rate] = parts.as_slice() else {
-                let error =
-                    step.error("a step of a schedule is a pair: from when on, and the rate");
-                return Err(error.with_help("such as [\"40 s\", \"2.5 Mb/s\"]"));
-            };
-            let (at, rate) = (Instant.read(*at)?, Maybe(BitRate).read(*rate)?);
-            if steps.last().is_some_and(|(before, _)| *before >= at) {
-                return Err(step.error("a schedule goes forward in time"));
-            }
-            steps.push((at, rate));
-        }
-        match steps.is_empty() {
-            true => Err(field.error(format!("`{}` needs a step", field.key()))),
-            false => Ok(steps),
-        }
-    }
-
-    fn write(&self, value: &Self::Value) -> Value {
-        let steps = value.iter();
-        let steps = steps.map(|(at, rate)| vec![Instant.write(at), Maybe(BitRate).write(rate)]);
-        Value::Array(steps.map(Value::Array).collect())
-    }
-}
-
 /// What is written of a kind: its keys and their values.
 type Keys = Vec<(&'static str, Value)>;
 
@@ -162,7 +123,10 @@ pub(super) fn read_cbr(section: Section<'_>, own: &[&str]) -> Result<CbrConfig, 
             return Err(schedule.key_error("`rate` and `schedule` exclude each other"));
         }
         (Some(rate), None) => vec![(Time::ZERO, Some(BitRate.read(rate)?))],
-        (None, Some(schedule)) => Schedule.read(schedule)?,
+        (None, Some(schedule)) => match Rates.read(schedule)? {
+            steps if steps.is_empty() => return Err(schedule.error("`schedule` needs a step")),
+            steps => steps,
+        },
         (None, None) => return Err(section.error("this flow needs a `rate` or a `schedule`")),
     };
     Ok(config)
@@ -172,7 +136,7 @@ pub(super) fn write_cbr(config: &CbrConfig) -> Keys {
     let mut keys = cbr::write(config, &CbrConfig::default());
     keys.push(match config.rates.as_slice() {
         [(Time::ZERO, Some(rate))] => ("rate", BitRate.write(rate)),
-        _ => ("schedule", Schedule.write(&config.rates)),
+        _ => ("schedule", Rates.write(&config.rates)),
     });
     keys
 }

@@ -11,14 +11,16 @@ use super::change::LinkChange;
 use super::expect::{Check, Expectation, Window};
 use super::fault::{Fault, FaultKind};
 use super::format::{Format as _, Instant, List, Span, Whole};
-use super::{FlowKind, FlowSpec, LinkSpec, NodeSpec, Scenario, Step, middlebox};
-use crate::link::LinkConfig;
+use super::link::tidy;
+use super::models::MODE;
+use super::{FlowKind, FlowSpec, LinkSpec, NodeSpec, Scenario, Step, medium, middlebox};
+use crate::link::{LinkConfig, OutageMode};
 
 impl Scenario {
     /// The scenario as TOML, such that [`Scenario::parse`] gives an equal one: with its own seed only, without matrix,
     /// presets or other files.
     ///
-    /// Steps must be in the order of time, and all indices those of nodes, links and flows that there are.
+    /// A queue in which nothing ever waits is left out. Steps must be in the order of time, and all indices those of nodes, links and flows that there are.
     pub fn to_toml(&self) -> String {
         let mut out = Writer::default();
         out.key("name", text(&self.name));
@@ -30,6 +32,12 @@ impl Scenario {
         out.key("duration", Span("").write(&self.duration));
         for node in &self.nodes {
             out.table("[[node]]", self.node_keys(node));
+        }
+        for spec in &self.mediums {
+            let mut keys = Keys::default();
+            keys.put("name", text(&spec.name));
+            keys.extend(medium::write(spec));
+            out.table("[[medium]]", keys);
         }
         for link in &self.links {
             out.table("[[link]]", self.link_keys(link));
@@ -76,11 +84,16 @@ impl Scenario {
         }
         keys.put("from", self.node_name(link.from));
         keys.put("to", self.node_name(link.to));
-        keys.extend(LinkChange::between(&LinkConfig::default(), &link.config).write());
-        match &link.back {
+        if let Some(medium) = link.medium.and_then(|index| self.mediums.get(index)) {
+            keys.put("medium", text(&medium.name));
+        }
+        let shared = link.medium.is_some();
+        let config = tidy(link.config.clone(), shared);
+        keys.extend(LinkChange::between(&LinkConfig::default(), &config).write());
+        match link.back.clone().map(|back| tidy(back, shared)) {
             None => keys.put("to_only", true),
-            Some(back) if *back == link.config => {}
-            Some(back) => keys.put("back", table(LinkChange::between(&link.config, back))),
+            Some(back) if back == config => {}
+            Some(back) => keys.put("back", table(LinkChange::between(&config, &back))),
         }
         keys
     }
@@ -128,9 +141,14 @@ impl Scenario {
                     keys.put("to", to);
                 }
             }
-            FaultKind::Outage { link: of, lasts } => {
+            FaultKind::Outage {
+                link: of,
+                lasts,
+                mode,
+            } => {
                 keys.put("link", link(*of));
                 keys.span("for", *lasts);
+                keys.mode(*mode);
             }
             FaultKind::Crash {
                 node: of,
@@ -142,11 +160,13 @@ impl Scenario {
             FaultKind::Handover {
                 node: of,
                 outage,
+                mode,
                 new_address,
                 set,
             } => {
                 keys.put("node", node(of));
                 keys.span("outage", Some(*outage));
+                keys.mode(*mode);
                 if *new_address {
                     keys.put("new_address", true);
                 }
@@ -239,6 +259,12 @@ impl Keys {
     fn span(&mut self, key: &str, span: Option<core::time::Duration>) {
         if let Some(span) = span {
             self.put(key, Span("").write(&span));
+        }
+    }
+
+    fn mode(&mut self, mode: OutageMode) {
+        if mode != OutageMode::Drop {
+            self.put("mode", MODE.write(&mode));
         }
     }
 

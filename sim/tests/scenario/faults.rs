@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use duet_sim::{FaultKind, LinkChange, LinkRef, Rate, Time};
+use duet_sim::{FaultKind, LinkChange, LinkRef, OutageMode, Rate, Time};
 
 use super::{complaint, with};
 
@@ -96,6 +96,7 @@ kind = "outage"
 at = "1 s"
 for = "1 s"
 link = "uplink"
+mode = "hold"
 [[fault]]
 kind = "link"
 at = "1 s"
@@ -112,8 +113,10 @@ packets = [3, 17]
         link: link(2, to, false),
         packets: vec![3, 17],
     };
+    // A rate takes the place of opportunities, if there are any.
     let set = LinkChange {
         rate: Some(Rate::new(1_000_000)),
+        trace: Some(None),
         delay: Some(Duration::from_millis(3)),
         ..LinkChange::default()
     };
@@ -121,6 +124,7 @@ packets = [3, 17]
         FaultKind::Outage {
             link: link(0, 3, true),
             lasts: Some(SECOND),
+            mode: OutageMode::Hold,
         },
         FaultKind::Link {
             link: link(3, 2, true),
@@ -143,6 +147,7 @@ kind = "handover"
 at = "30 s"
 node = "alice"
 outage = "400 ms"
+mode = "burst"
 new_address = true
 set = { delay = "80 ms" }
 [[fault]]
@@ -164,6 +169,7 @@ node = "home"
         FaultKind::Handover {
             node: 0,
             outage: Duration::from_millis(400),
+            mode: OutageMode::Burst,
             new_address: true,
             set: LinkChange {
                 delay: Some(Duration::from_millis(80)),
@@ -173,6 +179,7 @@ node = "home"
         FaultKind::Handover {
             node: 1,
             outage: Duration::ZERO,
+            mode: OutageMode::Drop,
             new_address: false,
             set: LinkChange::default(),
         },

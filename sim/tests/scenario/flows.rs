@@ -63,7 +63,7 @@ fn every_kind_has_its_keys() {
         kind("kind = \"cbr\"\nrate = \"1 Mb/s\""),
         FlowKind::Cbr(CbrConfig::constant(rate(1_000_000).unwrap()))
     );
-    let stepped = "kind = \"cbr\"\nschedule = [[\"0 s\", \"3 Mb/s\"], [\"40 s\", \"none\"]]\npacket_size = \"1200 B\"";
+    let stepped = "kind = \"cbr\"\nschedule = [[\"0 s\", \"3 Mb/s\"], [\"40 s\", \"stop\"]]\npacket_size = \"1200 B\"";
     let expected = CbrConfig {
         rates: vec![
             (Time::ZERO, rate(3_000_000)),

@@ -6,8 +6,10 @@ mod flows;
 mod matrix;
 mod middleboxes;
 mod network;
+mod presets;
 mod removal;
 mod round_trip;
+mod stages;
 mod steps;
 
 use duet_sim::Scenario;

@@ -1,7 +1,6 @@
 //! Taking parts away, as a shrinker does.
 
-use duet_sim::Check;
-use duet_sim::{FaultKind, Scenario, Subject};
+use duet_sim::{Check, FaultKind, Loss, Scenario, Subject};
 
 use super::{BASE, with};
 
@@ -235,4 +234,28 @@ fn everything_can_go_in_any_order() {
         }
         sound(&scenario);
     }
+}
+
+/// The last step of a shrinker: what was lost at random, named.
+#[test]
+fn losses_become_explicit() {
+    let mut scenario = with(
+        "[[link]]\nfrom = \"alice\"\nto = \"bob\"\nloss = \"5 %\"\nback = { air_loss = \"5 %\" }",
+    );
+    scenario.set_losses(0, 1, [3, 17].into(), Default::default());
+    scenario.set_losses(1, 0, Default::default(), [9].into());
+    let link = scenario.links.last().unwrap();
+    let back = link.back.as_ref().unwrap();
+    assert_eq!(
+        (&link.config.loss, &link.config.air_loss),
+        (&Loss::List([3, 17].into()), &Loss::None)
+    );
+    assert_eq!(
+        (&back.loss, &back.air_loss),
+        (&Loss::None, &Loss::List([9].into()))
+    );
+    sound(&scenario);
+    let before = scenario.clone();
+    scenario.set_losses(0, 2, [1].into(), Default::default());
+    assert_eq!(scenario, before);
 }

@@ -52,7 +52,7 @@ rate = "1 Mb/s"
 kind = "cbr"
 from = "alice"
 to = "bob"
-schedule = [["1 s", "1 Mb/s"], ["2 s", "none"]]
+schedule = [["1 s", "1 Mb/s"], ["2 s", "stop"]]
 [[flow]]
 kind = "poisson"
 from = "phone"
@@ -92,6 +92,7 @@ to = "bob"
 kind = "outage"
 at = "1 s"
 link = "access"
+mode = "hold"
 [[fault]]
 kind = "crash"
 at = "1 s"
@@ -109,6 +110,7 @@ kind = "handover"
 at = "1 s"
 node = "alice"
 outage = "1 ms"
+mode = "burst"
 [[fault]]
 kind = "nat-flush"
 at = "1 s"
