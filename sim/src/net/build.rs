@@ -46,6 +46,17 @@ impl<H: Host> Network<H> {
                 network.connect(NodeId(from), NodeId(to), config);
             }
         }
+        for (index, medium) in scenario.mediums.iter().enumerate() {
+            let links = scenario
+                .links
+                .iter()
+                .filter(|link| link.medium == Some(index));
+            let ways = links.flat_map(|link| link.directions());
+            let ways: Vec<_> = ways
+                .map(|(from, to, _)| (NodeId(from), NodeId(to)))
+                .collect();
+            network.world_mut().share(&ways, medium.config.clone());
+        }
         network.reroute();
         Ok(network)
     }

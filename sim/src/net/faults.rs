@@ -3,7 +3,7 @@
 use core::fmt::Write as _;
 use std::collections::BTreeMap;
 
-use crate::link::LinkConfig;
+use crate::link::{LinkConfig, OutageMode};
 use crate::net::build::external;
 use crate::net::host::Host;
 use crate::net::network::Network;
@@ -16,8 +16,8 @@ use crate::time::Time;
 pub struct Faults {
     changes: Vec<(Time, Change)>,
     next: usize,
-    /// How many faults keep each direction of a link down at present.
-    down: BTreeMap<(usize, usize), u32>,
+    /// How faults keep each direction of a link down at present; the last one decides.
+    down: BTreeMap<(usize, usize), Vec<OutageMode>>,
     /// What each direction of a link is like at present.
     links: BTreeMap<(usize, usize), LinkConfig>,
     /// Numbers the addresses that NATs are given.
@@ -35,8 +35,8 @@ pub enum ProgramFault {
 
 #[derive(Clone, Debug)]
 enum Change {
-    Down(Vec<(usize, usize)>),
-    Up(Vec<(usize, usize)>),
+    Down(Vec<(usize, usize)>, OutageMode),
+    Up(Vec<(usize, usize)>, OutageMode),
     Block(Vec<usize>, Vec<usize>),
     Unblock(Vec<usize>, Vec<usize>),
     Set(Vec<(usize, usize)>, LinkChange),
@@ -101,21 +101,26 @@ impl Faults {
         programs: &mut Vec<ProgramFault>,
     ) {
         match change {
-            Change::Down(ways) => {
+            Change::Down(ways, mode) => {
                 for way in ways {
-                    let faults = self.down.entry(way).or_default();
-                    *faults += 1;
-                    if *faults == 1 {
-                        set_down(network, way, true);
+                    let modes = self.down.entry(way).or_default();
+                    let before = modes.last().copied();
+                    modes.push(mode);
+                    if before != Some(mode) {
+                        set_outage(network, way, Some(mode));
                     }
                 }
             }
-            Change::Up(ways) => {
+            Change::Up(ways, mode) => {
                 for way in ways {
-                    let faults = self.down.entry(way).or_default();
-                    *faults = faults.saturating_sub(1);
-                    if *faults == 0 {
-                        set_down(network, way, false);
+                    let modes = self.down.entry(way).or_default();
+                    let before = modes.last().copied();
+                    if let Some(index) = modes.iter().rposition(|known| *known == mode) {
+                        modes.remove(index);
+                    }
+                    let after = modes.last().copied();
+                    if before != after {
+                        set_outage(network, way, after);
                     }
                 }
             }
@@ -184,11 +189,11 @@ fn plan(scenario: &Scenario, fault: &Fault, changes: &mut Vec<(Time, Change)>) {
                 }
             }
         }
-        FaultKind::Outage { link, lasts } => {
+        FaultKind::Outage { link, lasts, mode } => {
             let ways: Vec<_> = link.directions().collect();
-            changes.push((at, Change::Down(ways.clone())));
+            changes.push((at, Change::Down(ways.clone(), *mode)));
             if let Some(lasts) = lasts {
-                changes.push((at.after(*lasts), Change::Up(ways)));
+                changes.push((at.after(*lasts), Change::Up(ways, *mode)));
             }
         }
         FaultKind::Crash {
@@ -203,6 +208,7 @@ fn plan(scenario: &Scenario, fault: &Fault, changes: &mut Vec<(Time, Change)>) {
         FaultKind::Handover {
             node,
             outage,
+            mode,
             new_address,
             set,
         } => {
@@ -210,14 +216,14 @@ fn plan(scenario: &Scenario, fault: &Fault, changes: &mut Vec<(Time, Change)>) {
             let own = links.filter(|link| link.from == *node || link.to == *node);
             let ways: Vec<_> = own.flat_map(|link| link.reference().directions()).collect();
             let end = at.after(*outage);
-            changes.push((at, Change::Down(ways.clone())));
+            changes.push((at, Change::Down(ways.clone(), *mode)));
             if *set != LinkChange::default() {
                 changes.push((end, Change::Set(ways.clone(), set.clone())));
             }
             if *new_address {
                 changes.push((end, Change::Readdress(*node)));
             }
-            changes.push((end, Change::Up(ways)));
+            changes.push((end, Change::Up(ways, *mode)));
         }
         FaultKind::NatFlush { node } => changes.push((at, Change::Flush(*node))),
         FaultKind::NatRenumber { node } => changes.push((at, Change::Renumber(*node))),
@@ -258,9 +264,13 @@ fn restoring(
     LinkChange::between(&after, &before)
 }
 
-fn set_down<H: Host>(network: &mut Network<H>, (from, to): (usize, usize), down: bool) {
+fn set_outage<H: Host>(
+    network: &mut Network<H>,
+    (from, to): (usize, usize),
+    outage: Option<OutageMode>,
+) {
     let world = network.world_mut();
-    world.set_down(NodeId(from), NodeId(to), down);
+    world.set_outage(NodeId(from), NodeId(to), outage);
 }
 
 fn reconfigure<H: Host>(network: &mut Network<H>, (from, to): (usize, usize), config: &LinkConfig) {

@@ -1,14 +1,15 @@
 //! Some of a link's properties: what a preset, a table or a fault says of it, and nothing about the rest.
 
 use core::time::Duration;
+use std::collections::BTreeSet;
 
 use toml::Value;
 
 use super::error::ScenarioError;
 use super::format::{BitRate, Format as _, List, Maybe, NonZero, Span, bytes};
 use super::models::{
-    Corrupting, DelaySteps, Duplicating, Ecn, Interval, Jittering, Losing, Opportune, Policing,
-    Queueing, RateSteps, Reordering, Switching,
+    Corrupting, DelaySteps, Duplicating, Ecn, Interval, Jittering, Losing, Numbers, Opportune,
+    Policing, Queueing, RateSteps, Reordering, Switching,
 };
 use super::section::Section;
 use crate::link::{
@@ -63,6 +64,11 @@ macro_rules! properties {
                 Ok(change)
             }
 
+            /// Does not compile if a link has a property without a key.
+            const _COMPLETE: fn(LinkConfig) = |config| {
+                let LinkConfig { $($field: _),* } = config;
+            };
+
             /// The keys that say it.
             pub(super) fn write(&self) -> Vec<(&'static str, Value)> {
                 let mut keys = Vec::new();
@@ -79,6 +85,7 @@ macro_rules! properties {
 
 properties! {
     mtu => mtu: Option<u64> = Maybe(NonZero(bytes("1280 B")));
+    drop => drop: BTreeSet<u64> = Numbers;
     loss => loss: Loss = Losing;
     policer => policer: Option<Policer> = Maybe(Policing);
     queue => queue: QueueConfig = Queueing;

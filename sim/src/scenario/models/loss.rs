@@ -85,10 +85,7 @@ impl Format for Losing {
                 ("good", Chance.write(good)),
                 ("bad", Chance.write(bad)),
             ]),
-            Loss::List(packets) => {
-                let packets: Vec<u64> = packets.iter().copied().collect();
-                table([("packets", List(Whole::NEW).write(&packets))])
-            }
+            Loss::List(packets) => table([("packets", Numbers.write(packets))]),
             Loss::Bitmap(bitmap) => table([("bitmap", bitmap.to_string().into())]),
             Loss::Only { classes, model } => {
                 let only = classes.0.iter().map(|class| class.replace('$', "$$"));
@@ -124,7 +121,7 @@ fn read(form: &str, section: Section<'_>) -> Result<Loss, ScenarioError> {
             let share = required(section, "share", &Chance)?;
             Loss::bursts(share, required(section, "burst", &NonZero(Span("80 ms")))?)
         }
-        "packets" => Loss::List(packets(section.required("packets")?)?.into_iter().collect()),
+        "packets" => Loss::List(required(section, "packets", &Numbers)?),
         "bitmap" => {
             let field = section.required("bitmap")?;
             bitmap(field, field.text()?, "")?
@@ -144,7 +141,22 @@ fn read(form: &str, section: Section<'_>) -> Result<Loss, ScenarioError> {
     })
 }
 
-/// Numbers of packets.
+/// Packets by their numbers: `[1, 17]`.
+pub(in crate::scenario) struct Numbers;
+
+impl Format for Numbers {
+    type Value = BTreeSet<u64>;
+
+    fn read(&self, field: Field<'_>) -> Result<BTreeSet<u64>, ScenarioError> {
+        Ok(packets(field)?.into_iter().collect())
+    }
+
+    fn write(&self, value: &BTreeSet<u64>) -> Value {
+        List(Whole::NEW).write(&value.iter().copied().collect())
+    }
+}
+
+/// Numbers of packets, ascending.
 pub(in crate::scenario) fn packets(field: Field<'_>) -> Result<Vec<u64>, ScenarioError> {
     let mut packets = BTreeSet::new();
     for element in field.elements()? {

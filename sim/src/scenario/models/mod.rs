@@ -7,7 +7,7 @@ mod queue;
 mod rate;
 
 pub(super) use delay::{DelaySteps, Jittering};
-pub(super) use loss::{Losing, packets};
+pub(super) use loss::{Losing, Numbers, packets};
 pub(super) use mangle::{Corrupting, Duplicating, Ecn, Reordering};
 pub(super) use queue::{Policing, Queueing};
 pub(super) use rate::{Interval, MODE, Opportune, RateSteps, Rates, Switching};
