@@ -127,6 +127,8 @@ pub struct Party {
     /// When the first picture of the other side was played.
     showed: Option<Instant>,
     over: bool,
+    /// Whether it has a session in which something can be asked.
+    online: bool,
     /// What it did and was told since it was last asked, if anybody watches.
     seen: Option<VecDeque<Seen>>,
 }
@@ -152,6 +154,7 @@ impl Party {
             notices: VecDeque::new(),
             showed: None,
             over: false,
+            online: false,
             seen: None,
         }
     }
@@ -253,7 +256,8 @@ impl Party {
                 _,
                 Some(_),
             ) => Some(started.after(*length)),
-            (Role::Caller { at, .. }, None, None, None) if !self.over => Some(*at),
+            // Before it is logged in nothing can be done, however late it is; the login brings it back here.
+            (Role::Caller { at, .. }, None, None, None) if !self.over && self.online => Some(*at),
             _ => None,
         };
         match (capture, script) {
@@ -295,7 +299,7 @@ impl Party {
             return false;
         }
         let idle = self.record.started.is_none() && self.call.is_none() && self.lookup.is_none();
-        if !idle || self.over || now < *at {
+        if !idle || self.over || !self.online || now < *at {
             return false;
         }
         match driver.command(now, |core, now| core.lookup(now, callee)) {
@@ -304,8 +308,10 @@ impl Party {
                 self.saw(|| Seen::Asked(request));
                 true
             }
-            // Not logged in yet: the login's event brings the party back here.
-            Err(_) => false,
+            Err(_) => {
+                self.online = false;
+                false
+            }
         }
     }
 
@@ -365,10 +371,17 @@ impl Party {
 
     fn event(&mut self, driver: &mut Driver<Client>, now: Instant, event: Event) {
         match event {
-            Event::LoggedIn { name, .. } => self.notices.push_back(Notice::LoggedIn(name)),
+            Event::LoggedIn { name, .. } => {
+                self.online = true;
+                self.notices.push_back(Notice::LoggedIn(name));
+            }
             Event::Suspended => self.notices.push_back(Notice::Suspended(true)),
-            Event::Resumed => self.notices.push_back(Notice::Suspended(false)),
+            Event::Resumed => {
+                self.online = true;
+                self.notices.push_back(Notice::Suspended(false));
+            }
             Event::LoggedOut { reason, returning } => {
+                self.online = false;
                 self.over |= !returning;
                 self.notices
                     .push_back(Notice::Offline { reason, returning });

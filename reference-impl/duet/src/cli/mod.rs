@@ -2,10 +2,13 @@
 
 mod account;
 mod chat;
+mod check;
+mod compare;
 mod connect;
 mod deciding;
 mod files;
 mod link;
+mod many;
 mod receive;
 mod report;
 mod send;
@@ -46,8 +49,8 @@ enum Command {
     Send(send::Arguments),
     /// Take files that others send
     Receive(receive::Arguments),
-    /// Run a scenario in virtual time
-    Simulate(simulate::Arguments),
+    /// Run scenarios in virtual time, and compare runs
+    Simulate(Box<simulate::Arguments>),
     /// Add an account to a file of accounts
     Account(account::Arguments),
     /// Render a report folder's report.html anew, with what has been added to the folder

@@ -1,64 +1,193 @@
 //! `duet simulate`.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::Args;
-use duet_sim::{Scenario, ScenarioError};
+use clap::{Args, Subcommand};
+use duet_sim::{Scenario, ScenarioError, Seeds, pcapng};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::report::write_plots;
 use super::talk::Media;
-use super::{Failure, cannot_write, runtime, say};
+use super::{Failure, cannot_write, check, compare, many, runtime, say};
 use crate::report::{Extras, ON_TIME_MS, html, page};
-use crate::simulate::{Options, Outcome, SimulateError, run as run_scenario};
+use crate::simulate::{Options, Outcome, RunLine, SimulateError, run as run_scenario};
 use crate::study;
 
+/// Bytes of one capture at most.
+const MOST_CAPTURED: u64 = 1 << 30;
+
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:
   duet simulate sim/scenarios/first-call.toml
   duet simulate sim/scenarios/first-call.toml --seed 7 --media synthetic --json
-  duet simulate sim/scenarios/first-call.toml --report target/report")]
+  duet simulate sim/scenarios/first-call.toml --report target/report
+  duet simulate sim/scenarios/room-in-trouble.toml --seeds 1..200 --jobs 2 --json > runs.jsonl
+  duet simulate sim/scenarios/loss-and-delay.toml --report target/sweep
+  duet simulate compare before.jsonl after.jsonl
+
+Exit code 1 where an expectation or an invariant did not hold; the command that runs it again is printed."
+)]
 pub(crate) struct Arguments {
+    #[command(subcommand)]
+    task: Option<Task>,
+    #[command(flatten)]
+    run: RunArguments,
+}
+
+/// What there is beside running one scenario.
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// What differs between two sets of runs beyond noise
+    Compare(compare::Arguments),
+    /// Check a scenario's file; with --print, write out what its parameters come to
+    Check(check::Arguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArguments {
     /// The scenario's file
-    scenario: PathBuf,
+    pub(crate) scenario: Option<PathBuf>,
     /// Instead of the scenario's seed
-    #[arg(long)]
+    #[arg(long, conflicts_with = "seeds")]
     seed: Option<u64>,
-    /// Real codecs, or packets of their shape
-    #[arg(long, value_enum, default_value = "gstreamer")]
-    media: Media,
-    /// Write report.html, report.json, the traces, the event log and the callee's recording to this folder
+    /// Run all of these seeds, such as 1..200: a line of results each
+    #[arg(long, value_name = "FIRST..LAST")]
+    pub(crate) seeds: Option<Seeds>,
+    /// Of several runs, so many at a time [default: as many as there are processors]
+    #[arg(long, value_name = "N")]
+    pub(crate) jobs: Option<NonZeroUsize>,
+    /// Of a matrix, only the combinations with this value; may be repeated
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) only: Vec<String>,
+    /// Real codecs, or packets of their shape [default: gstreamer for one run, synthetic for several]
+    #[arg(long, value_enum)]
+    pub(crate) media: Option<Media>,
+    /// Write report.html, report.json, the traces, the event log and the callee's recording to this folder; of several
+    /// runs, a report over all of them and runs.jsonl
     #[arg(long, value_name = "DIR")]
-    report: Option<PathBuf>,
+    pub(crate) report: Option<PathBuf>,
     /// Write each plot to this folder, as an SVG file of its own
     #[arg(long, value_name = "DIR")]
-    svg: Option<PathBuf>,
+    pub(crate) svg: Option<PathBuf>,
+    /// Write a capture of every link for Wireshark, with each packet's fate as a comment and the secrets that open it
+    #[arg(long, value_name = "FILE", conflicts_with = "seeds")]
+    pcapng: Option<PathBuf>,
     /// Let the call last so long instead, for a quick look
     #[arg(long, value_name = "SECONDS")]
     length: Option<u64>,
     /// Find out as well what repair is worth here: synthetic media, calls of 60 s, seeds 1 to 5, with it and without
-    #[arg(long)]
+    #[arg(long, conflicts_with = "seeds")]
     repair_study: bool,
-    /// Print one JSON object
+    /// Print one JSON object for each run
     #[arg(long)]
-    json: bool,
+    pub(crate) json: bool,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let path = &arguments.scenario;
+    match &arguments.task {
+        Some(Task::Compare(arguments)) => compare::run(arguments),
+        Some(Task::Check(arguments)) => check::run(arguments),
+        None => scenario(&arguments.run),
+    }
+}
+
+/// Reads a scenario's file.
+pub(crate) fn read(path: &Path) -> Result<Scenario, Failure> {
     let text = std::fs::read_to_string(path).map_err(|error| {
         Failure::new(format!("cannot read {}: {error}", path.display()))
             .help("sim/scenarios/ holds some to begin with")
             .usage()
     })?;
-    let mut scenario = Scenario::parse(&text, &path.display().to_string())
-        .map_err(|error| wrong_scenario(&error))?;
+    Scenario::parse(&text, &path.display().to_string()).map_err(|error| wrong_scenario(&error))
+}
+
+/// The variants of a scenario that are asked for.
+fn variants(scenario: &Scenario, arguments: &RunArguments) -> Result<Vec<Scenario>, Failure> {
+    let variants = match (&arguments.seeds, arguments.seed) {
+        (Some(seeds), _) => scenario.expand_over(seeds),
+        (None, Some(seed)) => scenario.expand_over(&Seeds::one(seed)),
+        (None, None) => scenario.expand(),
+    };
+    let mut wanted = Vec::new();
+    for only in &arguments.only {
+        let pair = only.split_once('=').ok_or_else(|| {
+            Failure::new(format!("`--only {only}` is no NAME=VALUE"))
+                .help("such as --only \"owd=50 ms\"")
+                .usage()
+        })?;
+        let known = scenario.parameters();
+        if !known.iter().any(|(name, _)| name == pair.0) {
+            let known: Vec<&str> = known.iter().map(|(name, _)| name.as_str()).collect();
+            return Err(Failure::new(format!("there is no parameter `{}`", pair.0))
+                .help(format!("the scenario has: {}", known.join(", ")))
+                .usage());
+        }
+        wanted.push((pair.0.trim(), pair.1.trim()));
+    }
+    let plain = |value: &str| value.trim_matches('"').to_owned();
+    let mut chosen = Vec::new();
+    for variant in variants {
+        let fits = wanted.iter().all(|(name, value)| {
+            let mut parameters = variant.parameters.iter();
+            parameters.any(|(known, is)| known == name && plain(is) == plain(value))
+        });
+        if fits {
+            chosen.push(variant.scenario);
+        }
+    }
+    if chosen.is_empty() {
+        return Err(
+            Failure::new("no combination of the matrix has those values")
+                .help("`duet simulate check FILE` lists them")
+                .usage(),
+        );
+    }
+    Ok(chosen)
+}
+
+fn scenario(arguments: &RunArguments) -> Result<(), Failure> {
+    let Some(path) = &arguments.scenario else {
+        return Err(Failure::new("which scenario?")
+            .help("`duet simulate FILE`; sim/scenarios/ holds some to begin with")
+            .usage());
+    };
+    let mut scenario = read(path)?;
     if let Some(seconds) = arguments.length {
         study::set_length(&mut scenario, Duration::from_secs(seconds));
     }
-    let seed = arguments.seed.unwrap_or(scenario.seed);
+    let mut variants = variants(&scenario, arguments)?;
+    if variants.len() == 1 && arguments.seeds.is_none() {
+        let scenario = variants.remove(0);
+        return one(path, scenario, arguments);
+    }
+    many::run(path, &variants, arguments)
+}
+
+/// The command that runs one variant again.
+pub(crate) fn replay(path: &Path, scenario: &Scenario, arguments: &RunArguments) -> String {
+    let mut command = format!("duet simulate {} --seed {}", path.display(), scenario.seed);
+    for (name, value) in scenario.parameters() {
+        command.push_str(&format!(" --only '{name}={}'", value.trim_matches('"')));
+    }
+    if let Some(seconds) = arguments.length {
+        command.push_str(&format!(" --length {seconds}"));
+    }
+    match arguments.media {
+        Some(Media::Gstreamer) => {}
+        _ => command.push_str(" --media synthetic"),
+    }
+    command
+}
+
+/// Runs one variant, and says all about it.
+fn one(path: &Path, scenario: Scenario, arguments: &RunArguments) -> Result<(), Failure> {
+    let seed = scenario.seed;
+    let media = arguments.media.unwrap_or(Media::Gstreamer);
     if let Some(folder) = &arguments.report {
         std::fs::create_dir_all(folder).map_err(|error| cannot_write(folder, &error))?;
     }
@@ -76,8 +205,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         bar.set_message(format!("{:.1} s of virtual time", at.as_secs_f64()));
     };
     let options = Options {
-        media: arguments.media.into(),
+        media: media.into(),
         recording: recording.as_deref(),
+        capture: arguments.pcapng.is_some(),
         ..Options::new(seed)
     };
     let mut outcome =
@@ -106,20 +236,49 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if let Some(folder) = &arguments.svg {
         write_plots(folder, &page(&outcome.report, &Extras::default()))?;
     }
-    tell(arguments, &outcome)?;
-    match outcome
-        .report
-        .sides
-        .iter()
-        .find_map(|side| side.failure.as_ref())
-    {
-        Some(failure) => Err(Failure::new(failure.clone())),
-        None => Ok(()),
+    if let Some(file) = &arguments.pcapng {
+        capture(file, &scenario, &outcome)?;
+    }
+    let mut line = RunLine::new(&scenario, &outcome);
+    line.replay = replay(path, &scenario, arguments);
+    tell(arguments, &outcome, &line)?;
+    match line.ok {
+        true => Ok(()),
+        false => {
+            let faults: Vec<&str> = line.faults().collect();
+            Err(Failure::new(faults.join("\n       ")).help(format!("again: {}", line.replay)))
+        }
     }
 }
 
+/// Writes all that went over the links, for Wireshark.
+fn capture(path: &Path, scenario: &Scenario, outcome: &Outcome) -> Result<(), Failure> {
+    let run = pcapng::Run {
+        comment: &format!("{}, seed {}", scenario.name, outcome.report.seed),
+        captured: &outcome.captured,
+        log: &outcome.log,
+        pdus: &[],
+        secrets: &outcome.secrets.text(),
+    };
+    let wrong = |error: &std::io::Error| cannot_write(path, error);
+    let file = std::fs::File::create(path).map_err(|error| wrong(&error))?;
+    let out = std::io::BufWriter::new(file);
+    let written = pcapng::write_run(out, MOST_CAPTURED, &run, |captured| {
+        Some(captured.packet.clone())
+    })
+    .map_err(|error| wrong(&error))?;
+    if written.omitted > 0 {
+        eprintln!(
+            "{}: {} packets were left out beyond 1 GiB",
+            path.display(),
+            written.omitted
+        );
+    }
+    Ok(())
+}
+
 /// Ctrl-C leaves no half of a recording behind. A run has no other loop that would hear of it.
-fn clean_up_on_ctrl_c(recording: Option<PathBuf>) {
+pub(crate) fn clean_up_on_ctrl_c(recording: Option<PathBuf>) {
     std::thread::spawn(move || {
         let Ok(runtime) = runtime() else { return };
         if runtime.block_on(tokio::signal::ctrl_c()).is_ok() {
@@ -134,7 +293,7 @@ fn clean_up_on_ctrl_c(recording: Option<PathBuf>) {
 }
 
 /// The error shows the place itself; it begins as every error of this program does.
-fn wrong_scenario(error: &ScenarioError) -> Failure {
+pub(crate) fn wrong_scenario(error: &ScenarioError) -> Failure {
     let text = error.to_string();
     Failure::new(text.strip_prefix("error: ").unwrap_or(&text)).usage()
 }
@@ -158,7 +317,7 @@ fn write(folder: &Path, outcome: &Outcome) -> Result<(), Failure> {
         .try_for_each(|(name, trace)| put(name, trace))
 }
 
-fn tell(arguments: &Arguments, outcome: &Outcome) -> Result<(), Failure> {
+fn tell(arguments: &RunArguments, outcome: &Outcome, line: &RunLine) -> Result<(), Failure> {
     let report = &outcome.report;
     if arguments.json {
         let sides = report.sides.iter().map(|side| {
@@ -170,15 +329,30 @@ fn tell(arguments: &Arguments, outcome: &Outcome) -> Result<(), Failure> {
             })
         });
         let sides: Vec<_> = sides.collect();
-        return say(json!({
-            "scenario": report.scenario, "seed": report.seed, "media": report.media,
-            "log_hash": report.log_hash, "sides": sides, "study": report.study,
-        }));
+        let mut value = serde_json::to_value(line)
+            .map_err(|error| Failure::new(format!("the result: {error}")))?;
+        value["media"] = json!(report.media);
+        value["sides"] = json!(sides);
+        value["study"] = json!(report.study);
+        return say(value);
     }
+    let tally = &outcome.tally;
     say(format!(
         "{} (seed {}, {} media): {}",
         report.scenario, report.seed, report.media, report.description
     ))?;
+    if report.sides.is_empty() || tally.sent > 0 {
+        say(format!(
+            "  {} logins, {} links lost, {} resumed; {} messages sent, {} received, {} confirmed, {} undetermined",
+            tally.logins,
+            tally.suspended,
+            tally.resumed,
+            tally.sent,
+            tally.received,
+            tally.delivered,
+            tally.undetermined
+        ))?;
+    }
     for side in &report.sides {
         say(format!(
             "  {} saw {:.1} % of {}'s {} pictures whole within {} ms of capture; {} packets repaired; ended: {}",
@@ -198,6 +372,12 @@ fn tell(arguments: &Arguments, outcome: &Outcome) -> Result<(), Failure> {
             100.0 * row.with,
             100.0 * row.without
         ))?;
+    }
+    for skipped in &outcome.skipped {
+        say(format!("  not done: {skipped}"))?;
+    }
+    for verdict in outcome.verdicts.iter().filter(|verdict| verdict.held()) {
+        say(format!("  as expected: {}", verdict.message))?;
     }
     say(format!("  event log {}", report.log_hash))?;
     if let Some(folder) = &arguments.report {

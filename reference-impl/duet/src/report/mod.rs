@@ -22,6 +22,7 @@ pub mod frames;
 mod html;
 pub mod model;
 mod number;
+pub mod runs;
 pub mod stats;
 mod text;
 mod thin;

@@ -40,6 +40,13 @@ pub struct Skipped {
     pub text: String,
 }
 
+impl core::fmt::Display for Skipped {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let millis = self.at.as_micros() / 1_000;
+        write!(f, "{millis} ms, {}: {}", self.who, self.text)
+    }
+}
+
 impl Witness {
     pub(super) fn new(names: Vec<String>) -> Witness {
         Witness {

@@ -1,6 +1,6 @@
 //! Cross traffic: what a scenario's flows say, as sources and sinks.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 
 use duet_sim::net::{Network, address_of};
 use duet_sim::traffic::{Cbr, OnOff, Poisson, TcpSender, TcpSink, Traffic, UdpSink};
@@ -35,8 +35,7 @@ pub(super) fn add(
         return fail(format!("more than {MAX_FLOWS} flows"));
     }
     let port = port(number);
-    // The station knows the source's address, and puts it in.
-    let from = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port);
+    let from = SocketAddr::new(address_of(NodeId(flow.from)), port);
     let to = SocketAddr::new(address_of(NodeId(flow.to)), port);
     let label = format!("flow/{}", flow.name);
     let (source, sink) = match flow.timed() {

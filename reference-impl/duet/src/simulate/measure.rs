@@ -119,7 +119,8 @@ impl Measured {
                 }
             }
         };
-        put("", Subject::Run, RUN);
+        let counts: Vec<&str> = Tally::ALL.iter().map(|(name, _)| *name).collect();
+        put("", Subject::Run, &[RUN, &counts].concat());
         for node in self.sides.keys() {
             put(&self.names[*node], Subject::Node(*node), NODE);
         }
@@ -288,39 +289,15 @@ impl Measured {
     }
 
     fn run(&self, metric: &str) -> Option<f64> {
-        let tally = &self.tally;
-        let count = match metric {
-            "logins" => tally.logins,
-            "suspended" => tally.suspended,
-            "resumed" => tally.resumed,
-            "sent" => tally.sent,
-            "received" => tally.received,
-            "delivered" => tally.delivered,
-            "undetermined" => tally.undetermined,
-            "refused" => tally.refused,
-            "calls.started" => tally.calls_started,
-            "calls.ended" => tally.calls_ended,
-            "breaches" => self.breaches.len(),
-            _ => return None,
-        };
-        Some(count as f64)
+        match metric {
+            "breaches" => Some(self.breaches.len() as f64),
+            metric => self.tally.named(metric).map(|count| count as f64),
+        }
     }
 }
 
 /// The metrics of a run, of a client in a call, of a flow, of a link.
-const RUN: &[&str] = &[
-    "logins",
-    "suspended",
-    "resumed",
-    "sent",
-    "received",
-    "delivered",
-    "undetermined",
-    "refused",
-    "calls.started",
-    "calls.ended",
-    "breaches",
-];
+const RUN: &[&str] = &["breaches"];
 const NODE: &[&str] = &[
     "video.sent",
     "video.shown",
@@ -377,7 +354,8 @@ impl Metrics for Measured {
     }
 
     fn names(&self) -> Vec<String> {
-        let metrics = [RUN, NODE, FLOW, LINK].concat();
+        let counts: Vec<&str> = Tally::ALL.iter().map(|(name, _)| *name).collect();
+        let metrics = [RUN, &counts, NODE, FLOW, LINK].concat();
         let invariants = Invariant::ALL.iter().map(|(invariant, _)| invariant.name());
         metrics
             .into_iter()

@@ -7,11 +7,13 @@
 //! | the programs on the nodes, and how they are started again | `programs.rs` |
 //! | a client's application | `actor.rs` |
 //! | cross traffic | `flows.rs` |
+//! | many runs | `many.rs` |
 //! | what is measured, for expectations | `measure.rs` |
 
 mod actor;
 mod flows;
 mod host;
+mod many;
 mod measure;
 mod plan;
 mod programs;
@@ -28,6 +30,7 @@ use duet_sim::net::{Datagram, Faults, Network, ProgramFault};
 use duet_sim::{Captured, EventLog, NodeId, Scenario, ScenarioError, Time, Verdict};
 
 pub use actor::Skipped;
+pub use many::{RunLine, in_parallel, processors, run_line};
 pub use measure::Measured;
 
 use actor::{STRIDE, Witness};
