@@ -5,8 +5,9 @@
 //! protocol: a [`Node`] is whatever takes packets and instants and gives packets and a deadline.
 //!
 //! - [`World`] holds nodes and links and moves time, only to arrivals and to deadlines that nodes advertise.
-//! - [`Link`] is one direction: loss, drop-tail queue, rate, delay, jitter, outages, each stage with a random
-//!   [`Stream`] of its own.
+//! - [`Link`] is one direction: loss, policer, queue, rate, delay, jitter and what else befalls packets, each stage with
+//!   a random [`Stream`] of its own; [`link`] has the parts.
+//! - [`verify`] checks a log against what its links were to do.
 //! - [`EventLog`] has one line per packet, counts, and a hash that stands for the run.
 //! - [`Scenario`] reads a network from a TOML file and explains what is wrong with it.
 //! - [`traffic`] is what shares a bottleneck with what is studied: CBR, bursts, TCP.
@@ -94,6 +95,7 @@ mod time;
 pub mod trace;
 pub mod traffic;
 pub mod units;
+pub mod verify;
 mod world;
 
 pub use link::{

@@ -476,31 +476,35 @@ impl<N: Node> World<N> {
                 self.events.push(at, ARRIVAL, Event::Arrival(index, packet));
             }
         }
+        match way.medium {
+            Some((medium, _)) => self.attend_medium(medium),
+            None => self.schedule(index),
+        }
+    }
+
+    /// Sees to it that a link is woken.
+    fn schedule(&mut self, index: usize) {
+        let way = &mut self.ways[index];
         if let Some(at) = way.link.deadline()
             && way.scheduled.is_none_or(|scheduled| at < scheduled)
         {
             way.scheduled = Some(at);
             self.events.push(at, LINK, Event::Link(index));
         }
-        if let Some((medium, _)) = way.medium {
-            self.attend_medium(medium);
-        }
     }
 
-    /// Sees to it that a shared medium is woken when it is free, if anyone wants it.
+    /// Sees to it that a shared medium is woken when it is free, if anyone wants it, and its links when they will.
     fn attend_medium(&mut self, index: usize) {
-        let shared = &mut self.media[index];
-        let now = self.now;
         let mut wanted = false;
-        for way in &shared.links {
-            // All are asked: each notes when it will want its turn again.
-            wanted |= self.ways[*way].link.wants(now).is_some();
+        for place in 0..self.media[index].links.len() {
+            let way = self.media[index].links[place];
+            wanted |= self.ways[way].link.wants(self.now).is_some();
+            // Its deadline may be when a transmitter goes on that was stopped just now.
+            self.schedule(way);
         }
-        if !wanted {
-            return;
-        }
-        let at = shared.medium.free_at().max(now);
-        if shared.scheduled.is_none_or(|scheduled| at < scheduled) {
+        let shared = &mut self.media[index];
+        let at = shared.medium.free_at().max(self.now);
+        if wanted && shared.scheduled.is_none_or(|scheduled| at < scheduled) {
             shared.scheduled = Some(at);
             self.events.push(at, MEDIUM, Event::Medium(index));
         }
@@ -513,19 +517,19 @@ impl<N: Node> World<N> {
         if shared.scheduled.is_some_and(|at| at <= now) {
             shared.scheduled = None;
         }
-        if shared.medium.free_at() > now {
-            return self.attend_medium(index);
+        if shared.medium.free_at() <= now {
+            let ways = &mut self.ways;
+            let places = shared.links.iter().enumerate();
+            let wanting =
+                places.filter_map(|(place, way)| Some((place, ways[*way].link.wants(now)?)));
+            if let Some(place) = shared.medium.choose(wanting) {
+                let way = shared.links[place];
+                let until = ways[way].link.transmit(now, shared.medium.config());
+                shared.medium.occupy(place, until);
+                return self.attend(way);
+            }
         }
-        let ways = &mut self.ways;
-        let places = shared.links.iter().enumerate();
-        let wanting = places.filter_map(|(place, way)| Some((place, ways[*way].link.wants(now)?)));
-        let Some(place) = shared.medium.choose(wanting) else {
-            return;
-        };
-        let way = shared.links[place];
-        let until = ways[way].link.transmit(now, shared.medium.config());
-        shared.medium.occupy(place, until);
-        self.attend(way);
+        self.attend_medium(index);
     }
 
     /// Runs all that happens up to and including `end`, then stands at `end`, so that commands can be given there.

@@ -1,11 +1,15 @@
 //! Two states that take turns in time, whatever the packets do.
 
 use core::time::Duration;
+use std::collections::VecDeque;
 
 use crate::random::Stream;
 use crate::time::{Time, nanos};
 
-/// How long something lasts each time.
+/// Nanoseconds of the shortest sojourn.
+const SHORTEST: u64 = 1_000;
+
+/// How long something lasts each time; never less than a microsecond.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Sojourn {
     /// Always the same.
@@ -28,11 +32,11 @@ impl Sojourn {
         }
     }
 
-    /// The length for one draw, in nanoseconds; at least one, so that time goes on.
+    /// The length for one draw, in nanoseconds; at least a microsecond, so that time goes on.
     fn length(self, draw: u64) -> u64 {
         match self {
-            Sojourn::Fixed(span) => nanos(span).max(1),
-            Sojourn::Exponential(mean) => exponential(draw, nanos(mean)).max(1),
+            Sojourn::Fixed(span) => nanos(span).max(SHORTEST),
+            Sojourn::Exponential(mean) => exponential(draw, nanos(mean)).max(SHORTEST),
         }
     }
 }
@@ -53,8 +57,12 @@ pub(super) fn exponential(draw: u64, mean: u64) -> u64 {
 pub(super) struct Alternation {
     lengths: [Sojourn; 2],
     draws: Stream,
-    /// When each sojourn ends, as far as was asked.
-    ends: Vec<u64>,
+    /// When each sojourn ends, as far as was asked, without those that are forgotten.
+    ends: VecDeque<u64>,
+    /// How many are forgotten.
+    forgotten: u64,
+    /// When the last one that was forgotten ended.
+    begin: u64,
 }
 
 impl Alternation {
@@ -62,31 +70,41 @@ impl Alternation {
         Alternation {
             lengths: [first, second],
             draws,
-            ends: Vec::new(),
+            ends: VecDeque::new(),
+            forgotten: 0,
+            begin: 0,
         }
     }
 
     /// Whether it is in the second state at `at`, and when that sojourn ends.
     pub(super) fn at(&mut self, at: Time) -> (bool, Time) {
         let at = at.as_nanos();
-        while self.ends.last().is_none_or(|end| *end <= at) {
-            let number = self.ends.len();
-            let begin = self.ends.last().copied().unwrap_or(0);
-            let length = self.lengths[number % 2].length(self.draws.at(number as u64));
-            self.ends.push(begin.saturating_add(length));
+        while self.ends.back().is_none_or(|end| *end <= at) {
+            let number = self.forgotten + self.ends.len() as u64;
+            let begin = self.ends.back().copied().unwrap_or(self.begin);
+            let length = self.lengths[(number % 2) as usize].length(self.draws.at(number));
+            self.ends.push_back(begin.saturating_add(length));
             if begin.saturating_add(length) == u64::MAX {
                 break;
             }
         }
-        // Mostly the last one, or one shortly before it.
-        let mut index = self.ends.len() - 1;
-        if index >= 8 && self.ends[index - 8] > at {
-            index = self.ends.partition_point(|end| *end <= at);
-        } else {
-            while index > 0 && self.ends[index - 1] > at {
-                index -= 1;
-            }
+        let last = self.ends.len() - 1;
+        let index = match self.ends[0] > at {
+            true => 0, // mostly
+            false => self.ends.partition_point(|end| *end <= at).min(last),
+        };
+        let second = (self.forgotten + index as u64) % 2 == 1;
+        (second, Time::from_nanos(self.ends[index]))
+    }
+
+    /// Forgets what was before `at`: nobody will ask for it.
+    pub(super) fn forget(&mut self, at: Time) {
+        while let Some(end) = self.ends.front().copied()
+            && end <= at.as_nanos()
+        {
+            self.ends.pop_front();
+            self.forgotten += 1;
+            self.begin = end;
         }
-        (index % 2 == 1, Time::from_nanos(self.ends[index]))
     }
 }

@@ -143,17 +143,24 @@ impl JitterStage {
         self.config.reorders
     }
 
-    /// When a packet arrives that would arrive at `at` without jitter. Packets come in the order in which they were
-    /// sent; one that is not `ordered` may overtake and be overtaken, and holds nobody back.
-    pub(super) fn arrival(&mut self, number: u64, at: Time, size: u64, ordered: bool) -> Time {
+    /// When a packet arrives that was sent at `from` and would arrive at `at` without jitter. Packets come in the order
+    /// in which they were sent; one that is not `ordered` may overtake and be overtaken, and holds nobody back.
+    pub(super) fn arrival(
+        &mut self,
+        number: u64,
+        (from, at): (Time, Time),
+        size: u64,
+        ordered: bool,
+    ) -> Time {
         let mut at = match self.config.model {
             JitterModel::None => at,
             _ => at.after(self.extra(number)),
         };
-        if let Some(spikes) = &mut self.spikes
-            && let (true, end) = spikes.at(at)
-        {
-            at = end;
+        if let Some(spikes) = &mut self.spikes {
+            spikes.forget(from);
+            if let (true, end) = spikes.at(at) {
+                at = end;
+            }
         }
         if !ordered {
             return at;

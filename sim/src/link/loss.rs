@@ -267,7 +267,10 @@ impl LossStage {
             Loss::GilbertElliottTime {
                 good, bad: lossy, ..
             } => {
-                let bad = self.time.as_mut().is_some_and(|time| time.at(now).0);
+                let bad = self.time.as_mut().is_some_and(|time| {
+                    time.forget(now);
+                    time.at(now).0
+                });
                 (if bad { *lossy } else { *good }, bad)
             }
             Loss::List(numbers) => {

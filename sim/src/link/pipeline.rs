@@ -408,7 +408,7 @@ impl<P: Packet> Link<P> {
             self.bound = Bound::span(span, rate);
         }
         // Where nothing waits, nothing is too much.
-        let nothing_waits = self.serialiser.is_unlimited();
+        let nothing_waits = self.serialiser.is_unlimited() && !self.shared;
         self.queue.set_bound(match nothing_waits {
             true => Bound::default(),
             false => self.bound,
@@ -417,6 +417,9 @@ impl<P: Packet> Link<P> {
         self.lose_dropped();
         if !self.shared {
             self.send_next();
+        }
+        while self.departure().is_some_and(|at| at <= self.now) {
+            self.depart(); // it took no time
         }
     }
 
@@ -428,9 +431,6 @@ impl<P: Packet> Link<P> {
         if let Some(queued) = self.dequeue(self.now) {
             self.serialiser.start(queued.arrived, queued.size);
             self.sending = Some(queued);
-            if self.departure().is_some_and(|at| at <= self.now) {
-                self.depart();
-            }
         }
     }
 
@@ -483,7 +483,9 @@ impl<P: Packet> Link<P> {
         let behind = self.reorder.extra(number).filter(|_| !reliable);
         let ordered = reliable || (behind.is_none() && !self.jitter.reorders());
         let alone = from.after(self.delay(from));
-        let at = self.jitter.arrival(number, alone, queued.size, ordered);
+        let at = self
+            .jitter
+            .arrival(number, (from, alone), queued.size, ordered);
         let at = at.after(behind.unwrap_or_default());
 
         if !reliable {

@@ -61,6 +61,8 @@ struct Job {
     /// The bytes of a trace's job, else work, with what is carried.
     work: u128,
     started: Time,
+    /// Whether a change found it begun, so that `started` stays.
+    begun: bool,
     /// When its last bit is sent, rounded up to a nanosecond; [`Time::MAX`] is never.
     departure: Time,
     /// How it leaves the transmitter.
@@ -157,6 +159,9 @@ impl Serialiser {
     pub(super) fn finish(&mut self) {
         if let Some(job) = self.job.take() {
             self.idle = job.end;
+            if let Some(gate) = &mut self.gate {
+                gate.forget(self.idle.at);
+            }
         }
     }
 
@@ -182,7 +187,8 @@ impl Serialiser {
         self.judge_constant();
         if let Some((job, (from, work))) = left {
             let mut course = self.course(from, work);
-            if job.started < now {
+            course.begun = job.begun || job.started < now || work < job.work;
+            if course.begun {
                 course.started = job.started;
             }
             self.job = Some(course);
@@ -252,6 +258,7 @@ impl Serialiser {
             from,
             work,
             started: started.unwrap_or(departure),
+            begun: false,
             departure,
             end,
         }

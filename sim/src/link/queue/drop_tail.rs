@@ -9,6 +9,8 @@ use super::Queued;
 pub(super) struct Fifo<P> {
     packets: VecDeque<Queued<P>>,
     bytes: u64,
+    /// Packets that may not be dropped.
+    reliable: u64,
 }
 
 impl<P> Fifo<P> {
@@ -16,17 +18,20 @@ impl<P> Fifo<P> {
         Fifo {
             packets: VecDeque::new(),
             bytes: 0,
+            reliable: 0,
         }
     }
 
     pub(super) fn push(&mut self, queued: Queued<P>) {
         self.bytes = self.bytes.saturating_add(queued.size);
+        self.reliable += u64::from(queued.reliable);
         self.packets.push_back(queued);
     }
 
     pub(super) fn pop(&mut self) -> Option<Queued<P>> {
         let queued = self.packets.pop_front()?;
         self.bytes = self.bytes.saturating_sub(queued.size);
+        self.reliable -= u64::from(queued.reliable);
         Some(queued)
     }
 
@@ -48,5 +53,10 @@ impl<P> Fifo<P> {
 
     pub(super) fn packets(&self) -> u64 {
         self.packets.len() as u64
+    }
+
+    /// Whether there is a packet that may be dropped.
+    pub(super) fn has_unreliable(&self) -> bool {
+        self.packets() > self.reliable
     }
 }

@@ -109,11 +109,12 @@ impl<P> State<P> {
         while self.packets > self.limit && self.drop_from_fattest(dropped) {}
     }
 
-    /// Drops half of the flow that has most bytes waiting, at most 64 packets, from its head; false if nothing may be
-    /// dropped.
+    /// Drops half of the flow that has most bytes waiting, at most 64 packets, from its head; false if there is nothing
+    /// that may be dropped.
     pub(super) fn drop_from_fattest(&mut self, dropped: &mut Dropped<P>) -> bool {
         // The first of several that are equally fat.
         let active = self.new.iter().chain(&self.old).copied();
+        let active = active.filter(|at| self.flows[*at].fifo.has_unreliable());
         let key = |at: &usize| (self.flows[*at].fifo.bytes(), core::cmp::Reverse(*at));
         let Some(fattest) = active.max_by_key(key) else {
             return false;

@@ -174,3 +174,61 @@ fn decayed(average: u64, weight: u32, times: u128) -> u64 {
     }
     result as u64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packet::Ecn;
+
+    fn queued(number: u64, size: u64) -> Queued<()> {
+        Queued {
+            packet: (),
+            number,
+            size,
+            flow: 0,
+            ecn: Ecn::NotEct,
+            offered: Time::ZERO,
+            arrived: Time::ZERO,
+            reliable: true,
+            air_bad: false,
+            damaged: false,
+        }
+    }
+
+    /// The average as the paper has it, in floats, beside the one in integers: arrivals, departures and idle times.
+    #[test]
+    fn the_average_is_that_of_the_paper() {
+        let rate = Rate::new(8_000_000);
+        let config = Red {
+            weight: 5,
+            ..Red::default()
+        };
+        let mut state = State::new(&config, Stream::new(1, "red"));
+        let mut fifo = Fifo::new();
+        let mut draws = Stream::new(1, "events");
+        let (weight, mut average, mut idle_since) = (1.0 / 32.0, 0.0f64, Some(0.0));
+        let (mut now, mut most) = (0u64, 0.0f64);
+        for number in 0..20_000 {
+            now += draws.below(2_000_000);
+            if draws.below(2) == 0 {
+                // An idle time counts as so many arrivals at an empty queue: whole ones, of 1 ms each.
+                if let Some(since) = idle_since {
+                    let missed = ((now as f64 - since) / 1e6).floor();
+                    average *= (1.0 - weight).powf(missed);
+                }
+                average += weight * (fifo.bytes() as f64 - average);
+                idle_since = None;
+                let mut dropped = Vec::new();
+                let size = 100 + draws.below(1_400);
+                let at = Time::from_nanos(now);
+                state.push(at, rate, &mut fifo, queued(number, size), &mut dropped);
+            } else if state.pop(Time::from_nanos(now), &mut fifo).is_some() && fifo.packets() == 0 {
+                idle_since = Some(now as f64);
+            }
+            let ours = state.average as f64 / f64::from(1u32 << POINT);
+            assert!((ours - average).abs() < 0.01, "{ours}, not {average}");
+            most = most.max(average);
+        }
+        assert!(most > 5_000.0);
+    }
+}

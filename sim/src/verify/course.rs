@@ -1,0 +1,177 @@
+//! One fate each, nothing early, nothing faster than the rate, all in order.
+
+use std::collections::BTreeMap;
+
+use super::plan::Plan;
+use super::row::Entry;
+use super::{Breaches, Rule};
+use crate::link::Cause;
+use crate::probability::Probability;
+
+pub(super) fn check(plan: &Plan<'_>, entries: &[Entry], breaches: &mut Breaches) {
+    fates(plan, entries, breaches);
+    times(plan, entries, breaches);
+    let mut sent: Vec<&Entry> = entries
+        .iter()
+        .filter(|entry| entry.was_sent() && !entry.copy)
+        .collect();
+    // Stable: what leaves together stays in the order of the log.
+    sent.sort_by_key(|entry| entry.left);
+    rate(plan, &sent, breaches);
+    order(plan, &sent, breaches);
+}
+
+fn fates(plan: &Plan<'_>, entries: &[Entry], breaches: &mut Breaches) {
+    let name = plan.name;
+    let mut originals: BTreeMap<u64, &Entry> = BTreeMap::new();
+    for entry in entries.iter().filter(|entry| !entry.copy) {
+        if originals.insert(entry.number, entry).is_some() {
+            let what = format!("{name} {} has two fates", entry.number);
+            breaches.add(entry.line, Rule::Twice, what);
+        }
+    }
+    let mut copies: BTreeMap<u64, &Entry> = BTreeMap::new();
+    for copy in entries.iter().filter(|entry| entry.copy) {
+        let number = copy.number;
+        if copies.insert(number, copy).is_some() {
+            let what = format!("{name} {number} has two copies");
+            breaches.add(copy.line, Rule::Twice, what);
+        }
+        let original = originals.get(&number);
+        let after = original.and_then(|original| original.end.ok());
+        let later = plan.config.duplicate.delay.as_nanos() as u64;
+        let matches = original.is_some_and(|original| {
+            (original.size, &original.class, original.left) == (copy.size, &copy.class, copy.left)
+        });
+        if !matches || copy.end.ok() != after.map(|after| after.saturating_add(later)) {
+            let what = format!("{name} {number} is a copy of nothing that arrives when it should");
+            breaches.add(copy.line, Rule::Created, what);
+        }
+    }
+    let mut before: Option<&Entry> = None;
+    for entry in originals.values() {
+        if before.is_some_and(|before| before.offered > entry.offered) {
+            let what = format!("{name} {} is offered before its predecessor", entry.number);
+            breaches.add(entry.line, Rule::Created, what);
+        }
+        before = Some(entry);
+    }
+    if !plan.is_fifo() {
+        return;
+    }
+    let last = originals.values().rev().find(|entry| entry.was_sent());
+    let Some(last) = last else { return };
+    let mut expected = 0;
+    for number in originals
+        .keys()
+        .take_while(|number| **number <= last.number)
+    {
+        if *number != expected {
+            let what = format!("{name} {expected} has no fate, and {number} has");
+            breaches.add(originals[number].line, Rule::Missing, what);
+        }
+        expected = number + 1;
+    }
+}
+
+fn times(plan: &Plan<'_>, entries: &[Entry], breaches: &mut Breaches) {
+    for entry in entries {
+        let Entry {
+            line,
+            number,
+            offered,
+            started,
+            left,
+            ..
+        } = entry;
+        let name = plan.name;
+        if started < offered || left < started {
+            let what =
+                format!("{name} {number} is sent from {started} to {left}, offered {offered}");
+            breaches.add(*line, Rule::Early, what);
+        }
+        let Ok(at) = entry.end else { continue };
+        if *left >= plan.unknown_from {
+            continue;
+        }
+        let from = plan.released(*left);
+        let earliest = from.saturating_add(plan.delay(from));
+        if at < earliest {
+            let what = format!("{name} {number} arrives at {at}, before {earliest}");
+            breaches.add(*line, Rule::Early, what);
+        }
+    }
+}
+
+/// In any time in which the transmitter has no rest, no more leaves than it can send. `started` is rounded down and
+/// `left` up, so that this holds to the bit.
+fn rate(plan: &Plan<'_>, sent: &[&Entry], breaches: &mut Breaches) {
+    let mut begin = 0;
+    let mut work = 0u128;
+    let mut before: Option<&Entry> = None;
+    for entry in sent.iter().filter(|entry| entry.left < plan.unknown_from) {
+        let name = plan.name;
+        match before {
+            Some(before) if entry.started <= before.left => {
+                let together = (entry.started, entry.left) == (before.started, before.left);
+                if entry.started.saturating_add(1) < before.left && !together {
+                    let what = format!(
+                        "{name} {} begins at {}, before {} has left at {}",
+                        entry.number, entry.started, before.number, before.left
+                    );
+                    breaches.add(entry.line, Rule::TooFast, what);
+                }
+            }
+            _ => (begin, work) = (entry.started, 0),
+        }
+        before = Some(entry);
+        work += u128::from(entry.size) * 8_000_000_000;
+        if let Some(capacity) = plan.capacity(begin, entry.left)
+            && work > capacity
+        {
+            let what = format!(
+                "{name} {}: {} bytes have left from {begin} to {}, and {} could",
+                entry.number,
+                work / 8_000_000_000,
+                entry.left,
+                capacity / 8_000_000_000
+            );
+            breaches.add(entry.line, Rule::TooFast, what);
+            (begin, work) = (entry.left, 0); // once is enough
+        }
+    }
+}
+
+fn order(plan: &Plan<'_>, sent: &[&Entry], breaches: &mut Breaches) {
+    let name = plan.name;
+    let loose = plan.config.jitter.reorders
+        || plan.config.reorder.every > 0
+        || plan.config.reorder.probability != Probability::NEVER;
+    let mut latest: Option<(&Entry, u64)> = None;
+    for entry in sent.iter().filter(|entry| !loose || entry.reliable) {
+        let Ok(at) = entry.end else { continue };
+        if let Some((before, then)) = latest
+            && at < then
+        {
+            let what = format!("{name} {} overtakes {}", entry.number, before.number);
+            breaches.add(entry.line, Rule::Order, what);
+        }
+        latest = Some((entry, at));
+    }
+    if !plan.is_fifo() {
+        return;
+    }
+    for reliable in [false, true] {
+        let mut before: Option<&Entry> = None;
+        for entry in sent.iter().filter(|entry| entry.reliable == reliable) {
+            if let Some(before) = before
+                && entry.number < before.number
+            {
+                let what = format!("{name} {} leaves behind {}", entry.number, before.number);
+                breaches.add(entry.line, Rule::Order, what);
+            }
+            before = Some(entry);
+        }
+    }
+    debug_assert!(sent.iter().all(|entry| entry.end != Err(Cause::Down)));
+}

@@ -1,0 +1,292 @@
+//! What a link was to do, when: its configuration and the commands that the log notes, as intervals and integrals.
+
+use super::row::Note;
+use crate::link::{Discipline, LinkConfig, OutageMode};
+use crate::units::parse_rate;
+
+/// Bytes that a delivery opportunity carries.
+const OPPORTUNITY: u128 = 1_500;
+
+/// How fast bits leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Speed {
+    Unlimited,
+    Bits(u64),
+    Stopped,
+}
+
+/// An interval of an outage, `[from, to)`. By command its edges are uncertain: what happens at the same instant may have
+/// happened before the command or after it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Down {
+    pub(super) from: u64,
+    pub(super) to: u64,
+    pub(super) commanded: bool,
+}
+
+pub(super) struct Plan<'a> {
+    pub(super) name: &'a str,
+    pub(super) config: &'a LinkConfig,
+    pub(super) shared: bool,
+    /// From when on which speed.
+    speeds: Vec<(u64, Speed)>,
+    /// From when on which delay.
+    delays: Vec<(u64, u64)>,
+    pub(super) drops: Vec<Down>,
+    holds: Vec<Down>,
+    bursts: Vec<Down>,
+    /// Nanoseconds of the trace's first pass.
+    trace: Option<Vec<u64>>,
+    /// From when on nothing is known of rate, delay and queue.
+    pub(super) unknown_from: u64,
+}
+
+impl<'a> Plan<'a> {
+    pub(super) fn new(
+        name: &'a str,
+        config: &'a LinkConfig,
+        notes: &[Note],
+        shared: bool,
+    ) -> Plan<'a> {
+        let first = config.rate.map(|rate| rate.bits_per_second());
+        let mut speeds = vec![(0, first.map_or(Speed::Unlimited, Speed::Bits))];
+        let mut steps = config.rates.clone();
+        steps.sort_by_key(|step| step.at);
+        for step in steps {
+            let bits = step.rate.map(|rate| rate.bits_per_second());
+            speeds.push((step.at.as_nanos(), bits.map_or(Speed::Stopped, Speed::Bits)));
+        }
+        let mut delays = vec![(0, config.delay.as_nanos() as u64)];
+        let mut steps = config.delays.clone();
+        steps.sort_by_key(|step| step.at);
+        for step in steps {
+            delays.push((step.at.as_nanos(), step.delay.as_nanos() as u64));
+        }
+        let configured = |mode| {
+            let outages = config.outages.iter();
+            let of_mode = outages.filter(move |outage| outage.mode == mode);
+            let downs = of_mode.map(|outage| Down {
+                from: outage.from.as_nanos(),
+                to: outage.to.as_nanos(),
+                commanded: false,
+            });
+            join(downs.filter(|down| down.from < down.to).collect())
+        };
+        let mut plan = Plan {
+            name,
+            config,
+            shared,
+            speeds,
+            delays,
+            drops: configured(OutageMode::Drop),
+            holds: configured(OutageMode::Hold),
+            bursts: configured(OutageMode::Burst),
+            trace: config
+                .trace
+                .as_ref()
+                .map(|trace| trace.millis().map(|millis| millis * 1_000_000).collect()),
+            unknown_from: u64::MAX,
+        };
+        let mut down: Option<(OutageMode, u64)> = None;
+        for note in notes {
+            let rest = note.text.strip_prefix(name);
+            if let Some(command) = rest.and_then(|rest| rest.strip_prefix(' ')) {
+                plan.command(note.at, command, &mut down);
+            }
+        }
+        plan.end_outage(&mut down, u64::MAX);
+        plan
+    }
+
+    fn command(&mut self, at: u64, command: &str, down: &mut Option<(OutageMode, u64)>) {
+        let mode = match command {
+            "down" => Some(OutageMode::Drop),
+            "down hold" => Some(OutageMode::Hold),
+            "down burst" => Some(OutageMode::Burst),
+            _ => None,
+        };
+        if let Some(mode) = mode {
+            self.end_outage(down, at);
+            *down = Some((mode, at));
+        } else if command == "up" {
+            self.end_outage(down, at);
+        } else if let Some(rate) = command.strip_prefix("rate ") {
+            let speed = match (rate, parse_rate(rate)) {
+                ("none", _) => Speed::Unlimited,
+                (_, Ok(rate)) => Speed::Bits(rate.bits_per_second()),
+                _ => return self.unknown_from = self.unknown_from.min(at),
+            };
+            self.speeds.retain(|(from, _)| *from < at || *from == 0);
+            self.speeds.push((at, speed));
+        } else if let Some(delay) = command.strip_prefix("delay ") {
+            let nanos = delay
+                .strip_suffix(" ns")
+                .and_then(|nanos| nanos.parse().ok());
+            let Some(nanos) = nanos else {
+                return self.unknown_from = self.unknown_from.min(at);
+            };
+            self.delays.retain(|(from, _)| *from <= at);
+            // What left at the same instant had the old one.
+            self.delays.push((at + 1, nanos));
+        } else {
+            self.unknown_from = self.unknown_from.min(at);
+        }
+    }
+
+    fn end_outage(&mut self, down: &mut Option<(OutageMode, u64)>, to: u64) {
+        let Some((mode, from)) = down.take() else {
+            return;
+        };
+        let commanded = true;
+        let down = Down {
+            from,
+            to,
+            commanded,
+        };
+        match mode {
+            OutageMode::Drop => self.drops.push(down),
+            OutageMode::Hold => self.holds.push(down),
+            OutageMode::Burst => self.bursts.push(down),
+        }
+    }
+
+    /// Whether nothing ever waits: all is sent in no time.
+    pub(super) fn is_unlimited(&self) -> bool {
+        !self.shared
+            && self.trace.is_none()
+            && self.config.on_off.is_none()
+            && self.holds.is_empty()
+            && self
+                .speeds
+                .iter()
+                .all(|(_, speed)| *speed == Speed::Unlimited)
+    }
+
+    /// Whether packets leave in the order in which they came.
+    pub(super) fn is_fifo(&self) -> bool {
+        !matches!(self.config.queue.discipline, Discipline::FqCoDel(_))
+    }
+
+    /// The speed at an instant, pauses left aside.
+    pub(super) fn speed(&self, at: u64) -> Speed {
+        let begun = self.speeds.iter().rev().find(|(from, _)| *from <= at);
+        begun.map_or(Speed::Unlimited, |(_, speed)| *speed)
+    }
+
+    /// How long a packet takes that leaves at `at`, at least.
+    pub(super) fn delay(&self, at: u64) -> u64 {
+        let begun = self.delays.iter().rev().find(|(from, _)| *from <= at);
+        begun.map_or(0, |(_, delay)| *delay)
+    }
+
+    /// When what left the transmitter at `left` goes on: then, or at the end of the outage that keeps it.
+    pub(super) fn released(&self, left: u64) -> u64 {
+        let keeps = |down: &Down, at| match down.commanded {
+            true => down.from < at && at < down.to,
+            false => down.from <= at && at < down.to,
+        };
+        let mut at = left;
+        // The end of one may lie in another.
+        while let Some(down) = self.bursts.iter().find(|down| keeps(down, at)) {
+            at = down.to;
+        }
+        at
+    }
+
+    /// When a packet enters the queue that was offered at `offered`; a reliable one waits out outages that drop.
+    pub(super) fn enters(&self, offered: u64, reliable: bool) -> u64 {
+        let mut at = offered;
+        while reliable && let Some(down) = self.drops.iter().find(|d| d.from <= at && at < d.to) {
+            at = down.to;
+        }
+        at
+    }
+
+    /// The work that can be done from one instant to another, in bits times a thousand million; `None` is without
+    /// bound.
+    pub(super) fn capacity(&self, from: u64, to: u64) -> Option<u128> {
+        if let Some(trace) = &self.trace {
+            return Some(self.opportunities(trace, from, to) * OPPORTUNITY * 8_000_000_000);
+        }
+        let mut sum = 0;
+        for (index, (begin, speed)) in self.speeds.iter().enumerate() {
+            let end = self.speeds.get(index + 1).map_or(u64::MAX, |next| next.0);
+            let (a, b) = (from.max(*begin), to.min(end));
+            if a > b || (a == b && a == end && from != to) {
+                continue;
+            }
+            match speed {
+                Speed::Stopped => {}
+                Speed::Unlimited => return None,
+                Speed::Bits(rate) => {
+                    let held = self.held(a, b);
+                    sum += u128::from(b - a).saturating_sub(held) * u128::from(*rate);
+                }
+            }
+        }
+        Some(sum)
+    }
+
+    /// Nanoseconds of an interval in which the transmitter is stopped by outages; overlaps count once.
+    fn held(&self, from: u64, to: u64) -> u128 {
+        let mut cuts: Vec<(u64, u64)> = self
+            .holds
+            .iter()
+            .map(|down| (down.from.max(from), down.to.min(to)))
+            .filter(|(a, b)| a < b)
+            .collect();
+        cuts.sort_unstable();
+        let mut sum = 0;
+        let mut done = from;
+        for (a, b) in cuts {
+            let a = a.max(done);
+            if a < b {
+                sum += u128::from(b - a);
+                done = b;
+            }
+        }
+        sum
+    }
+
+    /// Opportunities from one instant to another, both included, except where an outage stops the transmitter.
+    fn opportunities(&self, trace: &[u64], from: u64, to: u64) -> u128 {
+        let period = trace.last().copied().unwrap_or(1).max(1);
+        let before = |at: u64| {
+            // How many are at instants less than `at`.
+            let whole = u128::from(at / period) * trace.len() as u128;
+            let within = at % period;
+            whole + trace.iter().filter(|time| **time < within).count() as u128
+                // The last of a pass is at the beginning of the next, in which it does not count.
+                - if within == 0 && at > 0 {
+                    trace.iter().filter(|time| **time == period).count() as u128
+                } else {
+                    0
+                }
+        };
+        let mut sum = before(to.saturating_add(1)) - before(from);
+        let mut done = from;
+        let mut holds = self.holds.clone();
+        holds.sort_by_key(|down| down.from);
+        for down in holds.iter().filter(|down| !down.commanded) {
+            let (a, b) = (down.from.max(done), down.to.min(to.saturating_add(1)));
+            if a < b {
+                sum -= before(b) - before(a);
+                done = b;
+            }
+        }
+        sum
+    }
+}
+
+/// Merges intervals that overlap or adjoin.
+fn join(mut downs: Vec<Down>) -> Vec<Down> {
+    downs.sort_by_key(|down| (down.from, down.to));
+    let mut joined: Vec<Down> = Vec::new();
+    for down in downs {
+        match joined.last_mut() {
+            Some(last) if down.from <= last.to => last.to = last.to.max(down.to),
+            _ => joined.push(down),
+        }
+    }
+    joined
+}

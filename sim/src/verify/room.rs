@@ -1,0 +1,140 @@
+//! The room in the queue: what waits or is being sent, by the times in the log.
+
+use core::cmp::Reverse;
+use core::time::Duration;
+use std::collections::BinaryHeap;
+
+use super::plan::{Plan, Speed};
+use super::row::{Entry, first_missing};
+use super::{Breaches, Rule};
+use crate::link::{Cause, Discipline, Limit, RateOf};
+
+/// The most that a queue may hold at some time.
+#[derive(Clone, Copy, Debug, Default)]
+struct Most {
+    bytes: Option<u64>,
+    packets: Option<u64>,
+}
+
+pub(super) fn check(plan: &Plan<'_>, entries: &[Entry], breaches: &mut Breaches) {
+    if plan.is_unlimited() {
+        return;
+    }
+    let tells = |entry: &&Entry| {
+        let takes_part =
+            entry.was_sent() || matches!(entry.end, Err(Cause::QueueFull | Cause::QueueEarly));
+        takes_part && !entry.copy
+    };
+    let mut coming: Vec<(u64, bool, u64, &Entry)> = entries
+        .iter()
+        .filter(tells)
+        .map(|entry| {
+            let at = plan.enters(entry.offered, entry.reliable);
+            // What waited out an outage goes before what comes at its end.
+            (at, at == entry.offered, entry.number, entry)
+        })
+        .collect();
+    coming.sort_by_key(|(at, new, number, _)| (*at, *new, *number));
+    let refuses = matches!(
+        plan.config.queue.discipline,
+        Discipline::DropTail | Discipline::CoDel(_) | Discipline::Red(_)
+    );
+    let still_inside = first_missing(entries);
+    let mut inside: BinaryHeap<Reverse<(u64, u64)>> = BinaryHeap::new();
+    let mut bytes = 0u64;
+    for (at, _, number, entry) in coming {
+        if at >= plan.unknown_from {
+            return;
+        }
+        while let Some(Reverse((left, size))) = inside.peek().copied()
+            && left <= at
+        {
+            inside.pop();
+            bytes -= size;
+        }
+        let most = most(plan, at);
+        let (with, count) = (bytes.saturating_add(entry.size), inside.len() as u64 + 1);
+        let fits = most.bytes.is_none_or(|most| with <= most)
+            && most.packets.is_none_or(|most| count <= most);
+        if refuses && entry.end == Err(Cause::QueueFull) {
+            if fits && number < still_inside && knows(plan, at) {
+                let what = format!(
+                    "{} {number} is dropped with {bytes} bytes inside",
+                    plan.name
+                );
+                breaches.add(entry.line, Rule::Overfull, what);
+            }
+            continue;
+        }
+        if entry.left <= at {
+            continue;
+        }
+        bytes = with;
+        inside.push(Reverse((entry.left, entry.size)));
+        if !fits && !entry.reliable {
+            let what = format!(
+                "{} {number} makes {bytes} bytes, {count} packets inside",
+                plan.name
+            );
+            breaches.add(entry.line, Rule::Overfull, what);
+        }
+    }
+}
+
+/// Whether the limit at an instant is certain.
+fn knows(plan: &Plan<'_>, at: u64) -> bool {
+    match plan.config.queue.limit {
+        Limit::Span {
+            of: RateOf::Current,
+            ..
+        } => plan.config.trace.is_some() || matches!(plan.speed(at), Speed::Bits(_)),
+        _ => true,
+    }
+}
+
+fn most(plan: &Plan<'_>, at: u64) -> Most {
+    let config = plan.config;
+    let mut most = Most::default();
+    if let Discipline::FqCoDel(fq) = &config.queue.discipline
+        && !plan.shared
+    {
+        most.packets = Some(fq.packets.saturating_add(1));
+    }
+    match config.queue.limit {
+        Limit::None => {}
+        Limit::Bytes(bytes) => most.bytes = Some(bytes),
+        Limit::Packets(packets) => {
+            most.packets = Some(most.packets.map_or(packets, |other| other.min(packets)));
+        }
+        Limit::Span { span, of } => {
+            let mean = config.trace.as_ref().map(|trace| {
+                let bits = trace.count() as u128 * 12_000 * 1_000_000_000;
+                ((bits / trace.period().as_nanos().max(1)) as u64).max(1)
+            });
+            let first = config.rate.map(|rate| rate.bits_per_second());
+            let rate = match of {
+                RateOf::Reference => {
+                    let named = config.reference.map(|rate| rate.bits_per_second());
+                    named.or(mean).or(first)
+                }
+                RateOf::Physical => {
+                    let steps = config.rates.iter().filter_map(|step| step.rate);
+                    let all = steps.map(|rate| rate.bits_per_second()).chain(first);
+                    mean.or(all.max())
+                }
+                RateOf::Current => mean.or(match plan.speed(at) {
+                    Speed::Bits(bits) => Some(bits),
+                    Speed::Unlimited | Speed::Stopped => None,
+                }),
+            };
+            most.bytes = rate.map(|rate| bytes_in(span, rate));
+        }
+    }
+    most
+}
+
+/// Whole bytes that a rate sends in a span.
+fn bytes_in(span: Duration, rate: u64) -> u64 {
+    let bits = span.as_nanos() * u128::from(rate) / 1_000_000_000;
+    u64::try_from(bits / 8).unwrap_or(u64::MAX)
+}

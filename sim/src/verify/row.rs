@@ -1,0 +1,151 @@
+//! The lines of a log.
+
+use crate::link::{Cause, Fate, Journey};
+use crate::log::{EventLog, Record};
+
+/// A line, as far as it matters here.
+#[derive(Debug)]
+pub(super) enum Row {
+    Packet(String, Entry),
+    Note(Note),
+    Other,
+}
+
+/// A packet's course, in nanoseconds.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub(super) line: usize,
+    pub(super) number: u64,
+    pub(super) class: String,
+    pub(super) size: u64,
+    pub(super) offered: u64,
+    pub(super) started: u64,
+    pub(super) left: u64,
+    /// When it arrives, or why it was lost.
+    pub(super) end: Result<u64, Cause>,
+    pub(super) reliable: bool,
+    pub(super) damaged: bool,
+    pub(super) copy: bool,
+}
+
+impl Entry {
+    /// Whether it has passed the transmitter.
+    pub(super) fn was_sent(&self) -> bool {
+        match self.end {
+            Ok(_) => true,
+            Err(cause) => matches!(
+                cause,
+                Cause::AirLoss | Cause::AirBurstLoss | Cause::AirListedLoss
+            ),
+        }
+    }
+}
+
+/// The first number without a fate: from then on, more may be inside a link than its log shows.
+pub(super) fn first_missing(entries: &[Entry]) -> u64 {
+    let mut numbers: Vec<u64> = entries.iter().map(|entry| entry.number).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    let present = numbers
+        .iter()
+        .zip(0u64..)
+        .take_while(|(number, count)| *number == count);
+    present.count() as u64
+}
+
+#[derive(Debug)]
+pub(super) struct Note {
+    pub(super) at: u64,
+    pub(super) text: String,
+}
+
+impl Row {
+    pub(super) fn of(log: &EventLog, record: &Record) -> Row {
+        match record {
+            Record::Packet { link, journey } => {
+                Row::Packet(log.link_name(*link).to_owned(), entry(journey))
+            }
+            Record::Note { at, text } => Row::Note(Note {
+                at: at.as_nanos(),
+                text: text.to_string(),
+            }),
+            Record::Dropped { .. } => Row::Other,
+        }
+    }
+
+    /// Reads a line; the error says what is wrong with it.
+    pub(super) fn parse(line: &str) -> Result<Row, String> {
+        let (left, rest) = line.split_once(' ').ok_or("an empty line")?;
+        let left = number(left)?;
+        if rest.starts_with('@') {
+            return Ok(Row::Other);
+        }
+        if let Some(text) = rest.strip_prefix("# ") {
+            let text = text.to_owned();
+            return Ok(Row::Note(Note { at: left, text }));
+        }
+        let mut words = rest.split(' ');
+        let mut word = |what: &str| words.next().ok_or_else(|| format!("{what} is missing"));
+        let link = word("the link")?.to_owned();
+        let packet = number(word("the number")?)?;
+        let class = word("the class")?.to_owned();
+        let size = number(word("the size")?)?;
+        let offered = number(word("the time of the offer")?)?;
+        let started = number(word("the time of the first bit")?)?;
+        let end = match word("the fate")? {
+            "delivered" => Ok(number(word("the time of arrival")?)?),
+            "lost" => {
+                let name = word("the cause")?;
+                let cause = Cause::ALL.into_iter().find(|cause| cause.name() == name);
+                Err(cause.ok_or_else(|| format!("{name:?} is no cause"))?)
+            }
+            other => return Err(format!("{other:?} is no fate")),
+        };
+        let mut entry = Entry {
+            line: 0,
+            number: packet,
+            class,
+            size,
+            offered,
+            started,
+            left,
+            end,
+            reliable: false,
+            damaged: false,
+            copy: false,
+        };
+        for flag in words {
+            match flag {
+                "ect0" | "ect1" | "ce" => {}
+                "reliable" => entry.reliable = true,
+                "damaged" => entry.damaged = true,
+                "copy" => entry.copy = true,
+                other => return Err(format!("{other:?} is no flag")),
+            }
+        }
+        Ok(Row::Packet(link, entry))
+    }
+}
+
+fn number(word: &str) -> Result<u64, String> {
+    word.parse().map_err(|_| format!("{word:?} is no number"))
+}
+
+fn entry(journey: &Journey) -> Entry {
+    Entry {
+        line: 0,
+        number: journey.number,
+        class: journey.class.to_owned(),
+        size: journey.size,
+        offered: journey.offered.as_nanos(),
+        started: journey.started.as_nanos(),
+        left: journey.left.as_nanos(),
+        end: match journey.fate {
+            Fate::Delivered { at } => Ok(at.as_nanos()),
+            Fate::Lost { cause } => Err(cause),
+        },
+        reliable: journey.reliable,
+        damaged: journey.damaged,
+        copy: journey.copy,
+    }
+}
