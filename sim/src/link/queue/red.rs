@@ -206,7 +206,7 @@ mod tests {
         let mut state = State::new(&config, Stream::new(1, "red"));
         let mut fifo = Fifo::new();
         let mut draws = Stream::new(1, "events");
-        let (weight, mut average, mut idle_since) = (1.0 / 32.0, 0.0f64, Some(0.0));
+        let (weight, mut average, mut idle_since) = (1.0 / 32.0f64, 0.0f64, Some(0.0));
         let (mut now, mut most) = (0u64, 0.0f64);
         for number in 0..20_000 {
             now += draws.below(2_000_000);
