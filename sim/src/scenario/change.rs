@@ -50,6 +50,12 @@ macro_rules! properties {
                 }
             }
 
+            /// The names of those that are to be set.
+            pub fn named(&self) -> impl Iterator<Item = &'static str> + use<> {
+                let set = [$((stringify!($field), self.$field.is_some())),*];
+                set.into_iter().filter(|(_, set)| *set).map(|(name, _)| name)
+            }
+
             /// Reads the properties in a table, which may have other keys.
             pub(super) fn parse(section: Section<'_>) -> Result<LinkChange, ScenarioError> {
                 let mut change = LinkChange {

@@ -4,6 +4,7 @@ use super::change::{LinkChange, PROPERTIES};
 use super::error::ScenarioError;
 use super::medium::{self, MediumSpec};
 use super::preset::LinkPreset;
+use super::place::Place;
 use super::roster::Roster;
 use super::section::{Field, Section};
 use crate::link::{Limit, LinkConfig, OutageMode, QueueConfig, RateOf};
@@ -26,6 +27,8 @@ pub struct LinkSpec {
     pub config: LinkConfig,
     /// What the direction `to` → `from` does, if there is one.
     pub back: Option<LinkConfig>,
+    /// Where it stands in the file.
+    pub place: Place,
 }
 
 /// A link, or one direction of one, named by its ends.
@@ -136,6 +139,7 @@ fn link(
             medium,
             config: config.clone(),
             back: back.clone(),
+            place: section.place(),
         };
         if one == other {
             return Err(to.error("a link must not lead from a node to itself"));

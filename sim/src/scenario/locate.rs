@@ -33,7 +33,7 @@ impl Scenario {
         }
     }
 
-    /// [`Scenario::error_at`] a place within a flow, a fault, a step or an expectation: `path` begins in its table.
+    /// [`Scenario::error_at`] a place within a link, a flow, a fault, a step or an expectation: `path` begins in its table.
     pub fn error_in(
         &self,
         place: Place,

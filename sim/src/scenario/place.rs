@@ -1,6 +1,6 @@
 //! Where in a file something was said.
 
-/// Where in a file a flow, a fault, a step or an expectation was written, for errors about it.
+/// Where in a file a link, a flow, a fault, a step or an expectation was written, for errors about it.
 ///
 /// All places are equal: two scenarios that say the same are the same, wherever they say it.
 #[derive(Clone, Copy, Debug, Default)]
