@@ -3,20 +3,28 @@
 //! | to look for | look in |
 //! |---|---|
 //! | what a person types | [`cli`] |
+//! | a server on a socket, with its service | [`serving`] |
 //! | the business service, embedded and linked; accounts | [`service`], [`policy`], [`assign`], [`accounts`] |
 //! | files that are received: names, partial files | [`inbox`] |
 //! | what a caller and an answerer do: the call, its media clock | [`party`] |
 //! | cameras, microphones, screens: real, synthetic, on a thread | [`studio`] |
 //! | a scenario in virtual time, and what repair is worth in it | [`simulate`], [`study`] |
-//! | what applications do, as a scenario's steps say it; what must hold whatever happens | [`script`], [`invariants`] |
+//! | what applications do, as a scenario's steps say it | [`script`] |
 //! | congestion controllers on the test cases of RFC 8867 | [`rfc8867`] |
+//! | what a scenario tells a client to do | [`action`] |
+//! | what must hold of every run, whoever drives it | [`invariants`] |
+//! | the tokio program through crashes and partitions (feature `turmoil`) | `faults` |
 //! | traces of what crosses the seam | [`trace`] |
 //! | what a run leaves behind | [`report`] |
 
 pub mod accounts;
+pub mod action;
 pub mod assign;
 pub mod cli;
 pub mod contacts;
+mod deciding;
+#[cfg(feature = "turmoil")]
+pub mod faults;
 pub mod inbox;
 pub mod invariants;
 pub mod party;
@@ -25,6 +33,7 @@ pub mod report;
 pub mod rfc8867;
 pub mod script;
 pub mod service;
+pub mod serving;
 pub mod simulate;
 pub mod studio;
 pub mod study;

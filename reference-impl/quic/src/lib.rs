@@ -11,7 +11,7 @@
 //!        │           Input / Output, next_datagram
 //!      Driver        this crate: streams, closing, media queue, path reports, quinn-proto
 //!        │           receive / wake / transmit / deadline
-//!   Loop + Socket    tokio, recvmmsg, sendmmsg         or        SimEndpoint in a duet_sim::World
+//!   Loop + Socket    tokio: recvmmsg, sendmmsg, or turmoil     or     SimEndpoint in a duet_sim::World
 //! ```
 //!
 //! | Looking for | Look in |
@@ -28,6 +28,7 @@
 //! | the same for a simulated run's capture | `inside.rs` |
 //! | frames for people and for traces | `frames.rs` |
 //! | sockets and the loop | `socket.rs`, `net.rs` |
+//! | the loop under turmoil's clock and network (feature `turmoil`) | `simulated_socket.rs` |
 //! | the simulator | `node.rs` |
 //!
 //! Equal seeds, inputs and instants give equal sequences of (time, size): connection ids, packet numbers, tokens and
@@ -50,6 +51,8 @@ mod net;
 mod node;
 mod seeded;
 mod settings;
+#[cfg(feature = "turmoil")]
+mod simulated_socket;
 mod simulation;
 mod socket;
 mod tls;
@@ -65,9 +68,11 @@ pub use crate::cert::{CertError, Fingerprint, FingerprintError, Identity};
 pub use crate::controller::{MediaControl, Mode};
 pub use crate::driver::{Datagram, Door, Driver, Heading, Statistics, Transmit};
 pub use crate::inside::Inside;
-pub use crate::net::{Loop, Pumped};
+pub use crate::net::{Loop, Pumped, now};
 pub use crate::node::{SimEndpoint, address_of};
 pub use crate::settings::{ClientSettings, ServerSettings, ServiceDoor, SettingsError};
+#[cfg(feature = "turmoil")]
+pub use crate::simulated_socket::SimulatedSocket;
 pub use crate::simulation::{Secrets, Simulation};
 pub use crate::socket::{BindError, Packet, Received, Socket, UdpSocket};
 pub use crate::trace::{Observer, Seen};

@@ -58,13 +58,28 @@ pub enum Pumped<T> {
     Interrupted(T),
 }
 
+/// The present, by the clock that the loop waits by: tokio's, which tests may pause and simulations govern. An
+/// [epoch](Driver::epoch) that a loop is to count from is read here.
+pub fn now() -> std::time::Instant {
+    tokio::time::Instant::now().into_std()
+}
+
 impl<C: Core, S: Socket> Loop<C, S> {
-    /// A loop; tells the driver the wall clock.
+    /// A loop; tells the driver the system's wall clock.
+    ///
+    /// # Panics
+    ///
+    /// As [`Loop::at`].
+    pub fn new(driver: Driver<C>, socket: S) -> Self {
+        Self::at(driver, socket, SystemTime::now())
+    }
+
+    /// A loop for which it is this time by the wall clock.
     ///
     /// # Panics
     ///
     /// If the driver was made for a simulation: its secrets may be known.
-    pub fn new(driver: Driver<C>, socket: S) -> Self {
+    pub fn at(driver: Driver<C>, socket: S, wall_clock: SystemTime) -> Self {
         assert!(
             !driver.is_simulated(),
             "a driver that was made with a `Simulation` does not go on a socket"
@@ -75,7 +90,7 @@ impl<C: Core, S: Socket> Loop<C, S> {
             services: None,
             received: Vec::new(),
         };
-        this.tell_wall_clock();
+        this.set_wall_clock(wall_clock);
         this
     }
 
@@ -88,7 +103,7 @@ impl<C: Core, S: Socket> Loop<C, S> {
 
     /// The driver's time, now.
     pub fn now(&self) -> Instant {
-        let elapsed = self.driver.epoch().elapsed();
+        let elapsed = now().saturating_duration_since(self.driver.epoch());
         Instant::from_micros(u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX))
     }
 
@@ -110,7 +125,11 @@ impl<C: Core, S: Socket> Loop<C, S> {
 
     /// Tells the driver the system's wall clock; again after each step of that clock.
     pub fn tell_wall_clock(&mut self) {
-        let unix = SystemTime::now()
+        self.set_wall_clock(SystemTime::now());
+    }
+
+    fn set_wall_clock(&mut self, wall_clock: SystemTime) {
+        let unix = wall_clock
             .duration_since(SystemTime::UNIX_EPOCH)
             .unwrap_or_default();
         let now = self.now();
@@ -279,6 +298,7 @@ impl<S: Socket> Port<S> {
             return self.socket.readable().await;
         }
         tokio::select! {
+            biased;
             readable = self.socket.readable() => readable,
             writable = self.socket.writable() => writable,
         }

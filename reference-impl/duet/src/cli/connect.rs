@@ -168,7 +168,7 @@ impl Connection {
         });
         let core = Client::new(config, Seed(seed()?), Instant::EPOCH);
         let server = settings.server;
-        let epoch = std::time::Instant::now();
+        let epoch = duet_quic::now();
         let mut driver = Driver::client(settings, core, seed()?, epoch)
             .map_err(|error| Failure::new(error.to_string()))?;
         let tracer = self

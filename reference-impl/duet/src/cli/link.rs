@@ -16,12 +16,12 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::connect::{Known, PATIENCE, Watch, socket_towards};
-use super::deciding::Deciding;
 use super::signals::terminated;
 use super::{Failure, plain, runtime, say, seed, tokens};
 use crate::accounts::Accounts;
 use crate::assign::Assigner;
 use crate::contacts::Lists;
+use crate::deciding::Deciding;
 use crate::policy::{Course, Policy, Sort};
 use crate::service::Service;
 
@@ -144,7 +144,7 @@ impl<'a> Linking<'a> {
             ..Config::new(name, token)
         };
         let core = Core::new(Arc::new(config), Seed(seed()?), Instant::EPOCH);
-        let (server, epoch) = (settings.server, std::time::Instant::now());
+        let (server, epoch) = (settings.server, duet_quic::now());
         let mut driver = Driver::client_as(identity.as_ref(), settings, core, seed()?, epoch)
             .map_err(|error| Failure::new(error.to_string()))?;
         let failure = Arc::new(Mutex::new(None));
@@ -179,6 +179,7 @@ impl<'a> Linking<'a> {
                 .net
                 .pump_until(async {
                     tokio::select! {
+                        biased;
                         () = terminated.recv() => Interruption::Stop,
                         Some((question, decision)) = answered.recv() => Interruption::Answer(question, decision),
                         () = tokio::time::sleep_until(patience), if unlinked => Interruption::Patience,

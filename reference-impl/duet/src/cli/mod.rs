@@ -5,7 +5,6 @@ mod chat;
 mod check;
 mod compare;
 mod connect;
-mod deciding;
 mod files;
 mod link;
 mod many;

@@ -3,30 +3,23 @@
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
+use std::time::SystemTime;
 
 use clap::{Args, ValueEnum};
 use duet_protocol::limits;
 use duet_protocol::message::service::Permissions;
 use duet_protocol::people::DirectoryPolicy;
-use duet_protocol::seed::Seed;
 use duet_protocol::server::{Config, Duplicates, Event, Server};
-use duet_protocol::service::{Decision, DecisionId, LinkConfig, ServiceToken};
-use duet_protocol::time::Instant;
-use duet_quic::{Driver, Identity, Loop, Pumped, ServerSettings, ServiceDoor, UdpSocket};
+use duet_protocol::service::{LinkConfig, ServiceToken};
+use duet_quic::{Identity, Loop, ServerSettings, ServiceDoor, UdpSocket};
 use serde_json::json;
-use tokio::sync::mpsc;
 
-use super::deciding::Deciding;
 use super::signals::terminated;
 use super::{Failure, runtime, say, seed, tokens};
 use crate::accounts::Accounts;
 use crate::contacts::Lists;
 use crate::service::Service;
-
-/// How long a stopping server waits for its last frames to arrive.
-const STOP: Duration = Duration::from_secs(1);
+use crate::serving::{Seeds, Serving};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -256,63 +249,25 @@ async fn serve(
     service: Service,
 ) -> Result<(), Failure> {
     let fingerprint = settings.identity.fingerprint();
-    let core = Server::new(Arc::new(config), Seed(seed()?), Instant::EPOCH);
-    let epoch = std::time::Instant::now();
-    let driver = Driver::server(settings, core, seed()?, epoch)
+    let seeds = Seeds {
+        core: seed()?,
+        quic: seed()?,
+    };
+    let (socket, wall_clock) = (bind(arguments.listen, "--listen")?, SystemTime::now());
+    let mut serving = Serving::new(config, settings, service, seeds, socket, wall_clock)
         .map_err(|error| Failure::new(error.to_string()))?;
-    let mut net = Loop::new(driver, bind(arguments.listen, "--listen")?);
     if let Some(address) = arguments.service_listen {
-        net = net.with_services(bind(address, "--service-listen")?);
+        serving = serving.with_services(bind(address, "--service-listen")?);
     }
-    greet(arguments, &net, &fingerprint.to_string())?;
+    greet(arguments, serving.net(), &fingerprint.to_string())?;
 
-    let (answers, mut answered) = mpsc::unbounded_channel::<(u64, Decision)>();
-    let deciding = Deciding::new(service, answers);
+    let json = arguments.json;
     let mut terminated = terminated()?;
-    loop {
-        let pumped = net
-            .pump_until(async {
-                tokio::select! {
-                    answer = answered.recv() => answer,
-                    () = terminated.recv() => None,
-                }
-            })
-            .await
-            .map_err(|error| Failure::new(format!("the socket failed: {error}")))?;
-        match pumped {
-            Pumped::Moved => {}
-            Pumped::Interrupted(Some((id, decision))) => {
-                let now = net.now();
-                net.driver_mut().decide(now, DecisionId(id), decision);
-            }
-            Pumped::Interrupted(None) => return stop(net, arguments.json).await,
-        }
-        while let Some(decide) = net.driver_mut().poll_decide() {
-            let until = epoch + Duration::from_micros(decide.deadline.as_micros());
-            if let Some(decision) = deciding.decide(decide.id.0, decide.question, until) {
-                let now = net.now();
-                net.driver_mut().decide(now, decide.id, decision);
-            }
-        }
-        while let Some(event) = net.driver_mut().poll_event() {
-            tell(&event, arguments.json);
-        }
-    }
-}
-
-/// Tells every session that the server stops, and waits until they have it.
-async fn stop(mut net: Loop<Server, UdpSocket>, json: bool) -> Result<(), Failure> {
-    net.command(|core, now| core.stop(now, Duration::from_secs(2)));
-    let deadline = tokio::time::Instant::now() + STOP;
-    while net.driver().connections() > 0 {
-        match net.pump_until(tokio::time::sleep_until(deadline)).await {
-            Ok(Pumped::Moved) => {}
-            Ok(Pumped::Interrupted(())) | Err(_) => break,
-        }
-        while let Some(event) = net.driver_mut().poll_event() {
-            tell(&event, json);
-        }
-    }
+    let served = serving.until(terminated.recv(), |event| tell(event, json));
+    served
+        .await
+        .map_err(|error| Failure::new(format!("the socket failed: {error}")))?;
+    serving.stop(|event| tell(event, json)).await;
     match json {
         true => say(json!({ "event": "stopped" })),
         false => say("stopped"),

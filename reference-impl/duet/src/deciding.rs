@@ -73,7 +73,7 @@ async fn hash(
         return;
     };
     // It has been answered for by now.
-    if Instant::now() >= until {
+    if duet_quic::now() >= until {
         return;
     }
     let decision = tokio::task::spawn_blocking(move || service.decide(&question)).await;
