@@ -15,8 +15,9 @@ use super::controller::PacketReport;
 use crate::limits::MAX_KEPT_PACKETS;
 use crate::time::Instant;
 
-/// The least time for which a transmission's fate is awaited.
-const MIN_KEPT: Duration = Duration::from_secs(1);
+/// The least time for which a transmission's fate is awaited: the longest queues that RFC 8868 §4.3 knows hold two seconds,
+/// and the report needs its time as well. A shorter wait would take a path with a long queue for a dead one.
+const MIN_KEPT: Duration = Duration::from_secs(3);
 /// The least time between a repair and the repair of that.
 const MIN_AGAIN: Duration = Duration::from_millis(20);
 
