@@ -221,7 +221,7 @@ fn what_never_left_is_not_lost_on_the_way() {
         });
     }
     record.flows[0].sender = SenderRecord {
-        trips: vec![Time::from_millis(5)],
+        trips: vec![(Time::from_millis(5), None)],
         ..record.flows[0].sender.clone()
     };
     record.flows[0].feedback = vec![(Time::ZERO, 36_875)];

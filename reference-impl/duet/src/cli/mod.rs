@@ -10,6 +10,7 @@ mod link;
 mod many;
 mod receive;
 mod report;
+mod rfc8867;
 mod send;
 mod serve;
 mod signals;

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::report::write_plots;
 use super::talk::Media;
-use super::{Failure, cannot_write, check, compare, many, runtime, say};
+use super::{Failure, cannot_write, check, compare, many, rfc8867, runtime, say};
 use crate::report::{Extras, ON_TIME_MS, html, page};
 use crate::simulate::{Options, Outcome, RunLine, SimulateError, run as run_scenario};
 use crate::study;
@@ -29,6 +29,7 @@ const MOST_CAPTURED: u64 = 1 << 30;
   duet simulate sim/scenarios/room-in-trouble.toml --seeds 1..200 --jobs 2 --json > runs.jsonl
   duet simulate sim/scenarios/loss-and-delay.toml --report target/sweep
   duet simulate compare before.jsonl after.jsonl
+  duet simulate rfc8867 --controller cubic --case 5.1
 
 Exit code 1 where an expectation or an invariant did not hold; the command that runs it again is printed."
 )]
@@ -46,6 +47,8 @@ enum Task {
     Compare(compare::Arguments),
     /// Check a scenario's file; with --print, write out what its parameters come to
     Check(check::Arguments),
+    /// Run congestion controllers through the test cases of RFC 8867
+    Rfc8867(rfc8867::Arguments),
 }
 
 #[derive(Debug, Args)]
@@ -92,6 +95,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.task {
         Some(Task::Compare(arguments)) => compare::run(arguments),
         Some(Task::Check(arguments)) => check::run(arguments),
+        Some(Task::Rfc8867(arguments)) => rfc8867::run(arguments),
         None => scenario(&arguments.run),
     }
 }

@@ -6,10 +6,10 @@
 //! - A [`Controller`] of the media plane (`fixed`, `gcc`, Duet's own): QUIC's window is only a cap, and losses do not
 //!   move it. Video gets the controller's target less the audio.
 //! - A congestion controller of QUIC (`newreno`, `cubic`, `bbr`), as quinn-proto has it: QUIC's window and pacer hold the
-//!   packets back, and the hop learns what QUIC allows through [`Allowance`]. The target is what the window stands for:
+//!   packets back, and the hop learns what QUIC allows through [`Allowance`]. The target is what the window stands for,
 //!   window / smoothed round trip (for BBR, whose window is twice what it lets be sent in a round trip,
-//!   window / 2 / least round trip). The hop paces at twice that and lets a window and a half be on its way, so that
-//!   what waits, waits in the hop, where it expires, and yet QUIC does not run dry.
+//!   window / 2 / least round trip), less a tenth for the headers of hop and QUIC, which the window counts. The hop paces at twice that and lets four packets more than the window be on
+//!   their way, so that what waits, waits in the hop, where it expires, and yet QUIC does not run dry.
 //!
 //! A controller that comes later is one row of [`all`]: its name, what it is, and its factory.
 
@@ -130,9 +130,9 @@ impl Allowance {
 #[derive(Debug)]
 pub struct QuicGoverned(pub Arc<Allowance>);
 
-/// Packets that may be on their way in the hop beyond the window, whatever QUIC says: the hop learns of an arrival
-/// later than QUIC does.
-const SLACK: u64 = 10 * 1_200;
+/// Bytes that may be on their way beyond QUIC's window, since the hop learns of an arrival a report later than QUIC does.
+/// More would wait behind the pacer, where nothing expires, and be forgotten before its report comes.
+const SLACK: u64 = 4 * 1_200;
 
 impl Controller for QuicGoverned {
     fn on_sent(&mut self, _now: Instant, _bytes: usize) {}
@@ -140,7 +140,7 @@ impl Controller for QuicGoverned {
     fn on_feedback(&mut self, _now: Instant, _reports: &[PacketReport], _rtt: Duration) {}
 
     fn target_bitrate(&self) -> u64 {
-        self.0.rate()
+        self.0.rate() / 10 * 9
     }
 
     fn pacing_rate(&self) -> u64 {
@@ -149,8 +149,7 @@ impl Controller for QuicGoverned {
     }
 
     fn window(&self) -> usize {
-        let window = self.0.window();
-        usize::try_from(window + window / 2 + SLACK).unwrap_or(usize::MAX)
+        usize::try_from(self.0.window() + SLACK).unwrap_or(usize::MAX)
     }
 }
 
@@ -176,8 +175,8 @@ mod tests {
         let governed = QuicGoverned(allowance.clone());
         assert_eq!(governed.target_bitrate(), 0);
         allowance.tell(12_500, 1_000_000);
-        assert_eq!(governed.target_bitrate(), 1_000_000);
+        assert_eq!(governed.target_bitrate(), 900_000);
         assert_eq!(governed.pacing_rate(), 2_000_000);
-        assert_eq!(governed.window(), 12_500 + 6_250 + 12_000);
+        assert_eq!(governed.window(), 12_500 + 4_800);
     }
 }

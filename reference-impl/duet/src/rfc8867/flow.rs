@@ -12,7 +12,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use duet_protocol::id::FlowId;
 use duet_protocol::io::{ConnId, Core, Deadline, Input, Output, Purpose, Timer};
-use duet_protocol::media::{ControllerFactory, Datagram, Hop, HopConfig, HopEvent, Received};
+use duet_protocol::media::{
+    ControllerFactory, Datagram, Hop, HopConfig, HopEvent, Received, Tripped,
+};
 use duet_protocol::time::Instant;
 use duet_sim::Time;
 
@@ -55,8 +57,8 @@ pub struct SenderRecord {
     pub packets: Vec<Sent>,
     /// The target, in bits a second, five times a second.
     pub targets: Vec<(Time, u64)>,
-    /// When the circuit breaker tripped.
-    pub trips: Vec<Time>,
+    /// When the circuit breaker tripped, and why; without a reason where the connection died.
+    pub trips: Vec<(Time, Option<Tripped>)>,
 }
 
 fn instant(at: Time) -> Instant {
@@ -137,8 +139,8 @@ impl Sender {
         self.capture(now);
         self.hop.handle(now);
         while let Some(event) = self.hop.poll_event() {
-            if let HopEvent::Tripped(_) = event {
-                self.record.trips.push(time(now));
+            if let HopEvent::Tripped(cause) = event {
+                self.record.trips.push((time(now), Some(cause)));
                 self.silent_until = Some(now.after(SILENCE));
             }
         }
@@ -295,7 +297,7 @@ impl Core for End {
             (Self::Sender(sender), Input::Closed { .. }) => {
                 // The path was dead for seconds. What it does then is no part of any case: it begins anew.
                 sender.connected = false;
-                sender.record.trips.push(time(now));
+                sender.record.trips.push((time(now), None));
                 sender.hop.reconnected(now);
                 sender.connect_at = Some(now.after(Duration::from_millis(500)));
             }

@@ -12,7 +12,7 @@ use duet_protocol::time::Instant;
 use rtc_interceptor::BandwidthEstimator;
 
 /// Bits a second at the start, at the least and at the most: the video's range, and the audio on top.
-const START: f64 = 300_000.0;
+const START: f64 = 175_000.0;
 const LEAST: f64 = 150_000.0;
 const MOST: f64 = 2_500_000.0;
 /// Pacing above the target, in per cent: a frame of twice the mean size still leaves before the next but one.
@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn the_estimate_rises_on_a_free_path_and_falls_with_heavy_loss() {
         let (free, lossy) = (target_after(u64::MAX), target_after(4));
-        assert!(free > 600_000, "{free}");
-        assert!(lossy < 300_000, "{lossy}");
+        assert!(free > 2 * START as u64, "{free}");
+        assert!(lossy < START as u64, "{lossy}");
     }
 }

@@ -7,19 +7,28 @@
 //! |---|---|
 //! | the synthetic encoder; packets of video and audio | [`model`], [`source`] |
 //! | who decides how much is sent | [`controllers`], `gcc` |
-//! | the two ends of a flow | [`flow`] |
-//! | the test cases | [`cases`] |
+//! | the two ends of a flow, and how they stand in a network | [`flow`], [`host`] |
+//! | the test cases, and their networks | [`cases`], [`network`] |
+//! | one run; many runs | [`run`], [`campaign`] |
 //! | what a run leaves behind, and what is computed of it | [`record`], [`statistics`], [`measure`] |
 //! | what is good enough, and why | [`bands`], `sim/scenarios/rfc8867/bands.toml` |
+//! | what a person sees: the table, the report | [`table`], [`page`], [`series`] |
 
 pub mod bands;
+pub mod campaign;
 pub mod cases;
 pub mod controllers;
 pub mod flow;
 #[cfg(feature = "gcc")]
 pub mod gcc;
+pub mod host;
 pub mod measure;
 pub mod model;
+pub mod network;
+pub mod page;
 pub mod record;
+pub mod run;
+pub mod series;
 pub mod source;
 pub mod statistics;
+pub mod table;

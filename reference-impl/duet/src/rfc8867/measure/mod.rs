@@ -84,6 +84,10 @@ pub const BIN: f64 = 0.2;
 const STATIC: f64 = 0.6;
 /// Shorter intervals have none.
 const SHORTEST: f64 = 5.0;
+/// Nor is anything static so many seconds after a flow's first start, which takes a careful controller that long.
+const GRACE: f64 = 25.0;
+/// What is left then must be worth the name.
+const LEFT: f64 = 3.0;
 
 /// What the sources of one flow can put on the wire at the most: 1.5 Mb/s of video in packets of 1,040 bytes and the
 /// audio, each packet with the headers of hop, QUIC, UDP and IP, about 60 bytes.
@@ -173,11 +177,6 @@ fn is_on(flow: &MediaFlow, (from, until): (f64, f64)) -> bool {
     flow.on.iter().any(within)
 }
 
-/// The static window of an interval.
-fn static_part((from, until): (f64, f64)) -> Option<(f64, f64)> {
-    (until - from >= SHORTEST).then_some((until - (until - from) * STATIC, until))
-}
-
 impl<'a> View<'a> {
     fn new(record: &'a Record) -> Self {
         let duration = f64::from(record.run.duration);
@@ -234,7 +233,20 @@ impl<'a> View<'a> {
     }
 
     fn static_windows(&self) -> impl Iterator<Item = (f64, f64)> {
-        self.intervals.iter().copied().filter_map(static_part)
+        let intervals = self.intervals.iter().copied();
+        intervals.filter_map(|span| self.static_part(span))
+    }
+
+    /// The static window of an interval.
+    fn static_part(&self, (from, until): (f64, f64)) -> Option<(f64, f64)> {
+        if until - from < SHORTEST {
+            return None;
+        }
+        let flows = self.record.run.flows.iter();
+        let on = flows.filter(|flow| is_on(flow, (from, until)));
+        let settled = on.filter_map(|flow| Some(f64::from(flow.on.first()?.0) + GRACE));
+        let start = settled.fold(until - (until - from) * STATIC, f64::max);
+        (until - start >= LEFT).then_some((start, until))
     }
 
     /// What so many flows can have at a bottleneck, in b/s.

@@ -114,22 +114,17 @@ impl View<'_> {
                         self.on(&narrow, *b).len(),
                     )
                 });
+                // 10 % above: what a frame more or less makes of a second. Who falls silent has not converged.
+                let down = || convergence(&sent, BIN, *span, (now * 0.1, now * 1.1), HOLD);
+                let up = || convergence(&received, BIN, *span, (now * 0.7, f64::INFINITY), HOLD);
                 match before {
-                    // 10 % above: what a frame more or less makes of a second.
-                    Some((before, _)) if now < before * 0.99 => {
-                        let found = convergence(&sent, BIN, *span, (0.0, now * 1.1), HOLD);
-                        worst("converge_down", found);
-                    }
+                    Some((before, _)) if now < before * 0.99 => worst("converge_down", down()),
                     Some((before, was_on)) if was_on == flows && now > before * 1.01 => {
-                        let found =
-                            convergence(&received, BIN, *span, (now * 0.7, f64::INFINITY), HOLD);
-                        worst("converge_up", found);
+                        worst("converge_up", up());
                     }
                     None if !start_counted => {
                         start_counted = true;
-                        let found =
-                            convergence(&received, BIN, *span, (now * 0.7, f64::INFINITY), HOLD);
-                        worst("converge_start", found);
+                        worst("converge_start", up());
                     }
                     _ => {}
                 }

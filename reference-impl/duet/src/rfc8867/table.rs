@@ -1,0 +1,305 @@
+//! The table that a person reads: a row for each case and controller, a mark at each figure that a band judges.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use super::bands::Verdict;
+use super::campaign::Outcome;
+use super::controllers::Entry;
+use super::measure::{METRICS, Measures};
+use super::statistics::percentile;
+
+/// A row: one case under one controller, all seeds together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// `5.1/rate-50ms`.
+    pub id: String,
+    /// The controller.
+    pub controller: String,
+    /// Medians over the seeds.
+    pub measures: Measures,
+    /// What the bands say of these.
+    pub verdicts: Vec<Verdict>,
+    /// What the controller lacks that the case is about.
+    pub lacks: Option<&'static str>,
+}
+
+impl Row {
+    /// How many bands pass, of how many.
+    pub fn passed(&self) -> (usize, usize) {
+        let passed = self.verdicts.iter().filter(|verdict| verdict.pass);
+        (passed.count(), self.verdicts.len())
+    }
+
+    /// What the bands say of a metric, if they judge it here.
+    pub fn verdict(&self, metric: &str) -> Option<&Verdict> {
+        self.verdicts
+            .iter()
+            .find(|verdict| verdict.metric == metric)
+    }
+}
+
+/// A column of figures: its heading, and the metrics of which it shows the first that there is.
+struct Column {
+    head: &'static str,
+    metrics: &'static [&'static str],
+    decimals: usize,
+}
+
+const fn column(head: &'static str, metrics: &'static [&'static str], decimals: usize) -> Column {
+    Column {
+        head,
+        metrics,
+        decimals,
+    }
+}
+
+const COLUMNS: &[Column] = &[
+    column("kb/s", &["media_rate"], 0),
+    column(
+        "util",
+        &[
+            "utilisation_worst",
+            "utilisation_sent",
+            "utilisation",
+            "tcp_share",
+        ],
+        2,
+    ),
+    column("start", &["converge_start"], 1),
+    column("down", &["converge_down"], 1),
+    column("up", &["converge_up"], 1),
+    column("queue", &["queue_p95"], 0),
+    column("loss", &["loss_static"], 1),
+    column("drop", &["loss_decrease"], 1),
+    column("exp", &["expired"], 1),
+    column("osc", &["oscillation"], 2),
+    column("fair", &["ratio_20s"], 2),
+    column("trips", &["trips"], 0),
+    column("own", OWN, 2),
+];
+
+/// What a few cases are about and others are not.
+const OWN: &[&str] = &["resume", "priority_ratio", "jain_20s", "media_min"];
+
+/// What the columns mean.
+pub const LEGEND: &str = "\
+kb/s   media received a flow                       util   of the capacity: worst static window (5.1 to 5.3), as sent
+start  s until 70 % of the capacity is used               (loss), TCP's (5.6), else in total
+down   s until a decrease is heeded                up     s until 70 % of an increase is used
+queue  ms, 95th percentile                         loss   % of media lost on the way, static windows
+drop   % of media lost within 2 s of a decrease    exp    % of media that never left its sender
+osc    standard deviation over mean of 1 s rates   fair   greatest over least share, 20 s
+trips  of circuit breakers                         own    what the case alone is about, named beside its title
+\u{2713} within its band, \u{2717} not, no mark: not judged in that case; \u{221e} never; bands: passed, of those for the case";
+
+/// The rows of outcomes that came in the order of a campaign, its seeds put together.
+pub fn rows(outcomes: &[Outcome], judge: impl Fn(&str, &Measures) -> Vec<Verdict>) -> Vec<Row> {
+    let mut groups: Vec<Vec<&Outcome>> = Vec::new();
+    for outcome in outcomes {
+        let same = |group: &&mut Vec<&Outcome>| {
+            let first = group[0];
+            (&first.case, &first.variant, &first.controller)
+                == (&outcome.case, &outcome.variant, &outcome.controller)
+        };
+        match groups.last_mut().filter(same) {
+            Some(group) => group.push(outcome),
+            None => groups.push(vec![outcome]),
+        }
+    }
+    let row = |group: Vec<&Outcome>| {
+        let first = group[0];
+        let id = match first.variant.as_str() {
+            "" => first.case.clone(),
+            variant => format!("{}/{variant}", first.case),
+        };
+        let mut values: BTreeMap<&'static str, Vec<f64>> = BTreeMap::new();
+        for outcome in &group {
+            for (name, value) in &outcome.measures {
+                values.entry(*name).or_default().push(*value);
+            }
+        }
+        let median = |(name, mut values): (&'static str, Vec<f64>)| {
+            values.sort_by(f64::total_cmp);
+            (name, percentile(&values, 0.5))
+        };
+        let measures: Measures = values.into_iter().map(median).collect();
+        let controller = super::controllers::named(&first.controller);
+        Row {
+            verdicts: judge(&id, &measures),
+            lacks: controller.and_then(|entry| lacks(&first.case, &entry)),
+            controller: first.controller.clone(),
+            id,
+            measures,
+        }
+    };
+    groups.into_iter().map(row).collect()
+}
+
+fn lacks(case: &str, entry: &Entry) -> Option<&'static str> {
+    match case {
+        "6.1" if !entry.priority => Some("no priority"),
+        "6.2" if !entry.ecn => Some("no ECN"),
+        _ => None,
+    }
+}
+
+/// A number as the table has it.
+pub fn figure(value: f64, decimals: usize) -> String {
+    match value {
+        value if value.is_infinite() => "\u{221e}".into(),
+        // Six characters are all that there is room for.
+        value if value >= 1_000.0 => format!("{value:.0}"),
+        value => format!("{value:.decimals$}"),
+    }
+}
+
+/// The mark of a verdict.
+pub fn mark(verdict: Option<&Verdict>) -> char {
+    match verdict {
+        None => ' ',
+        Some(verdict) if verdict.pass => '\u{2713}',
+        Some(_) => '\u{2717}',
+    }
+}
+
+/// The table as text, at most 120 columns wide; `title` says what a case is about.
+pub fn text(rows: &[Row], title: impl Fn(&str) -> &'static str) -> String {
+    let mut out = format!("{:<10}", "");
+    for column in COLUMNS {
+        let _ = write!(out, "{:>6} ", column.head);
+    }
+    let _ = writeln!(out, "bands");
+    let mut last = "";
+    for row in rows {
+        if last != row.id {
+            last = &row.id;
+            let own = OWN.iter().filter(|metric| row.verdict(metric).is_some());
+            let own = own.map(|metric| match unit(metric) {
+                "1" => format!("; own: {metric}"),
+                unit => format!("; own: {metric}, {unit}"),
+            });
+            let own: String = own.collect();
+            let _ = writeln!(out, "\n{}  {}{own}", row.id, title(&row.id));
+        }
+        let _ = write!(out, "  {:<8}", row.controller);
+        for column in COLUMNS {
+            let _ = write!(out, "{}", cell(row, column));
+        }
+        let (passed, of) = row.passed();
+        let lacks = row.lacks.map_or(String::new(), |lacks| format!(" {lacks}"));
+        let _ = writeln!(out, "{:>5}{lacks}", format!("{passed}/{of}"));
+    }
+    out
+}
+
+fn unit(name: &str) -> &'static str {
+    let metric = METRICS.iter().find(|metric| metric.name == name);
+    metric.map_or("1", |metric| metric.unit)
+}
+
+/// A figure with its mark, seven characters wide.
+fn cell(row: &Row, column: &Column) -> String {
+    let metrics = column.metrics.iter();
+    // What is judged goes before what is merely known, which in the last column would not say what it is.
+    let judged = metrics.clone().find(|metric| row.verdict(metric).is_some());
+    let metric = judged.or_else(|| {
+        let mut known = metrics.clone();
+        known.find(|metric| row.measures.contains_key(*metric) && !OWN.contains(metric))
+    });
+    let value = metric.and_then(|metric| row.measures.get(*metric));
+    let value = value.map_or(String::new(), |value| figure(*value, column.decimals));
+    let verdict = metric.and_then(|metric| row.verdict(metric));
+    format!("{value:>6}{}", mark(verdict))
+}
+
+/// For each controller: bands passed, of how many, over all rows.
+pub fn totals(rows: &[Row]) -> Vec<(String, usize, usize)> {
+    let mut totals: Vec<(String, usize, usize)> = Vec::new();
+    for row in rows {
+        let (passed, of) = row.passed();
+        match totals.iter_mut().find(|total| total.0 == row.controller) {
+            Some(total) => {
+                total.1 += passed;
+                total.2 += of;
+            }
+            None => totals.push((row.controller.clone(), passed, of)),
+        }
+    }
+    totals
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rfc8867::{bands, cases, controllers};
+
+    fn outcomes(value: f64, seeds: u64) -> Vec<Outcome> {
+        let mut outcomes = Vec::new();
+        for run in cases::all() {
+            for entry in controllers::all() {
+                for seed in 1..=seeds {
+                    outcomes.push(Outcome {
+                        case: run.case.clone(),
+                        variant: run.variant.clone(),
+                        controller: entry.name.into(),
+                        seed,
+                        measures: METRICS
+                            .iter()
+                            .map(|m| (m.name, value * seed as f64))
+                            .collect(),
+                        verdicts: Vec::new(),
+                        log_hash: String::new(),
+                        series: None,
+                    });
+                }
+            }
+        }
+        outcomes
+    }
+
+    fn judge(id: &str, measures: &Measures) -> Vec<Verdict> {
+        let bands = bands::parse(bands::FILE).expect("the built-in bands");
+        let run = cases::all().into_iter().find(|run| run.id() == id);
+        bands::judge(&bands, &run.expect("a run"), measures)
+    }
+
+    fn title(id: &str) -> &'static str {
+        let run = cases::all().into_iter().find(|run| run.id() == id);
+        run.expect("a run").title
+    }
+
+    #[test]
+    fn everything_fits_120_columns() {
+        let rows = rows(&outcomes(98_765.432, 1), judge);
+        let text = text(&rows, title) + LEGEND;
+        let widest = text.lines().max_by_key(|line| line.chars().count());
+        let widest = widest.expect("a line");
+        assert!(widest.chars().count() <= 120, "{widest}");
+    }
+
+    #[test]
+    fn seeds_are_put_together_by_their_median_and_judged_once() {
+        let rows = rows(&outcomes(0.1, 3), judge);
+        assert_eq!(rows.len(), cases::all().len() * controllers::all().len());
+        let row = &rows[0];
+        assert_eq!(row.id, "5.1/rate-50ms");
+        assert_eq!(row.measures["oscillation"], 0.2);
+        assert!(!row.verdict("oscillation").expect("a band").pass);
+        assert!(row.verdict("loss_static").expect("a band").pass);
+        let text = text(&rows[..1], title);
+        assert!(text.contains("0.20\u{2717}"), "{text}");
+        assert!(text.contains("0.2\u{2713}"), "{text}");
+        let (passed, of) = row.passed();
+        assert!(0 < passed && passed < of);
+        assert!(text.contains(&format!("{passed}/{of}")));
+        assert_eq!(totals(&rows[..1]), [("fixed".to_owned(), passed, of)]);
+    }
+
+    #[test]
+    fn what_never_happened_is_no_number() {
+        assert_eq!(figure(f64::INFINITY, 1), "\u{221e}");
+        assert_eq!(figure(12.345, 1), "12.3");
+        assert_eq!(figure(123_456.0, 2), "123456");
+    }
+}

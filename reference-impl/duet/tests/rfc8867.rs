@@ -1,0 +1,189 @@
+//! The test cases of RFC 8867, shortened: controllers find their place, networks are what the cases say, equal seeds give
+//! equal runs. The whole matrix is `duet simulate rfc8867`.
+
+use duet::rfc8867::bands;
+use duet::rfc8867::campaign::Campaign;
+use duet::rfc8867::cases::{self, Run};
+use duet::rfc8867::controllers::{self, Entry};
+use duet::rfc8867::measure::{Measures, measure};
+use duet::rfc8867::record::Record;
+use duet::rfc8867::run::run;
+
+/// A case cut down to `seconds`, its changes of capacity brought forward to the third part of that.
+fn short(id: &str, seconds: u32) -> Run {
+    let found = cases::all().into_iter().find(|run| run.id() == id);
+    let mut run = found.unwrap_or_else(|| panic!("no case {id}"));
+    run.duration = seconds;
+    for link in run.forward.iter_mut().chain(&mut run.backward) {
+        for (index, step) in (0..).zip(&mut link.capacity) {
+            step.0 = index * seconds / 3;
+        }
+    }
+    for (index, flow) in (0..).zip(&mut run.flows) {
+        flow.on = vec![(index, seconds)];
+    }
+    run
+}
+
+fn entry(name: &str) -> Entry {
+    controllers::named(name).unwrap_or_else(|| panic!("no controller {name}"))
+}
+
+fn go(plan: &Run, controller: &str) -> (Record, Measures) {
+    let record = run(plan, &entry(controller), 1, |_| {}).expect("a network");
+    let measures = measure(&record);
+    (record, measures)
+}
+
+#[test]
+fn every_controller_finds_its_place_and_repeats_itself() {
+    let plan = short("5.1/rate-50ms", 12);
+    let mut hashes = std::collections::BTreeSet::new();
+    for entry in controllers::all() {
+        let (first, measures) = go(&plan, entry.name);
+        let (second, _) = go(&plan, entry.name);
+        assert_eq!(first.log_hash, second.log_hash, "{} differs", entry.name);
+        assert!(hashes.insert(first.log_hash), "{} is another", entry.name);
+        let rate = measures["media_rate"];
+        assert!(
+            (150.0..1_600.0).contains(&rate),
+            "{}: {rate} kb/s",
+            entry.name
+        );
+        assert!(measures["target_mean"] > 150.0, "{}", entry.name);
+        assert!(measures["feedback_rate"] > 5.0, "{}", entry.name);
+        assert!(measures["packet_delay_p50"] >= 50.0, "{}", entry.name);
+    }
+    let other = run(&plan, &entry("cubic"), 2, |_| {}).expect("a network");
+    assert!(hashes.insert(other.log_hash), "another seed is another run");
+}
+
+#[test]
+fn a_window_of_quic_follows_the_capacity_and_a_fixed_rate_does_not() {
+    let mut plan = short("5.1/rate-50ms", 30);
+    plan.forward[0].capacity = vec![(0, 1_000), (15, 500)];
+    let (_, cubic) = go(&plan, "cubic");
+    let (_, fixed) = go(&plan, "fixed");
+    assert!(cubic["converge_down"] < 10.0, "{}", cubic["converge_down"]);
+    assert_eq!(fixed["converge_down"], f64::INFINITY);
+    assert!(fixed["loss_static"] > 30.0, "{}", fixed["loss_static"]);
+    assert!(cubic["loss_static"] < 5.0, "{}", cubic["loss_static"]);
+}
+
+#[test]
+fn constant_udp_leaves_what_the_case_says() {
+    let mut plan = short("5.1/cbr-50ms", 30);
+    plan.forward[0].capacity = vec![(0, 500)];
+    let (_, by_udp) = go(&plan, "fixed");
+    plan.forward[0].capacity = vec![(0, 2_500)];
+    let (_, free) = go(&plan, "fixed");
+    assert!(free["loss"] < 0.1, "{}", free["loss"]);
+    // At a full queue losses are shared: media has 1.1 of 4.6 Mb/s that are offered to 4.
+    assert!(by_udp["loss"] > 5.0, "{}", by_udp["loss"]);
+    // 150,000 bytes at 4 Mb/s.
+    assert!(
+        (250.0..=300.0).contains(&by_udp["queue_p95"]),
+        "{}",
+        by_udp["queue_p95"]
+    );
+}
+
+#[test]
+fn a_congested_way_back_is_narrow_and_the_reference_is_not() {
+    let names = |id: &str| -> Vec<String> {
+        let (record, _) = go(&short(id, 6), "fixed");
+        record.links.into_iter().map(|link| link.name).collect()
+    };
+    assert_eq!(names("5.3/rate"), ["A>B", "B>A"]);
+    assert_eq!(names("5.3/reference"), ["A>B"]);
+    assert_eq!(names("6.3"), ["A>B", "B>C", "C>D"]);
+}
+
+#[test]
+fn marks_reach_who_heeds_them() {
+    let plan = short("6.2/5.1/rate-50ms", 48);
+    let (_, cubic) = go(&plan, "cubic");
+    assert!(cubic["marked"] > 0.0);
+    assert!(cubic["loss_static"] < 1.0, "marked, not dropped");
+    let (_, fixed) = go(&plan, "fixed");
+    assert_eq!(fixed["marked"], 0.0);
+    let (_, unmarked) = go(&short("5.1/rate-50ms", 48), "cubic");
+    assert_eq!(unmarked["marked"], 0.0);
+    assert!(
+        cubic["queue_p95"] < unmarked["queue_p95"],
+        "{} {}",
+        cubic["queue_p95"],
+        unmarked["queue_p95"]
+    );
+}
+
+#[test]
+fn tcp_takes_its_part() {
+    let (_, long) = go(&short("5.6/queue-300ms", 20), "fixed");
+    assert!(
+        (0.2..0.8).contains(&long["tcp_share"]),
+        "{}",
+        long["tcp_share"]
+    );
+    let (record, short) = go(&short("5.7", 30), "fixed");
+    let files = record.tcp.expect("TCP").delivered;
+    let bytes: u64 = files.iter().map(|(_, bytes)| u64::from(*bytes)).sum();
+    assert!((60_000..5_000_000).contains(&bytes), "{bytes}");
+    assert!(short["tcp_share"] > 0.0);
+}
+
+/// A hop once forgot transmissions after a second. Behind a queue of one second every report came too late, and the
+/// circuit breaker took the path for dead although all arrived.
+#[test]
+fn a_queue_of_a_second_is_no_dead_path() {
+    let mut plan = short("5.6/queue-1000ms", 30);
+    plan.flows[0].on = vec![(5, 30)];
+    let (record, measures) = go(&plan, "fixed");
+    assert!(measures["packet_delay_p95"] > 1_000.0, "the queue fills");
+    assert_eq!(record.flows[0].sender.trips, []);
+}
+
+#[test]
+fn random_loss_and_policing_are_what_they_say() {
+    let (_, lossy) = go(&short("loss/10%", 20), "fixed");
+    assert!((8.0..12.0).contains(&lossy["loss"]), "{}", lossy["loss"]);
+    assert!(lossy["queue_p99_all"] < 30.0, "there is no congestion");
+    let (_, policed) = go(&short("policer", 20), "fixed");
+    // 1.1 Mb/s on the wire against 0.6; the small packets of audio find their tokens more often.
+    assert!(
+        (28.0..43.0).contains(&policed["loss"]),
+        "{}",
+        policed["loss"]
+    );
+    assert_eq!(policed["queue_p99_all"], 0.0, "there is no queue");
+}
+
+#[test]
+fn a_campaign_comes_in_order_however_many_threads_it_has() {
+    let campaign = |jobs| Campaign {
+        runs: vec![short("loss/1%", 4), short("5.1/rate-50ms", 6)],
+        controllers: vec![entry("fixed"), entry("newreno")],
+        seeds: vec![1, 2],
+        bands: bands::parse(bands::FILE).expect("the built-in bands"),
+        jobs,
+        keep_series: false,
+    };
+    let hashes = |jobs| -> Vec<_> {
+        let outcomes = campaign(jobs).go(|_| {}).expect("networks");
+        let key = |outcome: duet::rfc8867::campaign::Outcome| {
+            (
+                outcome.case,
+                outcome.controller,
+                outcome.seed,
+                outcome.log_hash,
+            )
+        };
+        outcomes.into_iter().map(key).collect()
+    };
+    let alone = hashes(1);
+    assert_eq!(alone, hashes(3));
+    let order: Vec<_> = alone.iter().map(|key| (&*key.0, &*key.1, key.2)).collect();
+    assert_eq!(order[0], ("loss", "fixed", 1));
+    assert_eq!(order[3], ("loss", "newreno", 2));
+    assert_eq!(order[4], ("5.1", "fixed", 1));
+}
