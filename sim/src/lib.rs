@@ -110,9 +110,9 @@ pub use queue::EventQueue;
 pub use random::Stream;
 pub use scenario::{
     Bound, BoundError, Check, Expectation, Fault, FaultKind, FirewallSpec, FlowKind, FlowSpec,
-    LinkChange, LinkPreset, LinkRef, LinkSpec, MediumSpec, Metrics, NatSpec, Need, Needed, NodeSpec, Outcome,
-    Place, Role, Scenario, ScenarioError, Seeds, SeedsError, Step, Subject, Unit, Variant, Verdict,
-    Window,
+    LinkChange, LinkPreset, LinkRef, LinkSpec, MediumSpec, Metrics, NatSpec, Need, Needed,
+    NodeSpec, Outcome, Place, Role, Scenario, ScenarioError, Seeds, SeedsError, Step, Subject,
+    Unit, Variant, Verdict, Window,
 };
 pub use time::Time;
 pub use trace::{Trace, TraceError};

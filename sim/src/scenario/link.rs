@@ -3,8 +3,8 @@
 use super::change::{LinkChange, PROPERTIES};
 use super::error::ScenarioError;
 use super::medium::{self, MediumSpec};
-use super::preset::LinkPreset;
 use super::place::Place;
+use super::preset::LinkPreset;
 use super::roster::Roster;
 use super::section::{Field, Section};
 use crate::link::{Limit, LinkConfig, OutageMode, QueueConfig, RateOf};
