@@ -147,7 +147,7 @@ fn what_turmoil_lacks_is_refused() {
         ),
         (
             "[[fault]]",
-            "[[node]]\nname = \"home\"\nrole = \"nat\"\n[[fault]]",
+            "[[node]]\nname = \"home\"\nrole = \"nat\"\noutside = \"server\"\n[[link]]\nfrom = \"home\"\nto = \"server\"\ndelay = \"10 ms\"\n[[fault]]",
             "the turmoil driver has no node of role `nat`, and `home` needs it",
         ),
         (
