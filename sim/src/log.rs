@@ -191,6 +191,12 @@ impl EventLog {
         &self.records
     }
 
+    /// Takes the records so far out of the log, so that a run without end needs no memory without end: what is written
+    /// away with [`EventLog::line`] is no longer in [`EventLog::text`] and [`EventLog::hash`]. Names and sums stay.
+    pub fn take_records(&mut self) -> Vec<Record> {
+        core::mem::take(&mut self.records)
+    }
+
     /// The whole log as text; each line ends in a line feed.
     pub fn text(&self) -> String {
         let mut text = String::with_capacity(self.records.len() * 80);

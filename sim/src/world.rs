@@ -5,7 +5,7 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BinaryHeap};
 
 use crate::link::{Emitted, Fate, Link, LinkConfig, Medium, MediumConfig, OutageMode, Rate};
-use crate::log::{EventLog, LinkId};
+use crate::log::{EventLog, LinkId, Record};
 use crate::node::{Node, NodeId};
 use crate::queue::EventQueue;
 use crate::time::Time;
@@ -261,6 +261,21 @@ impl<N: Node> World<N> {
     /// Adds a line to the log.
     pub fn note(&mut self, text: &str) {
         self.log.note(self.now, text);
+    }
+
+    /// When the next thing happens, which is never before now; `None` if nothing ever will of itself.
+    ///
+    /// # Panics
+    ///
+    /// As [`World::flush`].
+    pub fn next_event_at(&mut self) -> Option<Time> {
+        self.flush();
+        self.next_at()
+    }
+
+    /// Takes the log's records so far; see [`EventLog::take_records`].
+    pub fn take_records(&mut self) -> Vec<Record> {
+        self.log.take_records()
     }
 
     /// Ends the run and gives its log.

@@ -14,6 +14,7 @@
 //! | what a scenario tells a client to do | [`action`] |
 //! | what must hold of every run, whoever drives it | [`invariants`] |
 //! | the tokio program through crashes and partitions (feature `turmoil`) | `faults` |
+//! | a scenario's network in real time, for other programs | [`impair`] |
 //! | traces of what crosses the seam | [`trace`] |
 //! | what a run leaves behind | [`report`] |
 
@@ -25,6 +26,8 @@ pub mod contacts;
 mod deciding;
 #[cfg(feature = "turmoil")]
 pub mod faults;
+#[cfg(unix)]
+pub mod impair;
 pub mod inbox;
 pub mod invariants;
 pub mod party;

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use bytes::BytesMut;
 
 use crate::link::Corruption;
+use crate::net::ip;
 use crate::packet::{Ecn, Packet};
 use crate::random::Stream;
 
@@ -48,6 +49,8 @@ pub enum Content {
     Empty(usize),
     /// TCP.
     Tcp(Segment),
+    /// A whole IP packet with all its headers, of whatever protocol: what a device carries.
+    Packet(BytesMut),
 }
 
 /// A TCP segment of a model: numbers and lengths, no bytes.
@@ -109,18 +112,23 @@ impl Segment {
 }
 
 impl Datagram {
-    /// Bytes of payload, without headers.
+    /// Bytes of payload, without headers; of a whole packet all of it.
     pub fn payload_len(&self) -> usize {
         match &self.content {
             Content::Bytes(bytes) => bytes.len(),
             Content::Empty(len) => *len,
             Content::Tcp(segment) => segment.length as usize,
+            Content::Packet(packet) => packet.len(),
         }
     }
 
-    /// Whether it is UDP; else it is TCP.
+    /// Whether it is UDP; else it is TCP, or something else in a whole packet.
     pub fn is_udp(&self) -> bool {
-        !matches!(self.content, Content::Tcp(_))
+        match &self.content {
+            Content::Bytes(_) | Content::Empty(_) => true,
+            Content::Tcp(_) => false,
+            Content::Packet(packet) => ip::protocol(packet) == ip::UDP,
+        }
     }
 }
 
@@ -134,6 +142,7 @@ impl Packet for Datagram {
         let transport = match &self.content {
             Content::Tcp(segment) => segment.header(),
             Content::Bytes(_) | Content::Empty(_) => UDP,
+            Content::Packet(packet) => return packet.len(),
         };
         ip + transport + self.payload_len()
     }
@@ -165,11 +174,11 @@ impl Packet for Datagram {
         self.ecn = ecn;
     }
 
-    /// Damages a UDP payload. A TCP segment of a model has no bytes, and its checksum would have it dropped: nothing of
+    /// Damages a UDP payload, or a whole packet wherever it is hit. A TCP segment of a model has no bytes, and its checksum would have it dropped: nothing of
     /// it is left, so that it delivers and acknowledges nothing.
     fn corrupt(&mut self, corruption: Corruption, draws: &mut Stream) {
         match &mut self.content {
-            Content::Bytes(bytes) => {
+            Content::Bytes(bytes) | Content::Packet(bytes) => {
                 let left = corruption.apply(bytes, draws);
                 bytes.truncate(left);
             }

@@ -10,7 +10,9 @@ mod datagram;
 mod expiry;
 mod faults;
 mod firewall;
+mod gate;
 mod host;
+mod ip;
 mod names;
 mod nat;
 mod network;
@@ -24,7 +26,9 @@ pub use behaviour::{Behaviour, Refresh};
 pub use datagram::{Content, Datagram, Segment};
 pub use faults::{Faults, ProgramFault};
 pub use firewall::{Firewall, FirewallConfig};
+pub use gate::Gate;
 pub use host::Host;
+pub use ip::endpoints;
 pub use names::UnknownName;
 pub use nat::{
     Allocation, Fragment, FragmentPolicy, Hairpin, Icmp, IcmpKind, IcmpPolicy, Nat, NatConfig,

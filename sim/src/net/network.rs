@@ -112,6 +112,12 @@ impl<H: Host> Network<H> {
         self.world
     }
 
+    /// Whether some station has this address at present.
+    pub fn has(&self, address: IpAddr) -> bool {
+        let mut nodes = (0..self.neighbours.len()).map(NodeId);
+        nodes.any(|node| self.world.node(node).addresses().contains(&address))
+    }
+
     /// The host at a node.
     ///
     /// # Panics

@@ -1,6 +1,6 @@
 //! UDP or TCP.
 
-use crate::net::datagram::{Content, Datagram};
+use crate::net::datagram::Datagram;
 
 /// The protocol above IP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -13,9 +13,9 @@ pub enum Protocol {
 
 impl Protocol {
     pub(crate) fn of(datagram: &Datagram) -> Protocol {
-        match datagram.content {
-            Content::Bytes(_) | Content::Empty(_) => Protocol::Udp,
-            Content::Tcp(_) => Protocol::Tcp,
+        match datagram.is_udp() {
+            true => Protocol::Udp,
+            false => Protocol::Tcp,
         }
     }
 }

@@ -26,19 +26,23 @@ pub(super) fn packet(datagram: &Datagram) -> (Vec<u8>, usize) {
     let payload: &[u8] = match &datagram.content {
         Content::Bytes(bytes) => bytes,
         Content::Empty(_) | Content::Tcp(_) => &[],
+        Content::Packet(_) => {
+            let packet = datagram.clone().into_packet();
+            return (packet.unwrap_or_default().to_vec(), datagram.size());
+        }
     };
     let ports = [datagram.source.port(), datagram.destination.port()];
     let ports: Vec<u8> = ports.iter().flat_map(|port| port.to_be_bytes()).collect();
     let (protocol, mut transport, checksum_at) = match &datagram.content {
         Content::Tcp(segment) => (TCP, [ports, tcp(segment)].concat(), 16),
-        Content::Bytes(_) | Content::Empty(_) => {
+        Content::Bytes(_) | Content::Empty(_) | Content::Packet(_) => {
             let len = length(8 + datagram.payload_len()).to_be_bytes();
             (UDP, [&ports, &len[..], &[0, 0], payload].concat(), 6)
         }
     };
     let header_and_payload = match &datagram.content {
         Content::Tcp(segment) => transport.len() + segment.length as usize,
-        Content::Bytes(_) | Content::Empty(_) => 8 + datagram.payload_len(),
+        Content::Bytes(_) | Content::Empty(_) | Content::Packet(_) => 8 + datagram.payload_len(),
     };
 
     let addresses = match (datagram.source.ip(), datagram.destination.ip()) {

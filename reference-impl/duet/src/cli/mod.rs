@@ -6,6 +6,8 @@ mod check;
 mod compare;
 mod connect;
 mod files;
+#[cfg(unix)]
+mod impair;
 mod link;
 mod many;
 mod receive;
@@ -51,6 +53,9 @@ enum Command {
     Receive(receive::Arguments),
     /// Run scenarios in virtual time, and compare runs
     Simulate(Box<simulate::Arguments>),
+    /// Put a scenario's network, in real time, between two programs that know nothing of it
+    #[cfg(unix)]
+    Impair(impair::Arguments),
     /// Add an account to a file of accounts
     Account(account::Arguments),
     /// Render a report folder's report.html anew, with what has been added to the folder
@@ -121,6 +126,8 @@ pub fn main() -> ExitCode {
         Command::Send(arguments) => send::run(&arguments),
         Command::Receive(arguments) => receive::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
+        #[cfg(unix)]
+        Command::Impair(arguments) => impair::run(&arguments),
         Command::Account(arguments) => account::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
     };

@@ -1,12 +1,11 @@
 //! Cross traffic: what a scenario's flows say, as sources and sinks.
 
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 
-use duet_sim::net::{Network, address_of};
+use duet_sim::net::address_of;
 use duet_sim::traffic::{Cbr, OnOff, Poisson, TcpSender, TcpSink, Traffic, UdpSink};
 use duet_sim::{FlowKind, FlowSpec, NodeId, Scenario, ScenarioError};
-
-use super::host::Site;
 
 /// The first port of the first flow; each has [`PORTS`] of its own, on both sides.
 const FIRST_PORT: u16 = 10_000;
@@ -22,14 +21,20 @@ pub(super) fn port(number: usize) -> u16 {
     FIRST_PORT + number as u16 * PORTS
 }
 
-/// Puts a flow's source and sink at its nodes; `number` is its place among the scenario's.
-pub(super) fn add(
+/// A flow's ends, and the ports that they have at their nodes.
+pub(crate) struct Ends {
+    pub(crate) source: (NodeId, Traffic),
+    pub(crate) sink: (NodeId, Traffic),
+    pub(crate) ports: RangeInclusive<u16>,
+}
+
+/// A flow's source and sink; `number` is its place among the scenario's.
+pub(crate) fn ends(
     scenario: &Scenario,
     flow: &FlowSpec,
     number: usize,
     seed: u64,
-    network: &mut Network<Site>,
-) -> Result<(), ScenarioError> {
+) -> Result<Ends, ScenarioError> {
     let fail = |message: String| Err(scenario.error_in(flow.place, &["kind"], message, None));
     if number >= MAX_FLOWS {
         return fail(format!("more than {MAX_FLOWS} flows"));
@@ -64,12 +69,11 @@ pub(super) fn add(
             return fail(message.to_owned());
         }
     };
-    let ports = port..=port + (PORTS - 1);
-    let source_site = network.host_mut(NodeId(flow.from));
-    source_site.traffic.insert(ports.clone(), source);
-    let sink_site = network.host_mut(NodeId(flow.to));
-    sink_site.traffic.insert(ports, sink);
-    Ok(())
+    Ok(Ends {
+        source: (NodeId(flow.from), source),
+        sink: (NodeId(flow.to), sink),
+        ports: port..=port + (PORTS - 1),
+    })
 }
 
 fn udp() -> Traffic {

@@ -11,7 +11,7 @@
 //! | what is measured, for expectations | `measure.rs` |
 
 mod actor;
-mod flows;
+pub(crate) mod flows;
 mod host;
 mod many;
 mod measure;
@@ -146,7 +146,11 @@ pub fn run(
         Ok::<_, SimulateError>(Site::new(program))
     })?;
     for (number, flow) in scenario.flows.iter().enumerate() {
-        flows::add(scenario, flow, number, options.seed, &mut network)?;
+        let flow = flows::ends(scenario, flow, number, options.seed)?;
+        for (node, end) in [flow.source, flow.sink] {
+            let site = network.host_mut(node);
+            site.traffic.insert(flow.ports.clone(), end);
+        }
     }
     if options.capture {
         network.world_mut().capture();

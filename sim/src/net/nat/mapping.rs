@@ -50,7 +50,7 @@ impl Sign {
     pub(super) fn of(datagram: &Datagram, outbound: bool) -> Sign {
         let flag = |mark| match &datagram.content {
             Content::Tcp(segment) => segment.flags & mark != 0,
-            Content::Bytes(_) | Content::Empty(_) => false,
+            Content::Bytes(_) | Content::Empty(_) | Content::Packet(_) => false,
         };
         Sign {
             outbound,

@@ -1,0 +1,431 @@
+//! `duet impair` between real sockets on loopback: what the model loses is lost, and nothing else.
+//!
+//! No test asserts how long anything takes, or waits for a time: each sends, and receives just what the model says
+//! will arrive. A socket's timeout only ends a test that hangs.
+
+#![cfg(unix)]
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Read};
+use std::net::{SocketAddr, UdpSocket};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+use duet::impair::{Ends, Impairment};
+use duet_sim::net::{Content, Datagram, Ecn};
+use duet_sim::{Scenario, Time};
+use serde_json::Value;
+
+use common::{Folder, assert_failure, duet, text};
+
+/// What only a hanging test waits for.
+const HANGS: Duration = Duration::from_secs(60);
+
+/// Two ends and what is between them.
+fn network(link: &str) -> String {
+    format!(
+        "name = \"n\"\nduration = \"1 s\"\n[[node]]\nname = \"a\"\nrole = \"client\"\n[[node]]\nname = \"b\"\nrole = \"server\"\n\
+         [[link]]\nfrom = \"a\"\nto = \"b\"\n{link}\n"
+    )
+}
+
+/// The proxy in a process of its own, and the socket behind it.
+struct Impaired {
+    child: Child,
+    output: BufReader<ChildStdout>,
+    address: SocketAddr,
+    target: UdpSocket,
+    folder: Folder,
+}
+
+impl Impaired {
+    fn start(name: &str, scenario: &str, more: &[&str]) -> Impaired {
+        let folder = Folder::new(&format!("impair-{name}"));
+        let path = folder.file("scenario.toml");
+        std::fs::write(&path, scenario).expect("a scenario");
+        let target = socket();
+        let to = target.local_addr().expect("its address").to_string();
+        let mut child = duet()
+            .args(["impair", &path, "--listen", "127.0.0.1:0", "--to", &to])
+            .args(["--json", "--log", &folder.file("events.log")])
+            .args(more)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("a proxy");
+        let mut output = BufReader::new(child.stdout.take().expect("its output"));
+        let mut first = String::new();
+        output.read_line(&mut first).expect("a line");
+        let told: Value = serde_json::from_str(&first).unwrap_or_else(|_| {
+            let mut said = String::new();
+            let stderr = child.stderr.as_mut().expect("its complaints");
+            stderr.read_to_string(&mut said).expect("text");
+            panic!("{said}")
+        });
+        let address = told["address"].as_str().expect("an address");
+        Impaired {
+            address: address.parse().expect("an address"),
+            child,
+            output,
+            target,
+            folder,
+        }
+    }
+
+    /// A peer's socket.
+    fn peer(&self) -> UdpSocket {
+        let peer = socket();
+        peer.connect(self.address).expect("an address");
+        peer
+    }
+
+    /// Ctrl-C; what it says then, and the log.
+    fn stop(mut self) -> (Value, String) {
+        let pid = self.child.id().to_string();
+        let killed = Command::new("kill").args(["-INT", &pid]).status();
+        assert!(killed.expect("kill").success());
+        let mut last = String::new();
+        self.output.read_line(&mut last).expect("a line");
+        assert!(self.child.wait().expect("its end").success());
+        let log = std::fs::read_to_string(self.folder.file("events.log")).expect("a log");
+        (serde_json::from_str(&last).expect("JSON"), log)
+    }
+}
+
+fn socket() -> UdpSocket {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    socket.set_read_timeout(Some(HANGS)).expect("a timeout");
+    socket
+}
+
+/// A packet with a number in it.
+fn numbered(number: u32) -> Vec<u8> {
+    let mut packet = vec![0; 100];
+    packet[..4].copy_from_slice(&number.to_be_bytes());
+    packet
+}
+
+fn number(packet: &[u8]) -> u32 {
+    u32::from_be_bytes(packet[..4].try_into().expect("four bytes"))
+}
+
+/// The numbers that the model lets through of packets that are sent one after the other, in the order of arrival.
+fn model(scenario: &str, packets: u32) -> Vec<u32> {
+    let scenario = Scenario::parse(scenario, "model").expect("a scenario");
+    let ends = Ends::of(&scenario, &[], None).expect("ends");
+    let mut network = Impairment::new(&scenario, scenario.seed, &ends).expect("a network");
+    let address = |node| SocketAddr::new(duet_sim::net::address_of(node), 7);
+    for sent in 0..packets {
+        network.advance(Time::from_micros(u64::from(sent) * 10));
+        let datagram = Datagram {
+            source: address(ends.clients[0]),
+            destination: address(ends.server),
+            ecn: Ecn::NotEct,
+            class: "udp",
+            content: Content::Bytes(numbered(sent).as_slice().into()),
+        };
+        network.put(ends.clients[0], datagram);
+    }
+    network.advance(Time::from_millis(10_000));
+    let arrived = std::iter::from_fn(|| network.take(ends.server));
+    let bytes = arrived.map(|(_, datagram)| match datagram.content {
+        Content::Bytes(bytes) => number(&bytes),
+        other => panic!("{other:?}"),
+    });
+    bytes.collect()
+}
+
+/// The numbers of the packets that the log says were lost on a link.
+fn lost(log: &str, link: &str) -> BTreeSet<u32> {
+    let lines = log.lines().map(|line| line.split(' ').collect::<Vec<_>>());
+    let lost = lines.filter(|line| line[1] == link && line[7] == "lost");
+    lost.map(|line| line[2].parse().expect("a number"))
+        .collect()
+}
+
+#[test]
+fn the_models_packets_are_lost_and_no_others() {
+    const PACKETS: u32 = 400;
+    for (name, loss) in [
+        ("iid", "loss = \"10 %\""),
+        (
+            "bursts",
+            "loss = { enter = \"5 %\", leave = \"30 %\", good = \"0 %\", bad = \"100 %\" }",
+        ),
+    ] {
+        let scenario = network(&format!("delay = \"2 ms\"\n{loss}"));
+        let expected = model(&scenario, PACKETS);
+        assert!(expected.len() < PACKETS as usize);
+        let missing: BTreeSet<u32> = (0..PACKETS)
+            .filter(|sent| !expected.contains(sent))
+            .collect();
+        // Twice, since the same seed is to give the same.
+        for run in ["one", "two"] {
+            let impaired = Impaired::start(&format!("{name}-{run}"), &scenario, &[]);
+            let peer = impaired.peer();
+            for sent in 0..PACKETS {
+                peer.send(&numbered(sent)).expect("a packet sent");
+            }
+            let mut packet = [0; 200];
+            for expected in &expected {
+                let size = impaired.target.recv(&mut packet).expect("a packet");
+                assert_eq!((size, number(&packet)), (100, *expected), "{name}");
+            }
+            let (summary, log) = impaired.stop();
+            assert_eq!(lost(&log, "a>b"), missing, "{name}");
+            let link = &summary["links"][0];
+            assert_eq!(link["link"], "a>b");
+            assert_eq!(link["offered"], PACKETS);
+            assert_eq!(link["delivered"], expected.len());
+            assert_eq!(summary["sent"], expected.len());
+        }
+    }
+}
+
+#[test]
+fn answers_come_back_to_whom_they_are_for() {
+    let impaired = Impaired::start("answers", &network("delay = \"1 ms\""), &[]);
+    let peers = [impaired.peer(), impaired.peer(), impaired.peer()];
+    let mut packet = [0; 200];
+    let mut seen = BTreeSet::new();
+    for (index, peer) in peers.iter().enumerate() {
+        peer.send(&numbered(index as u32)).expect("a packet sent");
+        let (size, source) = impaired.target.recv_from(&mut packet).expect("a packet");
+        assert_eq!(number(&packet[..size]), index as u32);
+        // Each of them is somebody else to the target.
+        assert!(seen.insert(source));
+        impaired
+            .target
+            .send_to(&numbered(100 + index as u32), source)
+            .expect("an answer sent");
+    }
+    for (index, peer) in peers.iter().enumerate() {
+        let size = peer.recv(&mut packet).expect("an answer");
+        assert_eq!(number(&packet[..size]), 100 + index as u32);
+    }
+    let (summary, _) = impaired.stop();
+    assert_eq!(
+        (&summary["sent"], &summary["refused"]),
+        (&6.into(), &0.into())
+    );
+}
+
+#[test]
+fn those_who_connect_are_spread_over_the_clients() {
+    let scenario = "
+        name = \"n\"
+        duration = \"1 s\"
+        [[node]]
+        name = \"client\"
+        role = \"client\"
+        count = 2
+        [[node]]
+        name = \"server\"
+        role = \"server\"
+        [[link]]
+        from = \"client\"
+        to = \"server\"";
+    let impaired = Impaired::start("spread", scenario, &[]);
+    let (one, other) = (impaired.peer(), impaired.peer());
+    let mut packet = [0; 200];
+    for peer in [&one, &other, &one] {
+        peer.send(&numbered(0)).expect("a packet sent");
+        impaired.target.recv(&mut packet).expect("a packet");
+    }
+    let (summary, _) = impaired.stop();
+    let links = summary["links"].as_array().expect("links").iter();
+    let offered: Vec<_> = links
+        .map(|link| (&link["link"], &link["offered"]))
+        .collect();
+    let expected = [("client-1>server", 2), ("client-2>server", 1)];
+    let expected = expected.map(|(link, offered)| (Value::from(link), Value::from(offered)));
+    assert_eq!(
+        offered,
+        expected.each_ref().map(|(link, offered)| (link, offered))
+    );
+}
+
+#[test]
+fn copies_and_damage_are_seen() {
+    let scenario = network("duplicate = \"100 %\"");
+    let impaired = Impaired::start("copies", &scenario, &[]);
+    let peer = impaired.peer();
+    let mut packet = [0; 200];
+    peer.send(&numbered(5)).expect("a packet sent");
+    for _ in 0..2 {
+        let size = impaired.target.recv(&mut packet).expect("a packet");
+        assert_eq!((size, number(&packet)), (100, 5));
+    }
+    impaired.stop();
+
+    let scenario = network("corrupt = \"100 %\"");
+    let impaired = Impaired::start("damage", &scenario, &[]);
+    let peer = impaired.peer();
+    peer.send(&numbered(5)).expect("a packet sent");
+    let size = impaired.target.recv(&mut packet).expect("a packet");
+    assert_ne!(packet[..size], numbered(5));
+    impaired.stop();
+}
+
+#[test]
+fn a_nat_that_is_renumbered_gives_the_target_a_new_peer() {
+    let scenario = "
+        name = \"n\"
+        duration = \"1 s\"
+        [[node]]
+        name = \"a\"
+        role = \"client\"
+        [[node]]
+        name = \"home\"
+        role = \"nat\"
+        outside = \"b\"
+        [[node]]
+        name = \"b\"
+        role = \"server\"
+        [[link]]
+        from = \"a\"
+        to = \"home\"
+        [[link]]
+        from = \"home\"
+        to = \"b\"
+        [[fault]]
+        kind = \"nat-renumber\"
+        node = \"home\"
+        at = \"300 ms\"";
+    let impaired = Impaired::start("nat", scenario, &[]);
+    let peer = impaired.peer();
+    let mut packet = [0; 200];
+    let mut sources = BTreeSet::new();
+    // The network's own time ends it.
+    while sources.len() < 2 {
+        peer.send(&numbered(0)).expect("a packet sent");
+        let (_, source) = impaired.target.recv_from(&mut packet).expect("a packet");
+        sources.insert(source);
+        impaired
+            .target
+            .send_to(&numbered(1), source)
+            .expect("an answer sent");
+        // An answer that meets the renumbering on its way is lost, and the next is asked for at once.
+        if sources.len() < 2 {
+            peer.set_nonblocking(true).expect("a socket");
+            let _ = peer.recv(&mut packet);
+            peer.set_nonblocking(false).expect("a socket");
+        }
+    }
+    let size = peer.recv(&mut packet).expect("an answer");
+    assert_eq!(number(&packet[..size]), 1);
+    let (_, log) = impaired.stop();
+    assert!(log.contains("# home is now "), "{log}");
+}
+
+#[test]
+fn a_queue_that_is_full_drops_what_comes_too_fast() {
+    // One packet a second leaves, and one waits.
+    let scenario = network("rate = \"1024 b/s\"\nqueue = \"256 B\"");
+    let impaired = Impaired::start("queue", &scenario, &[]);
+    let peer = impaired.peer();
+    for sent in 0..5 {
+        peer.send(&numbered(sent)).expect("a packet sent");
+    }
+    let mut packet = [0; 200];
+    impaired.target.recv(&mut packet).expect("a packet");
+    let (_, log) = impaired.stop();
+    assert_eq!(lost(&log, "a>b"), BTreeSet::from([2, 3, 4]), "{log}");
+}
+
+/// The program with a scenario, until it ends by itself.
+fn refused(scenario: &str, more: &[&str]) -> std::process::Output {
+    let folder = Folder::new(&format!("impair-refused-{}", more.len()));
+    let path = folder.file("scenario.toml");
+    std::fs::write(&path, scenario).expect("a scenario");
+    let mut command = duet();
+    command.args([
+        "impair",
+        &path,
+        "--listen",
+        "127.0.0.1:0",
+        "--to",
+        "127.0.0.1:9",
+    ]);
+    command.args(more).output().expect("an end")
+}
+
+#[test]
+fn what_needs_the_simulators_programs_is_refused_with_its_place() {
+    let base = network("delay = \"1 ms\"");
+    for (more, says) in [
+        (
+            "[[fault]]\nkind = \"crash\"\nnode = \"b\"\nat = \"1 s\"",
+            "a crash is of a program",
+        ),
+        (
+            "[[flow]]\nkind = \"media\"\nfrom = \"a\"\nto = \"b\"",
+            "media flows are there in `duet simulate` only",
+        ),
+        (
+            "[[step]]\nat = \"1 s\"\nwho = \"a\"\ndo = \"login\"",
+            "--network-only leaves out what they do",
+        ),
+        ("[script]\ncall = 1", "--network-only leaves out the script"),
+        (
+            "[[expect]]\nmetric = \"x\"\nmax = 1",
+            "expectations are judged by `duet simulate`",
+        ),
+    ] {
+        let output = refused(&format!("{base}{more}\n"), &[]);
+        assert_failure(&output, 2, says);
+        let told = text(&output.stderr);
+        assert!(told.contains("scenario.toml:1"), "{told} names no place");
+    }
+}
+
+#[test]
+fn what_programs_do_can_be_left_out() {
+    let base = network("delay = \"1 ms\"");
+    let scenario = format!("{base}[[step]]\nat = \"1 s\"\nwho = \"a\"\ndo = \"login\"\n");
+    let impaired = Impaired::start("left-out", &scenario, &["--network-only"]);
+    impaired.stop();
+    // But not what goes wrong.
+    let crash = format!("{base}[[fault]]\nkind = \"crash\"\nnode = \"b\"\nat = \"1 s\"\n");
+    assert_failure(
+        &refused(&crash, &["--network-only"]),
+        2,
+        "a crash is of a program",
+    );
+}
+
+#[test]
+fn wrong_ends_and_variants_are_said_to_be() {
+    let base = network("delay = \"1 ms\"");
+    for (more, says) in [
+        (&["--client", "c"], "the scenario has no node `c`"),
+        (&["--client", "b"], "`b` is at both ends"),
+        (&["--variant", "2"], "there is no variant 2"),
+        (&["--seed", "no"], "invalid value 'no' for '--seed"),
+    ] {
+        assert_failure(&refused(&base, more), 2, says);
+    }
+    let without = base.replace("role = \"server\"", "role = \"host\"");
+    assert_failure(
+        &refused(&without, &[]),
+        2,
+        "does not say which node is the server",
+    );
+    let matrix = format!("{base}[matrix]\nd = [\"1 ms\", \"2 ms\"]\n")
+        .replace("delay = \"1 ms\"", "delay = \"$d\"");
+    assert_failure(&refused(&matrix, &[]), 2, "it has 2 combinations");
+}
+
+#[test]
+fn an_address_that_is_taken_is_said_to_be() {
+    let (folder, taken) = (Folder::new("impair-taken"), socket());
+    let path = folder.file("scenario.toml");
+    std::fs::write(&path, network("")).expect("a scenario");
+    let listen = taken.local_addr().expect("an address").to_string();
+    let mut command = duet();
+    command.args(["impair", &path, "--listen", &listen, "--to", "127.0.0.1:9"]);
+    let output = command.output().expect("an end");
+    assert_failure(&output, 1, "is in use");
+}
