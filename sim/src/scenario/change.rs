@@ -121,7 +121,7 @@ impl LinkChange {
                     self.rate = Some(first.rate);
                     rates.remove(0);
                 }
-                (Some(first), Some(_)) if first.at == Time::ZERO => {
+                (Some(first), Some(_)) if first.at == Time::ZERO && first.rate.is_some() => {
                     return Err(field.error("the rate at 0 s is what `rate` says"));
                 }
                 _ => {}

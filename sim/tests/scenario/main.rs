@@ -6,6 +6,7 @@ mod flows;
 mod matrix;
 mod middleboxes;
 mod network;
+mod page;
 mod presets;
 mod removal;
 mod round_trip;

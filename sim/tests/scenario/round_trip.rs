@@ -248,7 +248,125 @@ fn value() -> impl Strategy<Value = toml::Value> {
     })
 }
 
+/// Forms of a link's keys, each right by itself.
+const FORMS: &[(&str, &[&str])] = &[
+    (
+        "preset",
+        &[
+            "\"lte\"",
+            "\"rfc8867\"",
+            "\"policed\"",
+            "\"leo\"",
+            "\"dsl-aqm\"",
+        ],
+    ),
+    ("mtu", &["\"none\"", "\"1280 B\""]),
+    (
+        "loss",
+        &[
+            "\"none\"",
+            "\"1 %\"",
+            "{ enter = \"1 %\", leave = \"2 %\" }",
+            "{ share = \"1 %\", burst = \"9 ms\" }",
+            "{ packets = [3] }",
+            "{ bitmap = \"01\" }",
+        ],
+    ),
+    (
+        "policer",
+        &["\"none\"", "{ rate = \"1 Mb/s\", burst = \"9 kB\" }"],
+    ),
+    (
+        "queue",
+        &[
+            "\"none\"",
+            "\"9 kB\"",
+            "\"9 ms\"",
+            "\"9 packets\"",
+            "{ kind = \"codel\" }",
+            "{ kind = \"red\", limit = \"9 ms\", of = \"current\" }",
+        ],
+    ),
+    ("rate", &["\"none\"", "\"1 Mb/s\"", "\"999 b/s\""]),
+    (
+        "schedule",
+        &[
+            "[]",
+            "[[\"0 s\", \"1 Mb/s\"]]",
+            "[[\"0 s\", \"2 Mb/s\"], [\"1 s\", \"stop\"]]",
+            "[[\"1 s\", \"1 Mb/s\"]]",
+            "[[\"0 s\", \"stop\"]]",
+        ],
+    ),
+    ("reference", &["\"none\"", "\"1 Mb/s\""]),
+    ("opportunities", &["\"none\"", "[1, 2]"]),
+    (
+        "on_off",
+        &["\"none\"", "{ on = \"1 s\", off = { mean = \"1 s\" } }"],
+    ),
+    ("air_loss", &["\"none\"", "\"3 %\""]),
+    ("delay", &["\"0 s\"", "\"3 ms\""]),
+    ("delay_schedule", &["[]", "[[\"1 s\", \"2 s\"]]"]),
+    (
+        "jitter",
+        &[
+            "\"none\"",
+            "\"1 ms\"",
+            "{ kind = \"normal\", std = \"1 ms\" }",
+            "{ kind = \"none\", reorders = true }",
+        ],
+    ),
+    ("reorder", &["\"none\"", "{ every = 3, extra = \"1 ms\" }"]),
+    ("duplicate", &["\"none\"", "{ probability = \"1 %\" }"]),
+    ("corrupt", &["\"none\"", "{ corruption = \"garbage\" }"]),
+    ("ecn", &["\"none\"", "{ bleach = \"100 %\" }"]),
+    ("outages", &["[]", "[[\"1 s\", \"2 s\", \"hold\"]]"]),
+];
+
+/// Some of the keys of a link, as lines or as an inline table.
+fn keys(picks: &[usize], separator: &str, preset: bool) -> String {
+    let forms = FORMS
+        .iter()
+        .zip(picks)
+        .filter(|((key, _), _)| preset || *key != "preset");
+    let keys =
+        forms.filter_map(|((key, forms), pick)| Some(format!("{key} = {}", forms.get(*pick)?)));
+    keys.collect::<Vec<_>>().join(separator)
+}
+
 proptest! {
+    /// Whatever a link says together with its preset, its way back and the faults that change it: what is accepted
+    /// survives.
+    #[test]
+    fn links_survive_in_all_combinations(
+        link in prop::collection::vec(0usize..14, FORMS.len()),
+        back in prop::collection::vec(0usize..14, FORMS.len()),
+        set in prop::collection::vec(0usize..10, FORMS.len()),
+        shared in any::<bool>(),
+    ) {
+        let medium = if shared { "medium = \"air\"\n" } else { "" };
+        let text = format!(
+            "{BASE}[[medium]]\nname = \"air\"\n[[link]]\nfrom = \"alice\"\nto = \"bob\"\n{medium}{}\nback = {{ {} }}\n\
+             [[fault]]\nkind = \"link\"\nat = \"1 s\"\nlink = \"alice>bob\"\nset = {{ {} }}\n",
+            keys(&link, "\n", true), keys(&back, ", ", false), keys(&set, ", ", false),
+        );
+        if let Ok(scenario) = Scenario::parse(&text, "link.toml") {
+            prop_assert_eq!(again(&scenario), scenario);
+        }
+    }
+
+    /// With any of its lines left out, a file is refused, or read and written.
+    #[test]
+    fn files_with_lines_left_out_survive(
+        left in prop::collection::vec(prop::bool::weighted(0.97), 400),
+    ) {
+        let lines = ALL.lines().zip(left.iter().cycle()).filter(|(_, left)| **left);
+        let text = format!("{BASE}{}", lines.map(|(line, _)| format!("{line}\n")).collect::<String>());
+        if let Ok(scenario) = Scenario::parse(&text, "left.toml") {
+            prop_assert_eq!(again(&scenario), scenario);
+        }
+    }
+
     /// What the simulator does not read survives, whatever it is.
     #[test]
     fn opaque_tables_survive(

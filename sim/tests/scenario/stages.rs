@@ -524,6 +524,7 @@ fn everything_else_that_happens_to_packets() {
     let all = config(
         r#"
 mtu = "1280 B"
+drop = [0, 17]
 policer = { rate = "0.6 Mb/s", burst = "15 kB" }
 reorder = { probability = "1 %", every = 100, extra = "20 ms" }
 duplicate = { probability = "1 %", delay = "1 ms" }
@@ -539,6 +540,7 @@ outages = [["1 s", "2 s"], ["3 s", "4 s", "hold"], ["5 s", "6 s", "burst"]]
     };
     let expected = LinkConfig {
         mtu: Some(1_280),
+        drop: [0, 17].into(),
         policer: Some(Policer {
             rate: rate(600_000),
             burst: 15_000,
