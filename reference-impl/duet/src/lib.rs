@@ -10,6 +10,7 @@
 //! | cameras, microphones, screens: real, synthetic, on a thread | [`studio`] |
 //! | a scenario in virtual time, and what repair is worth in it | [`simulate`], [`study`] |
 //! | what applications do, as a scenario's steps say it | [`script`] |
+//! | scenarios at random; how runs fail; smaller scenarios that fail in the same way | [`swarm`], [`failure`], [`shrink`] |
 //! | congestion controllers on the test cases of RFC 8867 | [`rfc8867`] |
 //! | what a scenario tells a client to do | [`action`] |
 //! | what must hold of every run, whoever drives it | [`invariants`] |
@@ -24,6 +25,7 @@ pub mod assign;
 pub mod cli;
 pub mod contacts;
 mod deciding;
+pub mod failure;
 #[cfg(feature = "turmoil")]
 pub mod faults;
 #[cfg(unix)]
@@ -37,7 +39,9 @@ pub mod rfc8867;
 pub mod script;
 pub mod service;
 pub mod serving;
+pub mod shrink;
 pub mod simulate;
 pub mod studio;
 pub mod study;
+pub mod swarm;
 pub mod trace;

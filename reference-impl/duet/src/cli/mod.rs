@@ -15,8 +15,10 @@ mod report;
 mod rfc8867;
 mod send;
 mod serve;
+mod shrink;
 mod signals;
 mod simulate;
+mod swarm;
 mod talk;
 mod tokens;
 

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::report::write_plots;
 use super::talk::Media;
-use super::{Failure, cannot_write, check, compare, many, rfc8867, runtime, say};
+use super::{Failure, cannot_write, check, compare, many, rfc8867, runtime, say, shrink, swarm};
 use crate::report::{Extras, ON_TIME_MS, html, page};
 use crate::simulate::{Options, Outcome, RunLine, SimulateError, run as run_scenario};
 use crate::study;
@@ -49,6 +49,10 @@ enum Task {
     Check(check::Arguments),
     /// Run congestion controllers through the test cases of RFC 8867
     Rfc8867(rfc8867::Arguments),
+    /// Run scenarios that are made up: networks, faults and steps at random
+    Swarm(swarm::Arguments),
+    /// Make a scenario smaller that fails, as long as it fails in the same way
+    Shrink(shrink::Arguments),
 }
 
 #[derive(Debug, Args)]
@@ -96,6 +100,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         Some(Task::Compare(arguments)) => compare::run(arguments),
         Some(Task::Check(arguments)) => check::run(arguments),
         Some(Task::Rfc8867(arguments)) => rfc8867::run(arguments),
+        Some(Task::Swarm(arguments)) => swarm::run(arguments),
+        Some(Task::Shrink(arguments)) => shrink::run(arguments),
         None => scenario(&arguments.run),
     }
 }
@@ -256,12 +262,12 @@ fn one(path: &Path, scenario: Scenario, arguments: &RunArguments) -> Result<(), 
 }
 
 /// Writes all that went over the links, for Wireshark.
-fn capture(path: &Path, scenario: &Scenario, outcome: &Outcome) -> Result<(), Failure> {
+pub(crate) fn capture(path: &Path, scenario: &Scenario, outcome: &Outcome) -> Result<(), Failure> {
     let run = pcapng::Run {
         comment: &format!("{}, seed {}", scenario.name, outcome.report.seed),
         captured: &outcome.captured,
         log: &outcome.log,
-        pdus: &[],
+        pdus: &outcome.pdus,
         secrets: &outcome.secrets.text(),
     };
     let wrong = |error: &std::io::Error| cannot_write(path, error);

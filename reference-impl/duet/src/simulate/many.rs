@@ -109,7 +109,8 @@ pub fn in_parallel<T: Sync, R: Send>(
 ) -> Vec<R> {
     let next = AtomicUsize::new(0);
     let stopped = AtomicBool::new(false);
-    let (sender, answers) = mpsc::channel();
+    // No room: whoever is done waits until he is heard, so that nobody runs far ahead of a listener who stops.
+    let (sender, answers) = mpsc::sync_channel(0);
     std::thread::scope(|scope| {
         for _ in 0..jobs.get().min(items.len()) {
             let (sender, next, stopped, work) = (sender.clone(), &next, &stopped, &work);

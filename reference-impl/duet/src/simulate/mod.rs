@@ -9,6 +9,7 @@
 //! | cross traffic | `flows.rs` |
 //! | many runs | `many.rs` |
 //! | what is measured, for expectations | `measure.rs` |
+//! | whether a run is like its repetition | `repeat.rs` |
 
 mod actor;
 pub(crate) mod flows;
@@ -17,6 +18,7 @@ mod many;
 mod measure;
 mod plan;
 mod programs;
+mod repeat;
 
 use std::cell::RefCell;
 use std::path::Path;
@@ -25,13 +27,15 @@ use std::time::Duration;
 
 use duet_protocol::server;
 use duet_protocol::time::Instant;
-use duet_quic::Secrets;
+use duet_quic::{Inside, Secrets};
 use duet_sim::net::{Datagram, Faults, Network, ProgramFault};
+use duet_sim::pcapng::Pdu;
 use duet_sim::{Captured, EventLog, NodeId, Scenario, ScenarioError, Time, Verdict};
 
 pub use actor::Skipped;
 pub use many::{RunLine, in_parallel, processors, run_line};
 pub use measure::Measured;
+pub use repeat::{Divergence, RepeatError, difference, repeat};
 
 use actor::{STRIDE, Witness};
 use host::{Program, Site};
@@ -110,6 +114,8 @@ pub struct Outcome {
     pub captured: Vec<Captured<Datagram>>,
     /// The secrets of its TLS sessions, if that was asked for.
     pub secrets: Secrets,
+    /// What clients said and heard, in the order of time, if that was asked for.
+    pub pdus: Vec<Pdu>,
 }
 
 /// Why a scenario cannot be run.
@@ -226,8 +232,11 @@ fn collect(
         tracers,
         witness,
         secrets,
+        inside,
         ..
     } = programs;
+    let mut pdus: Vec<Pdu> = inside.iter().flat_map(Inside::pdus).collect();
+    pdus.sort_by_key(|pdu| pdu.at);
     let mut witness = witness.borrow_mut();
     let nobody = Invariants::new(Vec::<String>::new());
     let invariants = core::mem::replace(&mut witness.invariants, nobody);
@@ -282,6 +291,7 @@ fn collect(
         measured: all,
         captured,
         secrets,
+        pdus,
     }
 }
 

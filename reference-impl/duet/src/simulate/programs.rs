@@ -11,8 +11,8 @@ use duet_protocol::seed::Seed;
 use duet_protocol::server::{self, Server};
 use duet_protocol::time::Instant;
 use duet_quic::{
-    ClientSettings, Driver, Identity, Secrets, ServerSettings, SimEndpoint, Simulation, Trust,
-    address_of,
+    ClientSettings, Driver, Identity, Inside, Secrets, ServerSettings, SimEndpoint, Simulation,
+    Trust, address_of,
 };
 use duet_sim::net::{Network, ProgramFault};
 use duet_sim::{NodeId, Role as NodeRole, Scenario, ScenarioError, Stream, Time};
@@ -32,6 +32,9 @@ use crate::trace::Tracer;
 /// The name in the server's certificate.
 const SERVER_NAME: &str = "duet.test";
 
+/// Bytes of one client's messages that are kept for a capture.
+const MOST_INSIDE: usize = 64 << 20;
+
 /// Makes programs.
 pub(super) struct Programs<'a> {
     scenario: &'a Scenario,
@@ -48,6 +51,8 @@ pub(super) struct Programs<'a> {
     pub(super) tracers: BTreeMap<usize, Tracer>,
     pub(super) witness: Rc<RefCell<Witness>>,
     pub(super) secrets: Secrets,
+    /// What clients say and hear, if it is kept for a capture.
+    pub(super) inside: Vec<Inside>,
 }
 
 impl<'a> Programs<'a> {
@@ -73,6 +78,7 @@ impl<'a> Programs<'a> {
             tracers: BTreeMap::new(),
             witness,
             secrets: Secrets::default(),
+            inside: Vec::new(),
         })
     }
 
@@ -220,8 +226,17 @@ impl<'a> Programs<'a> {
         )
         .map_err(setup)?;
         driver.wall_clock(Instant::EPOCH, 0);
-        if let Some(tracer) = self.tracer(node, "client") {
-            driver.observe(Box::new(tracer));
+        let tracer = self.tracer(node, "client");
+        let inside = self.options.capture.then(|| {
+            let (own, server) = (NodeId(node), NodeId(self.server));
+            Inside::new(address_of(own), address_of(server), MOST_INSIDE)
+        });
+        self.inside.extend(inside.clone());
+        match (tracer, inside) {
+            (Some(tracer), Some(inside)) => driver.observe(Box::new((tracer, inside))),
+            (Some(tracer), None) => driver.observe(Box::new(tracer)),
+            (None, Some(inside)) => driver.observe(Box::new(inside)),
+            (None, None) => {}
         }
         let format = self.plan.format(number);
         let callee = self.plan.pair.map(|(_, callee)| callee);
