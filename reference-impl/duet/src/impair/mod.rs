@@ -2,7 +2,7 @@
 //!
 //! The world is the one of `duet simulate`: the same links, NATs, cross traffic and faults, by the same seed, with the
 //! same log. Only its time is the clock's, and its clients and its server are not simulated: at their nodes stand
-//! gates, through which packets of real sockets ([`proxy`]) or of TUN devices ([`tun`]) come in and go out.
+//! gates, through which packets of real sockets ([`proxy`]) come in and go out.
 //!
 //! A packet enters at the instant at which it is received, and what the model says of it, it says exactly; the computer
 //! can only be late in receiving and in sending. How late it was in sending is measured ([`Lateness`]).
