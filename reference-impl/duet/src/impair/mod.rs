@@ -13,7 +13,6 @@
 //! | the network itself, which knows no clock and no socket | [`Impairment`] |
 //! | the clock, sleeping until an instant or a packet, the log's file | `run.rs` |
 //! | UDP | `proxy.rs`, `socket.rs` |
-//! | TUN devices and namespaces | `tun.rs`, `namespaces.rs` |
 
 mod ends;
 mod lateness;
