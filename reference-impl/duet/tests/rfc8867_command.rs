@@ -53,6 +53,13 @@ fn a_line_of_json_for_each_run_and_equal_seeds_agree() {
         "never: null"
     );
     assert_eq!(lines("2"), both[1..]);
+    let output = run(&[&SHORT[..], &["--json", "--video", "trace"]].concat());
+    let traced: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(
+        (&both[0]["video"], &traced["video"]),
+        (&"statistical".into(), &"trace".into())
+    );
+    assert_ne!(traced["log_hash"], both[0]["log_hash"]);
 }
 
 #[test]

@@ -16,8 +16,15 @@ use crate::rfc8867::campaign::{Campaign, Outcome};
 use crate::rfc8867::cases::{self, Run};
 use crate::rfc8867::controllers::{self, Entry};
 use crate::rfc8867::measure::METRICS;
+use crate::rfc8867::model;
 use crate::rfc8867::page::page;
 use crate::rfc8867::table::{LEGEND, Row, rows, text, totals};
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Video {
+    Statistical,
+    Trace,
+}
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -43,6 +50,9 @@ pub(crate) struct Arguments {
     /// So many runs at a time [default: as many as there are processors]
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
+    /// Where the sizes of pictures come from: RFC 8593's statistical model, or a recording of our own encoder
+    #[arg(long, value_enum, default_value = "statistical")]
+    video: Video,
     /// Bands from this file instead of the built-in ones
     #[arg(long, value_name = "FILE")]
     bands: Option<PathBuf>,
@@ -67,8 +77,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if arguments.list {
         return list();
     }
+    let mut runs = runs(&arguments.case)?;
+    for run in &mut runs {
+        run.video = match arguments.video {
+            Video::Statistical => model::Video::Statistical,
+            Video::Trace => model::Video::Trace,
+        };
+    }
     let campaign = Campaign {
-        runs: runs(&arguments.case)?,
+        runs,
         controllers: entries(&arguments.controller)?,
         seeds: arguments.seeds.iter().collect(),
         bands: bands(arguments.bands.as_deref())?,
@@ -96,7 +113,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     };
     let rows = rows(&outcomes, judge);
     if campaign.keep_series {
-        let page = page(&campaign, &outcomes, &rows);
+        let page = page(&campaign, &outcomes, &rows, &command(arguments));
         if let Some(folder) = &arguments.report {
             write(folder, &page, &outcomes)?;
         }
@@ -126,6 +143,32 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         }
     }
     check(arguments.check.as_deref(), &rows)
+}
+
+/// What a shell takes to run the same again.
+fn command(arguments: &Arguments) -> String {
+    let mut words = vec!["duet simulate rfc8867".to_owned()];
+    let quoted = |word: &str| format!("'{}'", word.replace('\'', r"'\''"));
+    words.extend(
+        arguments
+            .controller
+            .iter()
+            .map(|name| format!("--controller {name}")),
+    );
+    words.extend(
+        arguments
+            .case
+            .iter()
+            .map(|case| format!("--case {}", quoted(case))),
+    );
+    words.push(format!("--seeds {}", arguments.seeds));
+    if let Video::Trace = arguments.video {
+        words.push("--video trace".into());
+    }
+    if let Some(path) = &arguments.bands {
+        words.push(format!("--bands {}", quoted(&path.display().to_string())));
+    }
+    words.join(" ")
 }
 
 fn go(campaign: &Campaign) -> Result<Vec<Outcome>, Failure> {

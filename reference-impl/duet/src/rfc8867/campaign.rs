@@ -11,6 +11,7 @@ use super::bands::{Band, Verdict, judge};
 use super::cases::Run;
 use super::controllers::Entry;
 use super::measure::{Measures, measure};
+use super::model::Video;
 use super::network::BuildError;
 use super::run::run;
 use super::series::Series;
@@ -39,6 +40,8 @@ pub struct Outcome {
     pub case: String,
     /// Which of its variants.
     pub variant: String,
+    /// Where the sizes of pictures came from.
+    pub video: Video,
     /// The controller.
     pub controller: String,
     /// The seed.
@@ -134,6 +137,7 @@ impl Campaign {
         Ok(Outcome {
             case: plan.case.clone(),
             variant: plan.variant.clone(),
+            video: plan.video,
             controller: entry.name.into(),
             seed,
             verdicts,

@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use super::model::Video;
+
 /// How the capacity at a bottleneck varies (RFC 8867 §4.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mechanism {
@@ -137,6 +139,8 @@ pub struct Run {
     pub tcp: Option<Tcp>,
     /// Whether media is sent as a capable transport (ECN).
     pub ecn: bool,
+    /// Where the sizes of pictures come from; no case asks for more than the statistical model.
+    pub video: Video,
 }
 
 impl Run {
@@ -186,6 +190,7 @@ fn dumbbell(
         flows,
         tcp: None,
         ecn: false,
+        video: Video::default(),
     }
 }
 
@@ -309,6 +314,7 @@ fn parking_lot() -> Run {
         flows: vec![place(1, 0, 3, 20), place(2, 0, 1, 10), place(3, 2, 3, 10)],
         tcp: None,
         ecn: false,
+        video: Video::default(),
     }
 }
 

@@ -5,7 +5,7 @@
 //!
 //! | to look for | look in |
 //! |---|---|
-//! | the synthetic encoder; packets of video and audio | [`model`], [`source`] |
+//! | the synthetic encoder, pictures as recorded; packets of video and audio | [`model`], [`trace`], [`source`] |
 //! | who decides how much is sent | [`controllers`], `gcc` |
 //! | the two ends of a flow, and how they stand in a network | [`flow`], [`host`] |
 //! | the test cases, and their networks | [`cases`], [`network`] |
@@ -32,3 +32,4 @@ pub mod series;
 pub mod source;
 pub mod statistics;
 pub mod table;
+pub mod trace;

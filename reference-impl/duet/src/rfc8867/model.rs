@@ -1,4 +1,5 @@
-//! The synthetic video encoder of RFC 8593, statistical model (§5), with its transient after a change of rate.
+//! The synthetic video encoder of RFC 8593: the statistical model (§5), or pictures as they were recorded (§6) with the
+//! transients of the statistical model (§7).
 //!
 //! Decisions where the RFC leaves room:
 //!
@@ -8,9 +9,24 @@
 //!   it always have room to bring the mean of the K_d frames back to the target.
 //! - The range \[R_min, R_max\] clips the rate that the frames are drawn around (§5.4), not each frame.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use duet_sim::{Stream, Time};
+use serde::Serialize;
+
+use super::trace::Trace;
+
+/// Where the sizes of pictures come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Video {
+    /// The statistical model.
+    #[default]
+    Statistical,
+    /// The recording of our own encoder, a picture each 1/30 s.
+    Trace,
+}
 
 /// The parameters of RFC 8593, table 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -77,12 +93,17 @@ pub struct Encoder {
     /// Until when requests wait.
     blocked_until: Time,
     transient_left: u32,
+    /// The recording, and which picture comes next.
+    trace: Option<Arc<Trace>>,
+    picture: usize,
 }
 
 impl Encoder {
     /// An encoder whose first frame, a burst like every first frame, is made at `start`. `label` names its draws.
-    pub fn new(model: Model, seed: u64, label: &str, start: Time) -> Self {
+    pub fn new(model: Model, video: Video, seed: u64, label: &str, start: Time) -> Self {
         Self {
+            trace: (video == Video::Trace).then(Trace::recorded),
+            picture: 0,
             intervals: Stream::new(seed, &format!("{label} frame intervals")),
             sizes: Stream::new(seed, &format!("{label} frame sizes")),
             next_at: start,
@@ -125,8 +146,13 @@ impl Encoder {
         let model = &self.model;
         let mean = self.rate as f64 / 8.0 / f64::from(model.fps);
         let deviation = laplacian(self.sizes.next_u64(), model.size_scale);
+        let steady = match &self.trace {
+            None => mean * (1.0 + deviation),
+            Some(trace) => trace.bytes(self.picture, self.rate),
+        };
+        self.picture += 1;
         let bytes = match self.transient_left {
-            0 => mean * (1.0 + deviation),
+            0 => steady,
             left if left == model.transient_frames => mean * model.burst,
             _ => {
                 let frames = f64::from(model.transient_frames);
@@ -135,12 +161,16 @@ impl Encoder {
         };
         self.transient_left = self.transient_left.saturating_sub(1);
         let deviation = laplacian(self.intervals.next_u64(), model.interval_scale);
-        // The distribution has no bound; a frame interval is never nothing.
-        let interval = 1e9 / f64::from(model.fps) * (1.0 + deviation).max(0.05);
+        // The distribution has no bound; a frame interval is never nothing. What was recorded came in even steps.
+        let share = match self.trace {
+            None => (1.0 + deviation).max(0.05),
+            Some(_) => 1.0,
+        };
+        let interval = 1e9 / f64::from(model.fps) * share;
         self.next_at = at.after(Duration::from_nanos(interval as u64));
         Frame {
             at,
-            bytes: bytes.max(mean * 0.05).max(16.0) as u32,
+            bytes: bytes.max(mean * 0.01).max(16.0) as u32,
         }
     }
 
@@ -174,7 +204,7 @@ mod tests {
             start: rate,
             ..Model::default()
         };
-        let mut encoder = Encoder::new(model, 1, "test", Time::ZERO);
+        let mut encoder = Encoder::new(model, Video::Statistical, 1, "test", Time::ZERO);
         for _ in 0..model.transient_frames {
             encoder.make(Time::ZERO);
         }
@@ -241,6 +271,21 @@ mod tests {
         encoder.ask(1_300_000);
         let frame = encoder.make(later);
         assert_eq!(frame.bytes, (13_500.0 * 1.3) as u32);
+    }
+
+    #[test]
+    fn recorded_pictures_have_the_rate_asked_for_and_even_steps() {
+        let model = Model {
+            start: 850_000,
+            ..Model::default()
+        };
+        let mut encoder = Encoder::new(model, Video::Trace, 1, "test", Time::ZERO);
+        let frames: Vec<Frame> = (0..600).map(|_| encoder.make(Time::ZERO)).collect();
+        assert!((19_999..=20_001).contains(&(encoder.next_at().as_micros() / 1_000)));
+        let bytes: u64 = frames.iter().map(|frame| u64::from(frame.bytes)).sum();
+        assert!((820_000..880_000).contains(&(bytes * 8 / 20)), "{bytes}");
+        // The IDR picture after ten seconds.
+        assert!(frames[300].bytes > 3 * frames[299].bytes);
     }
 
     #[test]

@@ -174,7 +174,9 @@ impl Builder<'_> {
         let receiver = self.attach(&name, self.routers[flow.to], Duration::ZERO, endpoint);
 
         let schedule = flow.on.iter().map(|on| (second(on.0), second(on.1)));
-        let source = Source::new(Model::default(), self.seed, &flow.name, schedule.collect());
+        let schedule = schedule.collect();
+        let (model, video) = (Model::default(), self.run.video);
+        let source = Source::new(model, video, self.seed, &flow.name, schedule);
         let (factory, allowance) = self.controller();
         let settings = ClientSettings {
             server: address(receiver),

@@ -11,8 +11,8 @@ use crate::report::{
     Series, Style, Table, Tile, Tone,
 };
 
-/// A campaign's report.
-pub fn page(campaign: &Campaign, outcomes: &[Outcome], rows: &[Row]) -> Page {
+/// A campaign's report; `command` is what a shell takes to make it again.
+pub fn page(campaign: &Campaign, outcomes: &[Outcome], rows: &[Row], command: &str) -> Page {
     let mut page = Page::new("Congestion control on RFC 8867");
     page.kind = "Duet, report of a campaign".into();
     page.lead = "The test cases of RFC 8867 with the metrics of RFC 8868 and the synthetic video of RFC 8593. Every flow is \
@@ -28,6 +28,7 @@ pub fn page(campaign: &Campaign, outcomes: &[Outcome], rows: &[Row]) -> Page {
         .fact("Controllers", names.join(", "))
         .fact("Seeds", seeds.join(", "))
         .fact("Virtual time", format!("{} s", campaign.seconds()))
+        .code("The same again", command)
         .section(verdicts(campaign, rows));
     let mut cases: Vec<(&str, Vec<String>)> = Vec::new();
     for run in &campaign.runs {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::{BufMut, Bytes, BytesMut};
 use duet_sim::Time;
 
-use super::model::{Encoder, Model};
+use super::model::{Encoder, Model, Video};
 
 /// Bytes of an RTP header (RFC 3550 §5.1).
 const RTP: usize = 12;
@@ -51,10 +51,10 @@ pub struct Source {
 
 impl Source {
     /// A source of this schedule. `label` names its draws.
-    pub fn new(model: Model, seed: u64, label: &str, schedule: Schedule) -> Self {
+    pub fn new(model: Model, video: Video, seed: u64, label: &str, schedule: Schedule) -> Self {
         let start = schedule.first().map_or(Time::MAX, |on| on.0);
         Self {
-            video: Encoder::new(model, seed, label, start),
+            video: Encoder::new(model, video, seed, label, start),
             schedule,
             audio_at: start,
             interval: 0,
@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     fn run(schedule: Schedule, until: Time) -> Vec<(Time, Captured)> {
-        let mut source = Source::new(Model::default(), 1, "test", schedule);
+        let mut source = Source::new(Model::default(), Video::Statistical, 1, "test", schedule);
         source.ask(1_000_000);
         let (mut all, mut out) = (Vec::new(), Vec::new());
         while let Some(at) = source.next_at().filter(|at| *at < until) {

@@ -242,6 +242,7 @@ mod tests {
                     outcomes.push(Outcome {
                         case: run.case.clone(),
                         variant: run.variant.clone(),
+                        video: run.video,
                         controller: entry.name.into(),
                         seed,
                         measures: METRICS
