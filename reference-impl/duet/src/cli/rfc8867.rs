@@ -34,9 +34,9 @@ enum Video {
   duet simulate rfc8867 --controller fixed --check fixed      exit code 1 if fixed misses a band
   duet simulate rfc8867 --list                                cases, controllers, metrics
 
-Everything is some 4,800 virtual seconds a controller, of which 2,030 are the cases of section 5 once
-more with ECN. What is good enough, and why: sim/scenarios/rfc8867/bands.toml; what was decided where
-the RFC leaves room: README.md beside it.")]
+Everything is some 4,800 virtual seconds a controller, of which 2,030 are the cases of section 5
+once more with ECN. What is good enough, and why: sim/scenarios/rfc8867/bands.toml; what was decided
+where the RFC leaves room: README.md beside it.")]
 pub(crate) struct Arguments {
     /// A controller; several if given several times. All if none is
     #[arg(long, value_name = "NAME")]
