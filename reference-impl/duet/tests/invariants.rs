@@ -472,6 +472,17 @@ fn a_killed_client_is_not_judged() {
     assert_eq!(judge(&story), []);
 }
 
+/// Whoever asks to enter a room that it is in is refused, and stays there. The swarm asked so often: it was counted as
+/// gone, and the others as wrong who still saw it.
+#[test]
+fn whoever_joins_again_is_still_inside() {
+    let mut story = story();
+    let at = place(&story, BOB, &Joins(1));
+    story.insert(at, (ALICE, Joins(9)));
+    story.insert(at + 1, (ALICE, answer(9, Code::ALREADY_IN_ROOM, 0)));
+    assert_eq!(judge(&story), []);
+}
+
 /// What must happen in the end is not asked for before there was time for it.
 #[test]
 fn nothing_is_asked_for_too_early() {

@@ -44,6 +44,19 @@ const CONNECTION_WINDOW: u32 = 1 << 20;
 /// Bytes of datagrams that may wait to be read.
 const DATAGRAM_RECEIVE_BUFFER: usize = 256 << 10;
 
+/// How long a client waits for an answer to an attempt to connect, where QUIC itself would wait for too long.
+///
+/// An attempt can be beyond hope while the network is well: if the client's address changes in the handshake, which QUIC
+/// does not follow (RFC 9000 §9), the server goes on answering to the old one. [`IDLE`] is as long as the window in which
+/// a session can be resumed; a server waits for [`limits::LOGIN`] too.
+pub(crate) fn patience(purpose: Purpose) -> Option<Duration> {
+    match purpose {
+        Purpose::Control | Purpose::Service => Some(limits::LOGIN),
+        // [`MEDIA_IDLE`] is shorter.
+        Purpose::Media => None,
+    }
+}
+
 /// A server's side of a connection whose purpose is not known yet.
 pub(crate) fn server(handle: Arc<Handle>) -> TransportConfig {
     let mut config = common(handle);

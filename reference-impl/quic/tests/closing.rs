@@ -218,6 +218,26 @@ fn a_server_that_is_not_there_is_a_timeout() {
     assert_eq!(core(&net, CLIENT).cause(MEDIA), Some(&Cause::TimedOut));
 }
 
+/// Not for as long as an established one may be silent: an attempt whose answers go elsewhere, since the client's address
+/// changed in its midst, would outlast the window in which the session can be resumed.
+#[test]
+fn a_control_connection_that_nobody_answers_is_given_up_after_ten_seconds() {
+    let mut net = pair(23, link(0));
+    net.set_down(SERVER, CLIENT, true);
+    let start = instant(net.now());
+    command(&mut net, CLIENT, |core| {
+        core.connect(CONTROL, Purpose::Control);
+    });
+    settle(&mut net, Duration::from_secs(12));
+    let closed = core(&net, CLIENT).closed.get(&CONTROL);
+    let given_up = start.after(duet_protocol::limits::LOGIN);
+    assert_eq!(closed, Some(&(given_up, Cause::TimedOut)));
+    // What comes of it later is nobody's.
+    net.set_down(SERVER, CLIENT, false);
+    settle(&mut net, Duration::from_secs(30));
+    assert!(core(&net, CLIENT).connected.is_empty());
+}
+
 #[test]
 fn a_core_that_closes_on_an_input_is_heard() {
     let mut net = pair(22, link(0));

@@ -90,8 +90,12 @@ invariants! {
     CallEnd = "call.end";
 }
 
-/// How long after the last fault a client may be without its session: until it has counted the link as dead, waited
-/// before its next attempt, which takes 5 s at most, and logged in, with some leisure.
+/// How long after the last fault a client may be without its session, with some leisure for the login itself.
+///
+/// A link that was lost counts as dead after [`limits::DEAD`] at the latest (SES-014), and the next attempt is made at
+/// once; where the session has ended in the meantime, RESUME is refused (SES-009) and another attempt follows after the
+/// longest wait, 5 s. An attempt that was already under way, and is beyond hope, is given up after [`limits::LOGIN`],
+/// which with two such waits is no longer.
 pub const RETURN: Duration = Duration::from_secs(limits::DEAD.as_secs() + 5 + 5);
 
 /// How long after the last fault, or operation, anything may still be unsettled: until the server has counted a link as

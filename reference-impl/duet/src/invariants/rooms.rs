@@ -80,10 +80,8 @@ impl Rooms {
                 self.views[who].insert(*room, View { name, members });
             }
             Event::Answer { request, .. } => {
-                // One that is let in is told so otherwise.
-                if let Some(name) = self.joining.remove(&(who, *request)) {
-                    self.wishes[who].remove(&name);
-                }
+                // One that is let in is told so otherwise. Refused or not, whoever was inside before still is.
+                self.joining.remove(&(who, *request));
             }
             Event::Member {
                 room,

@@ -175,12 +175,9 @@ impl Builder<'_> {
                     config.loss = Loss::Independent(chance([1_000, 10_000, 30_000]))
                 }
                 Some(Trait::Bursts) => {
-                    config.loss = Loss::GilbertElliott {
-                        enter: chance([1_000, 3_000, 5_000]),
-                        leave: Probability::from_ppm(250_000),
-                        good: Probability::NEVER,
-                        bad: Probability::ALWAYS,
-                    };
+                    // In time: one that ends after some packets may last for minutes where few are sent.
+                    let share = chance([5_000, 10_000, 20_000]);
+                    config.loss = Loss::bursts(share, millis([20, 80, 300]));
                 }
                 Some(Trait::Reorder) => {
                     config.reorder = Reorder {

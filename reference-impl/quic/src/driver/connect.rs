@@ -50,7 +50,8 @@ impl<C: Core> Driver<C> {
             .endpoint
             .connect(quic_now, config, remote, &settings.server_name)
             .map_err(|error| error.to_string())?;
-        self.insert(quic_handle, Conn::new(quic, id, handle));
+        let patience = transport::patience(purpose).map(|span| now.after(span));
+        self.insert(quic_handle, Conn::new(quic, id, handle).within(patience));
         Ok(())
     }
 

@@ -179,7 +179,7 @@ impl<C: Core> Driver<C> {
         match event {
             Some(DatagramEvent::ConnectionEvent(handle, event)) => {
                 if let Some(conn) = self.conns.get_mut(&handle.0) {
-                    conn.quic.handle_event(event);
+                    conn.handle_event(quic_now, event);
                     self.attend(now, at.min(now), handle.0);
                 }
             }
@@ -200,7 +200,7 @@ impl<C: Core> Driver<C> {
             self.timers.pop_first();
             if let Some(conn) = self.conns.get_mut(&handle) {
                 conn.timeout = None;
-                conn.quic.handle_timeout(quic_now);
+                conn.handle_timeout(quic_now);
                 self.attend(now, now, handle);
             }
         }

@@ -17,6 +17,7 @@ impl<C: Core> Driver<C> {
         };
         let was_handshaking = conn.is_handshaking();
         conn.poll(now, at, &mut self.inputs);
+        conn.give_up(now, quic_now, &mut self.inputs);
         conn.finish_close(now, quic_now, &mut self.inputs);
         let drained = route(&mut self.endpoint, handle, conn);
         if was_handshaking && !conn.is_handshaking() && matches!(self.role, Role::Server { .. }) {
@@ -65,11 +66,8 @@ impl<C: Core> Driver<C> {
         let Some(conn) = self.conns.get_mut(&handle) else {
             return;
         };
-        let lingers = conn.lingers_until().map(|until| std_time(epoch, until));
-        let timeout = [conn.quic.poll_timeout(), lingers]
-            .into_iter()
-            .flatten()
-            .min();
+        let end = conn.ends_at().map(|until| std_time(epoch, until));
+        let timeout = [conn.quic_timeout(), end].into_iter().flatten().min();
         if timeout == conn.timeout {
             return;
         }
