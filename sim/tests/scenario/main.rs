@@ -10,6 +10,7 @@ mod page;
 mod presets;
 mod removal;
 mod round_trip;
+mod running;
 mod stages;
 mod steps;
 

@@ -103,6 +103,20 @@ fn a_scenario_without_a_matrix_and_a_variant_give_themselves() {
     assert_eq!(seeds, [7, 8, 9]);
 }
 
+#[test]
+fn one_of_several_values_is_enough() {
+    let text = TWO.replace(
+        "mechanism = \"udp\", owd = [\"100 ms\"]",
+        "owd = [\"50 ms\", \"100 ms\"]",
+    );
+    let variants = Scenario::parse(&text, "two.toml").unwrap().expand();
+    assert!(
+        variants
+            .iter()
+            .all(|variant| variant.scenario.faults.len() == 1)
+    );
+}
+
 /// A file whose matrix has one parameter, `x`, which is the count of nodes, or goes into the description.
 fn values(of: &str, used: &str) -> Result<Vec<Scenario>, String> {
     let text = format!(

@@ -67,6 +67,12 @@ fn a_queue_in_which_nothing_waits_is_none() {
     let link = scenario.links.last().unwrap();
     assert_eq!(link.config.queue.limit, Limit::None);
     assert_eq!(link.back.as_ref(), Some(&link.config));
+    let scenario =
+        with("[[link]]\nfrom = \"alice\"\nto = \"bob\"\npreset = \"lan\"\nrate = \"none\"");
+    assert_eq!(
+        scenario.links.last().unwrap().config.queue,
+        QueueConfig::default()
+    );
     let mut scenario = with("[[link]]\nfrom = \"alice\"\nto = \"bob\"\npreset = \"cable\"");
     scenario.links.last_mut().unwrap().config.rate = None;
     let again = Scenario::parse(&scenario.to_toml(), "written.toml").unwrap();

@@ -299,6 +299,13 @@ fn rates_that_change() {
     assert_eq!(split, schedule);
     let stopped = config("schedule = [[\"0 s\", \"stop\"], [\"1 s\", \"1 Mb/s\"]]");
     assert_eq!((stopped.rate, stopped.rates.len()), (None, 2));
+    // A preset's rate, and a transmitter that is stopped from the beginning.
+    let stopped =
+        config("preset = \"adsl\"\nschedule = [[\"0 s\", \"stop\"], [\"1 s\", \"1 Mb/s\"]]");
+    assert_eq!(
+        (stopped.rate, stopped.rates.len()),
+        (Some(rate(384_000)), 2)
+    );
     let reference = config("rate = \"1 Mb/s\"\nreference = \"2 Mb/s\"");
     assert_eq!(reference.reference, Some(rate(2_000_000)));
     let opportunities = config("opportunities = [0, 1, 1, 3]").trace;
@@ -306,6 +313,21 @@ fn rates_that_change() {
         opportunities,
         Some(Opportunities::new(&[0, 1, 1, 3]).unwrap())
     );
+    // Opportunities take the place of a rate that changes, and the other way round.
+    let replaced =
+        "schedule = [[\"0 s\", \"1 Mb/s\"], [\"1 s\", \"2 Mb/s\"]]\nback = { opportunities = [1] }";
+    let back = with(&link(replaced)).links.pop().unwrap().back.unwrap();
+    assert_eq!(
+        (back.rate, back.rates.len(), back.trace.is_some()),
+        (None, 0, true)
+    );
+    let back = with(&link("opportunities = [1]\nback = { rate = \"1 Mb/s\" }"))
+        .links
+        .pop()
+        .unwrap()
+        .back
+        .unwrap();
+    assert_eq!((back.rate, back.trace), (Some(rate(1_000_000)), None));
     let on_off = config("on_off = { on = \"1 s\", off = { mean = \"200 ms\" } }").on_off;
     let expected = OnOff {
         on: Sojourn::Fixed(ms(1_000)),
@@ -403,6 +425,9 @@ fn files_are_read_by_whoever_can() {
         said(&mut |_| Ok("x".to_owned())),
         "`losses`: line 1: 'x' is neither `0` (passes) nor `1` (is lost) @ `\"losses\"`"
     );
+    let none = format!("{}{}", super::BASE, link("opportunities = \"none\""));
+    let unasked = Scenario::parse_with(&none, "t.toml", &mut |name| panic!("{name} is no file"));
+    assert_eq!(unasked.unwrap().links.last().unwrap().config.trace, None);
     assert_eq!(
         wrong("opportunities = \"x.trace\""),
         "cannot read `x.trace`: no other files are read here @ `\"x.trace\"`"
