@@ -280,6 +280,62 @@ fn a_scenario_with_a_mistake_is_shown_with_a_caret() {
 }
 
 #[test]
+fn a_scenario_names_files_beside_it() {
+    let folder = Folder::new("traces");
+    let file = folder.file("call.toml");
+    let right = include_str!("../../../sim/scenarios/first-call.toml");
+    let traced = right.replace("rate = \"2 Mb/s\" ", "opportunities = \"slow.trace\" ");
+    std::fs::write(&file, traced).expect("a file");
+    let check = || {
+        duet()
+            .args(["simulate", "check", &file, "--print"])
+            .output()
+            .expect("duet")
+    };
+    let output = check();
+    assert_failure(&output, 2, "cannot read `slow.trace`");
+    std::fs::write(folder.file("slow.trace"), "6\n12\n").expect("a file");
+    let output = check();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let told = text(&output.stdout);
+    assert!(told.contains("opportunities = [6, 12]"), "{told}");
+}
+
+#[test]
+fn presets_are_listed_with_their_origin() {
+    let run = |arguments: &[&str]| {
+        let output = duet().args(arguments).output().expect("duet");
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        output.stdout
+    };
+    let told = text(&run(&["simulate", "presets"]));
+    for words in [
+        "  lte: LTE, ",
+        "RFC 2488 §2",
+        "    back: rate = \"20 Mb/s\"\n",
+        "\n  home\n",
+        "timeout = \"120 s\"",
+        "\n  only-443\n",
+    ] {
+        assert!(told.contains(words), "{words:?} in {told}");
+    }
+    assert!(
+        told.lines().all(|line| line.chars().count() <= 120),
+        "{told}"
+    );
+    let all: serde_json::Value =
+        serde_json::from_slice(&run(&["simulate", "presets", "--json"])).expect("JSON");
+    assert_eq!(all["nats"][0]["settings"]["timeout"], "300 s");
+    let count = |key: &str| all[key].as_array().map_or(0, Vec::len);
+    assert_eq!(count("links"), duet_sim::LinkPreset::all().len());
+    assert_eq!(count("nats"), duet_sim::net::NatConfig::PRESETS.len());
+    assert_eq!(
+        count("firewalls"),
+        duet_sim::net::FirewallConfig::PRESETS.len()
+    );
+}
+
+#[test]
 fn a_full_disk_is_said_to_be_one() {
     // A device that is always full; without it there is nothing to show.
     if !std::path::Path::new("/dev/full").exists() {

@@ -75,6 +75,12 @@ macro_rules! properties {
                 let LinkConfig { $($field: _),* } = config;
             };
 
+            /// The keys that a file says it with, and their values in TOML.
+            pub fn settings(&self) -> Vec<(&'static str, String)> {
+                let keys = self.write().into_iter();
+                keys.map(|(key, value)| (key, value.to_string())).collect()
+            }
+
             /// The keys that say it.
             pub(super) fn write(&self) -> Vec<(&'static str, Value)> {
                 let mut keys = Vec::new();

@@ -312,14 +312,15 @@ macro_rules! keys {
                 Ok(())
             }
 
-            /// What differs from `base`.
-            pub(in crate::scenario) fn write(
+            /// What differs from `base`; of none, everything.
+            pub(in crate::scenario) fn write<'a>(
                 config: &$config,
-                base: &$config,
+                base: impl Into<Option<&'a $config>>,
             ) -> Vec<(&'static str, toml::Value)> {
+                let base = base.into();
                 let mut keys = Vec::new();
                 $(
-                    if config.$field != base.$field {
+                    if base.is_none_or(|base| config.$field != base.$field) {
                         keys.push((stringify!($field), $format.write(&config.$field)));
                     }
                 )*

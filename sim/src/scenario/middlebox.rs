@@ -37,6 +37,25 @@ pub struct FirewallSpec {
     pub outside: usize,
 }
 
+impl NatConfig {
+    /// Every key that the node of a NAT may have, with its value here in TOML.
+    pub fn settings(&self) -> Vec<(&'static str, String)> {
+        texts(nat::write(self, None))
+    }
+}
+
+impl FirewallConfig {
+    /// Every key that the node of a firewall may have, with its value here in TOML.
+    pub fn settings(&self) -> Vec<(&'static str, String)> {
+        texts(firewall::write(self, None))
+    }
+}
+
+fn texts(keys: Vec<(&'static str, Value)>) -> Vec<(&'static str, String)> {
+    let keys = keys.into_iter();
+    keys.map(|(key, value)| (key, value.to_string())).collect()
+}
+
 /// Keys of a NAT and of a firewall that are not of their configuration.
 const NAT_KEYS: &[&str] = &["preset", "outside", "addresses"];
 const FIREWALL_KEYS: &[&str] = &["preset", "outside"];

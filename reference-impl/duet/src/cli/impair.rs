@@ -123,14 +123,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 fn scenario(arguments: &Arguments) -> Result<Scenario, Failure> {
-    let path = &arguments.scenario;
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        Failure::new(format!("cannot read {}: {error}", path.display()))
-            .help("sim/scenarios/ holds some to begin with")
-            .usage()
-    })?;
-    let scenario = Scenario::parse(&text, &path.display().to_string())
-        .map_err(|error| super::simulate::wrong_scenario(&error))?;
+    let scenario = super::simulate::read(&arguments.scenario)?;
     let mut variants = scenario.expand_over(&duet_sim::Seeds::one(scenario.seed));
     let number = match (arguments.variant, variants.len()) {
         (None, 1) => 1,

@@ -10,6 +10,7 @@ mod files;
 mod impair;
 mod link;
 mod many;
+mod presets;
 mod receive;
 mod report;
 mod rfc8867;

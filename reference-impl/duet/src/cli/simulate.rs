@@ -11,7 +11,9 @@ use serde_json::json;
 
 use super::report::write_plots;
 use super::talk::Media;
-use super::{Failure, cannot_write, check, compare, many, rfc8867, runtime, say, shrink, swarm};
+use super::{
+    Failure, cannot_write, check, compare, many, presets, rfc8867, runtime, say, shrink, swarm,
+};
 use crate::report::{Extras, ON_TIME_MS, html, page};
 use crate::simulate::{Options, Outcome, RunLine, SimulateError, run as run_scenario};
 use crate::study;
@@ -47,6 +49,8 @@ enum Task {
     Compare(compare::Arguments),
     /// Check a scenario's file; with --print, write out what its parameters come to
     Check(check::Arguments),
+    /// The links, NATs and firewalls that scenarios can name, and where their numbers come from
+    Presets(presets::Arguments),
     /// Run congestion controllers through the test cases of RFC 8867
     Rfc8867(rfc8867::Arguments),
     /// Run scenarios that are made up: networks, faults and steps at random
@@ -99,6 +103,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.task {
         Some(Task::Compare(arguments)) => compare::run(arguments),
         Some(Task::Check(arguments)) => check::run(arguments),
+        Some(Task::Presets(arguments)) => presets::run(arguments),
         Some(Task::Rfc8867(arguments)) => rfc8867::run(arguments),
         Some(Task::Swarm(arguments)) => swarm::run(arguments),
         Some(Task::Shrink(arguments)) => shrink::run(arguments),
@@ -106,14 +111,20 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
 }
 
-/// Reads a scenario's file.
+/// Reads a scenario's file, and the files beside it that it names.
 pub(crate) fn read(path: &Path) -> Result<Scenario, Failure> {
     let text = std::fs::read_to_string(path).map_err(|error| {
         Failure::new(format!("cannot read {}: {error}", path.display()))
             .help("sim/scenarios/ holds some to begin with")
             .usage()
     })?;
-    Scenario::parse(&text, &path.display().to_string()).map_err(|error| wrong_scenario(&error))
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let mut open = |name: &str| {
+        let text = std::fs::read_to_string(folder.join(name));
+        text.map_err(|error| error.to_string())
+    };
+    Scenario::parse_with(&text, &path.display().to_string(), &mut open)
+        .map_err(|error| wrong_scenario(&error))
 }
 
 /// The variants of a scenario that are asked for.
