@@ -1,28 +1,85 @@
 //! The test cases of RFC 8867, shortened: controllers find their place, networks are what the cases say, equal seeds give
 //! equal runs. The whole matrix is `duet simulate rfc8867`.
 
+use std::time::Duration;
+
 use duet::rfc8867::bands;
 use duet::rfc8867::campaign::Campaign;
-use duet::rfc8867::cases::{self, Run};
+use duet::rfc8867::cases;
 use duet::rfc8867::controllers::{self, Entry};
 use duet::rfc8867::measure::{Measures, measure};
+use duet::rfc8867::plan::Run;
 use duet::rfc8867::record::Record;
 use duet::rfc8867::run::run;
+use duet_sim::link::{Rate, RateStep};
+use duet_sim::{FlowKind, Time};
 
 /// A case cut down to `seconds`, its changes of capacity brought forward to the third part of that.
 fn short(id: &str, seconds: u32) -> Run {
     let found = cases::all().into_iter().find(|run| run.id() == id);
-    let mut run = found.unwrap_or_else(|| panic!("no case {id}"));
-    run.duration = seconds;
-    for link in run.forward.iter_mut().chain(&mut run.backward) {
-        for (index, step) in (0..).zip(&mut link.capacity) {
-            step.0 = index * seconds / 3;
+    let run = found.unwrap_or_else(|| panic!("no case {id}"));
+    again(&run, seconds, |plan| {
+        let step = |index: u64| Time::from_millis(index * 1_000 * u64::from(seconds) / 3);
+        for link in plan.queues() {
+            (1..)
+                .zip(&mut link.rates)
+                .for_each(|(index, change)| change.at = step(index));
         }
+        let mut media = 0;
+        for flow in &mut plan.scenario.flows {
+            match &mut flow.kind {
+                FlowKind::Media(keys) => {
+                    keys.clear();
+                    (flow.start, flow.stop) = (Time::from_millis(media * 1_000), None);
+                    media += 1;
+                }
+                FlowKind::Cbr(config) => {
+                    (0..)
+                        .zip(&mut config.rates)
+                        .for_each(|(index, change)| change.0 = step(index));
+                }
+                _ => {}
+            }
+        }
+    })
+}
+
+/// A run of which the scenario has been changed.
+fn again(run: &Run, seconds: u32, change: impl FnOnce(&mut Run)) -> Run {
+    let mut plan = run.clone();
+    change(&mut plan);
+    plan.scenario.duration = Duration::from_secs(seconds.into());
+    let read = Run::of(plan.scenario).expect("a run");
+    Run {
+        case: plan.case,
+        variant: plan.variant,
+        ecn: plan.ecn,
+        ..read
     }
-    for (index, flow) in (0..).zip(&mut run.flows) {
-        flow.on = vec![(index, seconds)];
-    }
-    run
+}
+
+/// The same with these rates of the first narrow link from these seconds on, in kb/s.
+fn with_rates(run: &Run, rates: &[(u64, u64)]) -> Run {
+    again(run, run.duration, |plan| {
+        let link = plan.queues().next().expect("a queue");
+        let steps = rates.iter().map(|(at, kilobits)| RateStep {
+            at: Time::from_millis(at * 1_000),
+            rate: Rate::new(kilobits * 1_000),
+        });
+        link.rate = Rate::new(rates[0].1 * 1_000);
+        link.rates = steps.skip(1).collect();
+    })
+}
+
+/// The same with constant bit rate UDP of so many kb/s.
+fn with_udp(run: &Run, kilobits: u64) -> Run {
+    again(run, run.duration, |plan| {
+        for flow in &mut plan.scenario.flows {
+            if let FlowKind::Cbr(config) = &mut flow.kind {
+                config.rates = vec![(Time::ZERO, Rate::new(kilobits * 1_000))];
+            }
+        }
+    })
 }
 
 fn entry(name: &str) -> Entry {
@@ -60,8 +117,7 @@ fn every_controller_finds_its_place_and_repeats_itself() {
 
 #[test]
 fn a_window_of_quic_follows_the_capacity_and_a_fixed_rate_does_not() {
-    let mut plan = short("5.1/rate-50ms", 30);
-    plan.forward[0].capacity = vec![(0, 1_000), (15, 500)];
+    let plan = with_rates(&short("5.1/rate-50ms", 30), &[(0, 1_000), (15, 500)]);
     let (_, cubic) = go(&plan, "cubic");
     let (_, fixed) = go(&plan, "fixed");
     assert!(cubic["converge_down"] < 10.0, "{}", cubic["converge_down"]);
@@ -72,11 +128,9 @@ fn a_window_of_quic_follows_the_capacity_and_a_fixed_rate_does_not() {
 
 #[test]
 fn constant_udp_leaves_what_the_case_says() {
-    let mut plan = short("5.1/cbr-50ms", 30);
-    plan.forward[0].capacity = vec![(0, 500)];
-    let (_, by_udp) = go(&plan, "fixed");
-    plan.forward[0].capacity = vec![(0, 2_500)];
-    let (_, free) = go(&plan, "fixed");
+    let plan = short("5.1/cbr-50ms", 30);
+    let (_, by_udp) = go(&with_udp(&plan, 3_500), "fixed");
+    let (_, free) = go(&with_udp(&plan, 1_500), "fixed");
     assert!(free["loss"] < 0.1, "{}", free["loss"]);
     // At a full queue losses are shared: media has 1.1 of 4.6 Mb/s that are offered to 4.
     assert!(by_udp["loss"] > 5.0, "{}", by_udp["loss"]);
@@ -92,7 +146,13 @@ fn constant_udp_leaves_what_the_case_says() {
 fn a_congested_way_back_is_narrow_and_the_reference_is_not() {
     let names = |id: &str| -> Vec<String> {
         let (record, _) = go(&short(id, 6), "fixed");
-        record.links.into_iter().map(|link| link.name).collect()
+        assert_eq!(record.links.len(), record.run.narrow.len());
+        record
+            .run
+            .narrow
+            .into_iter()
+            .map(|narrow| narrow.name)
+            .collect()
     };
     assert_eq!(names("5.3/rate"), ["A>B", "B>A"]);
     assert_eq!(names("5.3/reference"), ["A>B"]);
@@ -119,13 +179,13 @@ fn marks_reach_who_heeds_them() {
 
 #[test]
 fn tcp_takes_its_part() {
-    let (_, long) = go(&short("5.6/queue-300ms", 20), "fixed");
+    let (_, long) = go(&short("5.6/queue-300ms-newreno", 20), "fixed");
     assert!(
         (0.2..0.8).contains(&long["tcp_share"]),
         "{}",
         long["tcp_share"]
     );
-    let (record, short) = go(&short("5.7", 30), "fixed");
+    let (record, short) = go(&short("5.7/1-at-a-time", 30), "fixed");
     let files = record.tcp.expect("TCP").delivered;
     let bytes: u64 = files.iter().map(|(_, bytes)| u64::from(*bytes)).sum();
     assert!((60_000..5_000_000).contains(&bytes), "{bytes}");
@@ -136,8 +196,7 @@ fn tcp_takes_its_part() {
 /// circuit breaker took the path for dead although all arrived.
 #[test]
 fn a_queue_of_a_second_is_no_dead_path() {
-    let mut plan = short("5.6/queue-1000ms", 30);
-    plan.flows[0].on = vec![(5, 30)];
+    let plan = short("5.6/queue-1000ms-newreno", 30);
     let (record, measures) = go(&plan, "fixed");
     assert!(measures["packet_delay_p95"] > 1_000.0, "the queue fills");
     assert_eq!(record.flows[0].sender.trips, []);

@@ -118,7 +118,7 @@ fn wrong_arguments_say_what_there_is() {
     let list = text(&run(&["--list"]).stdout);
     for name in [
         "5.8",
-        "6.2/5.6/queue-1000ms",
+        "6.2/5.6/queue-1000ms-newreno",
         "policer",
         "newreno",
         "utilisation_worst",

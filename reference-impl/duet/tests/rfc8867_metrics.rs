@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use duet::rfc8867::cases::{self, Run};
+use duet::rfc8867::cases;
 use duet::rfc8867::flow::{SenderRecord, Sent};
 use duet::rfc8867::measure::{Measures, measure};
+use duet::rfc8867::plan::Run;
 use duet::rfc8867::record::{FlowRecord, LinkRecord, Record, TcpRecord, Wait};
 use duet_sim::Time;
 
@@ -50,17 +51,12 @@ fn flow(start: f64, delay: Duration, stretches: &[Stretch]) -> FlowRecord {
 
 fn record(id: &str, flows: Vec<FlowRecord>) -> Record {
     let run = case(id);
-    let link = LinkRecord {
-        name: "A>B".into(),
-        place: (true, 0),
-        waits: Vec::new(),
-    };
     Record {
         run,
         seed: 1,
         controller: "hand".into(),
         flows,
-        links: vec![link],
+        links: vec![LinkRecord::default()],
         tcp: None,
         log_hash: String::new(),
     }
@@ -170,7 +166,7 @@ fn a_pause_and_the_way_back() {
 #[test]
 fn queues_count_media_in_static_windows() {
     let mut record = record(
-        "5.6/queue-300ms",
+        "5.6/queue-300ms-newreno",
         vec![flow(5.0, Duration::ZERO, &[(119.0, 500, 100)])],
     );
     let wait = |second: u64, millis: u64, media: bool| Wait {

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::cases::Run;
 use super::measure::{METRICS, Measures};
+use super::plan::Run;
 
 /// The bands that are built in: `sim/scenarios/rfc8867/bands.toml`.
 pub const FILE: &str = include_str!("../../../../sim/scenarios/rfc8867/bands.toml");
@@ -158,13 +158,13 @@ mod tests {
             why: "a test".into(),
         };
         let bands = [
-            band(&["5.6/queue-1000ms"], 3.0),
+            band(&["5.6/queue-1000ms-newreno"], 3.0),
             band(&["5", "5.6"], 2.0),
             band(&["5"], 1.0),
         ];
         let most = |id: &str| of(&bands, &run(id))[0].max;
-        assert_eq!(most("5.6/queue-1000ms"), Some(3.0));
-        assert_eq!(most("5.6/queue-300ms"), Some(2.0));
+        assert_eq!(most("5.6/queue-1000ms-newreno"), Some(3.0));
+        assert_eq!(most("5.6/queue-300ms-newreno"), Some(2.0));
         assert_eq!(most("5.4"), Some(1.0));
     }
 

@@ -8,11 +8,11 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::bands::{Band, Verdict, judge};
-use super::cases::Run;
 use super::controllers::Entry;
 use super::measure::{Measures, measure};
 use super::model::Video;
 use super::network::BuildError;
+use super::plan::Run;
 use super::run::run;
 use super::series::Series;
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use duet_quic::{Driver, SimEndpoint};
-use duet_sim::net::{Datagram, Ecn, Host};
+use duet_sim::net::{Datagram, Ecn, Host, Ports};
 use duet_sim::traffic::Traffic;
 use duet_sim::{Packet, Time};
 
@@ -113,8 +113,8 @@ impl Host for FlowHost {
 pub enum Endpoint {
     /// An end of a media flow.
     Flow(Box<FlowHost>),
-    /// An end of other traffic.
-    Traffic(Box<Traffic>),
+    /// Ends of other traffic.
+    Traffic(Box<Ports<Traffic>>),
 }
 
 impl Endpoint {
@@ -126,11 +126,11 @@ impl Endpoint {
         }
     }
 
-    /// The other traffic, if it is such.
-    pub fn traffic(&self) -> Option<&Traffic> {
+    /// The end of other traffic that has a port, if there is one.
+    pub fn traffic(&self, port: u16) -> Option<&Traffic> {
         match self {
             Self::Flow(_) => None,
-            Self::Traffic(traffic) => Some(traffic),
+            Self::Traffic(traffic) => traffic.at(port),
         }
     }
 

@@ -8,7 +8,7 @@
 //! | the synthetic encoder, pictures as recorded; packets of video and audio | [`model`], [`trace`], [`source`] |
 //! | who decides how much is sent | [`controllers`], `gcc` |
 //! | the two ends of a flow, and how they stand in a network | [`flow`], [`host`] |
-//! | the test cases, and their networks | [`cases`], [`network`] |
+//! | the test cases, what a run is made of, its network | [`cases`], [`plan`], [`network`] |
 //! | one run; many runs | [`run`], [`campaign`] |
 //! | what a run leaves behind, and what is computed of it | [`record`], [`statistics`], [`measure`] |
 //! | what is good enough, and why | [`bands`], `sim/scenarios/rfc8867/bands.toml` |
@@ -26,6 +26,7 @@ pub mod measure;
 pub mod model;
 pub mod network;
 pub mod page;
+pub mod plan;
 pub mod record;
 pub mod run;
 pub mod series;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use duet_sim::Time;
 
-use super::cases::Run;
 use super::flow::SenderRecord;
+use super::plan::Run;
 
 /// A UDP datagram at a host: when, and its bytes with the IP and UDP headers.
 pub type Wire = (Time, u32);
@@ -41,10 +41,6 @@ pub struct Wait {
 /// A bottleneck's queue.
 #[derive(Clone, Debug, Default)]
 pub struct LinkRecord {
-    /// `A>B`.
-    pub name: String,
-    /// Whether it leads forward, and which of the run's it is.
-    pub place: (bool, usize),
     /// Every packet.
     pub waits: Vec<Wait>,
 }
@@ -71,7 +67,7 @@ pub struct Record {
     pub controller: String,
     /// Its media, in the order of the run's flows.
     pub flows: Vec<FlowRecord>,
-    /// The links with a limit.
+    /// The links with a limit, in the order of the run's.
     pub links: Vec<LinkRecord>,
     /// TCP, where there is some.
     pub tcp: Option<TcpRecord>,

@@ -5,10 +5,10 @@ use std::time::Duration;
 use duet_sim::traffic::Traffic;
 use duet_sim::{EventLog, Fate, NodeId, Record as LogRecord, Time};
 
-use super::cases::Run;
 use super::controllers::Entry;
 use super::host::{Endpoint, MEDIA};
 use super::network::{BuildError, Built, build};
+use super::plan::Run;
 use super::record::{FlowRecord, LinkRecord, Record, TcpRecord, Wait};
 
 /// Runs a case and gives what it left behind; `progress` is told the virtual time each second.
@@ -26,7 +26,6 @@ pub fn run(
         mut network,
         flows,
         tcp,
-        narrow,
     } = build(run, entry, seed)?;
     for second in 1..=u64::from(run.duration) {
         network
@@ -39,17 +38,19 @@ pub fn run(
         .iter()
         .map(|(sender, receiver)| flow(host(*sender), host(*receiver)));
     let flows = flows.collect();
-    let ends: Vec<_> = tcp.iter().map(|(a, b)| (host(*a), host(*b))).collect();
-    let tcp = (!ends.is_empty()).then(|| tcp_record(&ends));
+    let end = |(node, port): (NodeId, u16)| host(node).traffic(port);
+    let ends: Vec<_> = tcp.iter().map(|ends| ends.map(end)).collect();
+    let tcp = run.tcp.then(|| tcp_record(&ends));
     let log = network.world().log();
     Ok(Record {
         run: run.clone(),
         seed,
         controller: entry.name.into(),
         flows,
-        links: narrow
-            .into_iter()
-            .map(|(name, forward, index)| link(log, name, (forward, index)))
+        links: run
+            .narrow
+            .iter()
+            .map(|narrow| link(log, &narrow.name))
             .collect(),
         tcp,
         log_hash: log.hash(),
@@ -70,7 +71,7 @@ fn flow(sender: &Endpoint, receiver: &Endpoint) -> FlowRecord {
     }
 }
 
-fn link(log: &EventLog, name: String, place: (bool, usize)) -> LinkRecord {
+fn link(log: &EventLog, name: &str) -> LinkRecord {
     let mut waits = Vec::new();
     for record in log.records() {
         let LogRecord::Packet { link, journey } = record else {
@@ -88,13 +89,13 @@ fn link(log: &EventLog, name: String, place: (bool, usize)) -> LinkRecord {
             media: journey.class == MEDIA,
         });
     }
-    LinkRecord { name, place, waits }
+    LinkRecord { waits }
 }
 
-fn tcp_record(ends: &[(&Endpoint, &Endpoint)]) -> TcpRecord {
+fn tcp_record(ends: &[[Option<&Traffic>; 2]]) -> TcpRecord {
     let mut out = TcpRecord::default();
-    for (sender, sink) in ends {
-        match sender.traffic() {
+    for [sender, sink] in ends {
+        match sender {
             Some(Traffic::Tcp(tcp)) => {
                 out.sent += tcp.stats().sent;
                 out.retransmitted += tcp.stats().retransmitted;
@@ -105,7 +106,7 @@ fn tcp_record(ends: &[(&Endpoint, &Endpoint)]) -> TcpRecord {
             }
             _ => {}
         }
-        if let Some(Traffic::TcpSink(sink)) = sink.traffic() {
+        if let Some(Traffic::TcpSink(sink)) = sink {
             let goodput = &sink.stats().goodput;
             let mut at = Time::ZERO;
             for bytes in goodput.bytes() {

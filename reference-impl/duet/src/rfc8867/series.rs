@@ -41,17 +41,14 @@ impl Series {
             let rates = FlowSeries::new(flow, BIN, duration).media.rates();
             (plan.name.clone(), rates)
         });
-        let plan = |(forward, index): (bool, usize)| match forward {
-            true => &record.run.forward[index],
-            false => &record.run.backward[index],
-        };
-        let capacity = record.links.iter().map(|link| {
-            let steps = plan(link.place).capacity.iter();
-            let steps = steps.map(|(at, rate)| (f64::from(*at), *rate as f64 * 1e3));
-            (link.name.clone(), steps.collect())
+        let capacity = record.run.narrow.iter().map(|narrow| {
+            let steps = narrow.capacity.iter();
+            let steps = steps.map(|(at, rate)| (f64::from(*at), *rate as f64));
+            (narrow.name.clone(), steps.collect())
         });
         let count = (duration / BIN) as usize;
-        let queues = record.links.iter().map(|link| {
+        let links = record.links.iter().zip(&record.run.narrow);
+        let queues = links.map(|(link, narrow)| {
             let mut bins = vec![Vec::new(); count];
             for wait in link.waits.iter().filter(|wait| wait.media) {
                 if let Some(waited) = wait.waited
@@ -64,7 +61,7 @@ impl Series {
                 summary if summary.count == 0 => (f64::NAN, f64::NAN, f64::NAN),
                 summary => (summary.p50, summary.min, summary.max),
             });
-            (link.name.clone(), bins.collect())
+            (narrow.name.clone(), bins.collect())
         });
         let (mut left, mut lost) = (vec![0_u32; count], vec![0_u32; count]);
         let mut delays = Vec::new();

@@ -164,7 +164,7 @@ pub fn mark(verdict: Option<&Verdict>) -> char {
 }
 
 /// The table as text, at most 120 columns wide; `title` says what a case is about.
-pub fn text(rows: &[Row], title: impl Fn(&str) -> &'static str) -> String {
+pub fn text(rows: &[Row], title: impl Fn(&str) -> String) -> String {
     let mut out = format!("{:<10}", "");
     for column in COLUMNS {
         let _ = write!(out, "{:>6} ", column.head);
@@ -265,7 +265,7 @@ mod tests {
         bands::judge(&bands, &run.expect("a run"), measures)
     }
 
-    fn title(id: &str) -> &'static str {
+    fn title(id: &str) -> String {
         let run = cases::all().into_iter().find(|run| run.id() == id);
         run.expect("a run").title
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use duet_sim::Time;
 
-use super::cases::{Bottleneck, MediaFlow};
+use super::plan::{Bottleneck, MediaFlow};
 use super::record::{FlowRecord, LinkRecord, Record};
 use super::source::AUDIO_INTERVAL;
 use super::statistics::Bins;
@@ -204,25 +204,19 @@ impl<'a> View<'a> {
 
     fn narrow(&self) -> impl Iterator<Item = Narrow<'a>> {
         let run = &self.record.run;
-        self.record.links.iter().map(|link| {
-            let (forward, index) = link.place;
-            let plan = if forward {
-                &run.forward[index]
-            } else {
-                &run.backward[index]
-            };
-            let crosses = |flow: &MediaFlow| match forward {
-                true => (flow.from..flow.to).contains(&index),
-                false => (flow.to..flow.from).contains(&index),
-            };
-            let flows = run.flows.iter().enumerate();
-            let flows = flows.filter(|(_, flow)| crosses(flow));
-            Narrow {
-                link,
-                plan,
-                flows: flows.map(|(index, _)| index).collect(),
-            }
-        })
+        self.record
+            .links
+            .iter()
+            .zip(&run.narrow)
+            .map(|(link, plan)| {
+                let flows = run.flows.iter().enumerate();
+                let flows = flows.filter(|(_, flow)| plan.is_crossed_by(flow));
+                Narrow {
+                    link,
+                    plan,
+                    flows: flows.map(|(index, _)| index).collect(),
+                }
+            })
     }
 
     /// The flows of a bottleneck that are on throughout a span.
@@ -252,18 +246,17 @@ impl<'a> View<'a> {
     /// What so many flows can have at a bottleneck, in b/s.
     fn available(narrow: &Narrow<'_>, flows: usize, at: f64) -> f64 {
         let most = MOST * flows as f64;
-        narrow
-            .plan
-            .capacity_at(at)
-            .map_or(most, |capacity| capacity.min(most))
+        narrow.plan.capacity_at(at).min(most)
     }
 }
 
 /// The intervals between changes of capacity, and starts, pauses and ends of flows.
 fn intervals(record: &Record) -> Vec<(f64, f64)> {
     let run = &record.run;
-    let links = run.forward.iter().chain(&run.backward);
-    let changes = links.flat_map(|link| link.capacity.iter().map(|(at, _)| *at));
+    let changes = run
+        .narrow
+        .iter()
+        .flat_map(|link| link.capacity.iter().map(|(at, _)| *at));
     let flows = run.flows.iter().flat_map(|flow| &flow.on);
     let mut edges: Vec<u32> = changes
         .chain(flows.flat_map(|on| [on.0, on.1]))

@@ -45,7 +45,7 @@ impl View<'_> {
 
     pub(super) fn utilisation(&self, out: &mut Measures) {
         // Beside TCP, what media should have is another question.
-        if self.record.tcp.is_some() {
+        if self.record.run.tcp {
             return;
         }
         let (mut used, mut sent, mut available, mut worst) = (0.0, 0.0, 0.0, f64::INFINITY);
@@ -78,7 +78,7 @@ impl View<'_> {
     }
 
     pub(super) fn convergence(&self, out: &mut Measures) {
-        if self.record.tcp.is_some() {
+        if self.record.run.tcp {
             return;
         }
         let second = (1.0 / BIN) as usize;

@@ -129,8 +129,8 @@ impl View<'_> {
         if rate.mean > 0.0 {
             out.insert("tcp_variation", rate.std / rate.mean);
         }
-        if let Some(capacity) = self.record.run.forward[0].capacity_at(span.0) {
-            out.insert("tcp_share", rate.mean / capacity);
+        if let Some(narrow) = self.record.run.narrow.first() {
+            out.insert("tcp_share", rate.mean / narrow.capacity_at(span.0));
         }
         out.insert(
             "tcp_loss",
