@@ -28,6 +28,7 @@ impl Client {
             session: self.session.clone(),
             requests: self.requests.clone(),
             rooms: self.rooms.clone(),
+            reentry: self.reentry.clone(),
             people: self.people.clone(),
             waiting: self.waiting.clone(),
             streams: self.streams.clone(),

@@ -133,13 +133,20 @@ impl Client {
         self.session = None;
         //= SES-020
         for (request, asked) in core::mem::take(&mut self.requests) {
-            if !matches!(asked, Asked::Ticket) {
-                self.events.push_back(Event::Answer {
-                    request,
-                    code: Code::UNDETERMINED,
-                    number: 0,
-                });
+            match asked {
+                Asked::Ticket => continue,
+                // Nobody but this client knows of that request: the next session makes it anew.
+                Asked::Join(wish) if wish.again && returning => {
+                    self.reentry.push(wish);
+                    continue;
+                }
+                _ => {}
             }
+            self.events.push_back(Event::Answer {
+                request,
+                code: Code::UNDETERMINED,
+                number: 0,
+            });
         }
         while let Some(call) = self.calls.keys().next().copied() {
             self.end_call(call, EndReason::new(Code::LOST, Initiator::Network), None);
@@ -149,6 +156,7 @@ impl Client {
         self.streams.clear();
         self.drop_media();
         if !returning {
+            self.reentry.clear();
             self.rooms.clear();
         }
         self.events

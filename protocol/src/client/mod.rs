@@ -133,6 +133,8 @@ pub struct Client {
     session: Option<Session>,
     requests: BTreeMap<RequestId, Asked>,
     rooms: BTreeMap<RoomId, View>,
+    /// Rooms that it was about to enter again when the session was lost once more.
+    reentry: Vec<Wish>,
     people: People,
     /// Rooms that a moderator has to let it into, and the JOIN that waits.
     waiting: BTreeMap<RoomId, RequestId>,
@@ -165,6 +167,7 @@ impl Client {
             session: None,
             requests: BTreeMap::new(),
             rooms: BTreeMap::new(),
+            reentry: Vec::new(),
             people: People::default(),
             waiting: BTreeMap::new(),
             streams: BTreeMap::new(),

@@ -115,6 +115,7 @@ impl Client {
             name: name.to_string(),
             secret: secret.to_vec(),
             for_call: false,
+            again: false,
         };
         let (name, secret) = (Text::new(name), Opaque::new(secret));
         let (Some(name), Some(secret)) = (name, secret) else {
@@ -329,16 +330,20 @@ impl Client {
 
     /// Enters again the rooms that a lost session was in.
     pub(super) fn rejoin(&mut self) {
-        for (_, view) in core::mem::take(&mut self.rooms) {
-            if view.wish.for_call {
-                continue;
-            }
-            let request = self.number(Asked::Join(view.wish.clone()));
-            let (name, secret) = (Text::cut(&view.wish.name), Opaque::new(&view.wish.secret));
+        let rooms = core::mem::take(&mut self.rooms).into_values();
+        let wishes = rooms.map(|view| view.wish).filter(|wish| !wish.for_call);
+        let wishes: Vec<Wish> = core::mem::take(&mut self.reentry)
+            .into_iter()
+            .chain(wishes)
+            .collect();
+        for mut wish in wishes {
+            wish.again = true;
+            let request = self.number(Asked::Join(wish.clone()));
+            let (name, secret) = (Text::cut(&wish.name), Opaque::new(&wish.secret));
             let secret = secret.unwrap_or_default();
             let join = room::Join {
                 request,
-                room: view.wish.room,
+                room: wish.room,
                 name,
                 secret,
                 params: Params::NONE,

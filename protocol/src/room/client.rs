@@ -77,6 +77,8 @@ pub(crate) struct Wish {
     pub(crate) secret: Vec<u8>,
     /// A call's room is entered once, with its ticket; it is not entered again.
     pub(crate) for_call: bool,
+    /// Whether the client enters it by itself, in the place of a session that was lost.
+    pub(crate) again: bool,
 }
 
 impl View {

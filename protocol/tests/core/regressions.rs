@@ -718,3 +718,37 @@ fn dir_004_who_logs_out_while_it_is_looked_up_is_found_all_the_same() {
         assert!(net.when(1, found).is_some(), "seed {seed}");
     }
 }
+
+/// A session was lost, and the one after it before its JOIN was answered: the room was forgotten. Found by the swarm, with
+/// a server that crashed twice.
+#[test]
+fn a_room_is_entered_again_by_the_session_after_the_next() {
+    let mut net = Net::new(12, &["alice", "bob"]);
+    net.login();
+    for who in [0, 1] {
+        net.command(who, |core, now| core.join(now, "lobby", b"").unwrap());
+        net.run_ms(150);
+    }
+    let logins = |net: &Net| {
+        let events = net.events(0).into_iter();
+        let logins = events.filter(|event| matches!(event, Event::LoggedIn { .. }));
+        logins.count()
+    };
+    for before in [1, 2] {
+        net.set_down(0, true);
+        net.run(Duration::from_secs(60));
+        net.set_down(0, false);
+        net.until(Duration::from_secs(30), "a session", |net| {
+            logins(net) > before
+        });
+        assert_eq!(net.client(0).core.rooms().count(), 0, "answered already");
+    }
+    net.run(Duration::from_secs(1));
+    assert_eq!(net.client(0).core.rooms().count(), 1);
+    let left = |event: &&Event| matches!(event, Event::Answer { .. });
+    assert_eq!(
+        net.events(0).into_iter().filter(left).count(),
+        0,
+        "nobody asked for that JOIN"
+    );
+}

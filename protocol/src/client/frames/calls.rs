@@ -157,6 +157,7 @@ impl Client {
             name: "".to_string(),
             secret: Vec::new(),
             for_call: true,
+            again: false,
         };
         let request = self.number(Asked::Join(wish));
         let secret = Opaque::new(&start.ticket).unwrap_or_default();

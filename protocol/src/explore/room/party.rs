@@ -134,6 +134,7 @@ impl Party {
                     name: NAME.to_string(),
                     secret: Vec::new(),
                     for_call: false,
+                    again: false,
                 };
                 match self.views.insert(joined.room, View::new(joined, wish)) {
                     Some(_) => Err("JOINED a room that it is in"),
