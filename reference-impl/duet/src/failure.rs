@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use duet_sim::{Check, Scenario, Time};
 
-use crate::invariants::Invariant;
+use crate::invariants::{Invariant, Phase};
 use crate::simulate::{Options, Outcome, SimulateError, run};
 
 /// What is the same of two failures that have one cause: never a time or a number.
@@ -15,6 +15,10 @@ pub enum Failure {
     Breach {
         /// Which.
         invariant: Invariant,
+        /// When that was seen: what is told wrongly is not what never comes.
+        phase: Phase,
+        /// In which way, where there are several: late is not never.
+        way: &'static str,
         /// The client's name.
         who: String,
     },
@@ -33,7 +37,18 @@ pub enum Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Breach { invariant, who } => write!(f, "{} of {who}", invariant.name()),
+            Self::Breach {
+                invariant,
+                phase,
+                way,
+                who,
+            } => {
+                write!(f, "{} of {who} {phase}", invariant.name())?;
+                match way.is_empty() {
+                    true => Ok(()),
+                    false => write!(f, ", {way}"),
+                }
+            }
             Self::Unmet { what } => write!(f, "expectation {what}"),
             Self::Panic { text } => write!(f, "panic: {text}"),
         }
@@ -80,6 +95,8 @@ pub fn failures(scenario: &Scenario, outcome: &Outcome) -> Vec<Found> {
     let breaches = breaches.into_iter().map(|breach| Found {
         failure: Failure::Breach {
             invariant: breach.invariant,
+            phase: breach.phase,
+            way: breach.way,
             who: breach.who.clone(),
         },
         at: Some(breach.at),

@@ -66,12 +66,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         }
         error => Failure::new(error.to_string()),
     })?;
-    write(path, &out, &shrunk)?;
-    tell(arguments, &scenario, &out, &shrunk)
+    let beside = write(path, &out, &shrunk)?;
+    tell(arguments, &scenario, &out, &shrunk, &beside)
 }
 
-/// The scenario, with what it is for above it; its run as a diagram, a page and a capture.
-fn write(from: &Path, out: &Path, shrunk: &Shrunk) -> Result<(), Failure> {
+/// The scenario, with what it is for above it; its run as a diagram, a page and a capture, which are named.
+fn write(from: &Path, out: &Path, shrunk: &Shrunk) -> Result<Vec<PathBuf>, Failure> {
     let Shrunk {
         scenario,
         failure,
@@ -96,7 +96,9 @@ fn write(from: &Path, out: &Path, shrunk: &Shrunk) -> Result<(), Failure> {
         let run = || run_scenario(scenario, &options, |_| {});
         std::panic::catch_unwind(std::panic::AssertUnwindSafe(run))
     });
-    let Ok(outcome) = outcome else { return Ok(()) };
+    let Ok(outcome) = outcome else {
+        return Ok(Vec::new());
+    };
     let outcome = outcome.map_err(|error| Failure::new(error.to_string()))?;
     let all = failures(scenario, &outcome);
     let found = all.iter().find(|one| one.failure == *failure);
@@ -104,13 +106,13 @@ fn write(from: &Path, out: &Path, shrunk: &Shrunk) -> Result<(), Failure> {
         Failure::new("the smaller scenario does not fail again: the run is not deterministic")
             .help("`duet simulate FILE --twice` names the first event that differs")
     })?;
-    put(
-        &out.with_extension("txt"),
-        &drawing(scenario, &outcome, found).ascii(),
-    )?;
+    let beside = ["txt", "html", "pcapng"].map(|kind| out.with_extension(kind));
+    let [diagram, page_file, packets] = &beside;
+    put(diagram, &drawing(scenario, &outcome, found).ascii())?;
     let page = page(&outcome.report, &Extras::default());
-    put(&out.with_extension("html"), &html(&page))?;
-    capture(&out.with_extension("pcapng"), scenario, &outcome)
+    put(page_file, &html(&page))?;
+    capture(packets, scenario, &outcome)?;
+    Ok(beside.into())
 }
 
 fn tell(
@@ -118,6 +120,7 @@ fn tell(
     before: &Scenario,
     out: &Path,
     shrunk: &Shrunk,
+    beside: &[PathBuf],
 ) -> Result<(), Failure> {
     let Shrunk {
         scenario,
@@ -141,7 +144,9 @@ fn tell(
             "at_ms": found.at.map(|at| at.as_micros() / 1_000),
             "runs": runs, "exhausted": exhausted,
             "before": size(before), "after": size(scenario),
-            "scenario": out.display().to_string(), "replay": replay,
+            "scenario": out.display().to_string(),
+            "beside": beside.iter().map(|path| path.display().to_string()).collect::<Vec<_>>(),
+            "replay": replay,
         }));
     }
     say(format!("{failure}: {}", found.text))?;
@@ -162,9 +167,9 @@ fn tell(
     } else {
         say(format!("  nothing more can go; {runs} runs"))?;
     }
-    say(format!(
-        "  written: {} and, beside it, .txt, .html, .pcapng",
-        out.display()
-    ))?;
+    say(format!("  written: {}", out.display()))?;
+    for path in beside {
+        say(format!("           {}", path.display()))?;
+    }
     say(format!("  again: {replay}"))
 }

@@ -61,30 +61,34 @@ impl Calls {
     }
 
     pub(super) fn told(&mut self, book: &mut Book, now: Time, who: usize, event: &Event) {
-        let mut breach = |invariant, text| book.breach(invariant, who, now, text);
+        let mut breach = |invariant, way, text| book.breach_by(invariant, way, who, now, text);
         match event {
             Event::Incoming { call, .. } => {
                 let leg = Leg::new(Stage::Incoming, now);
                 if self.legs[who].insert(*call, leg).is_some() {
-                    breach(Invariant::CallEnd, format!("call {call} rings again"));
+                    breach(
+                        Invariant::CallEnd,
+                        "again",
+                        format!("call {call} rings again"),
+                    );
                 }
             }
             Event::Started { call, .. } => {
                 let mut sides = self.legs.iter().filter_map(|legs| legs.get(call));
                 if !sides.any(|leg| leg.accepted) {
                     let text = format!("call {call} starts, and nobody has accepted it");
-                    breach(Invariant::CallConsent, text);
+                    breach(Invariant::CallConsent, "by nobody", text);
                 }
                 let legs = &mut self.legs[who];
                 let stage = legs.get(call).map(|leg| leg.stage);
                 if !matches!(stage, Some(Stage::Calling | Stage::Accepted)) {
                     let text = format!("call {call} starts where it was {stage:?}");
-                    breach(Invariant::CallConsent, text);
+                    breach(Invariant::CallConsent, "out of turn", text);
                 }
                 let mut others = legs.iter().filter(|(other, _)| *other != call);
                 if let Some((other, _)) = others.find(|(_, leg)| leg.stage == Stage::Started) {
                     let text = format!("call {call} starts, and call {other} is not over");
-                    breach(Invariant::CallAlone, text);
+                    breach(Invariant::CallAlone, "", text);
                 }
                 if let Some(leg) = legs.get_mut(call) {
                     (leg.stage, leg.since) = (Stage::Started, now);
@@ -94,9 +98,14 @@ impl Calls {
             Event::Ended { call, .. } => {
                 match self.legs[who].get_mut(call) {
                     Some(leg) if leg.stage != Stage::Over => leg.stage = Stage::Over,
-                    Some(_) => breach(Invariant::CallEnd, format!("call {call} ends twice")),
+                    Some(_) => breach(
+                        Invariant::CallEnd,
+                        "twice",
+                        format!("call {call} ends twice"),
+                    ),
                     None => breach(
                         Invariant::CallEnd,
+                        "unknown",
                         format!("call {call} ends, and it was never told of it"),
                     ),
                 }
@@ -107,7 +116,7 @@ impl Calls {
                 if let Some((call, leg)) = open.find(|(_, leg)| leg.stage != Stage::Over) {
                     leg.stage = Stage::Over;
                     let text = format!("the session is over, and call {call} was not ended");
-                    breach(Invariant::CallEnd, text);
+                    breach(Invariant::CallEnd, "left open", text);
                 }
             }
             _ => {}
@@ -122,15 +131,16 @@ impl Calls {
                 if now < healed.max(leg.since).after(SETTLE) {
                     continue;
                 }
-                let text = match leg.stage {
+                let (way, text) = match leg.stage {
                     Stage::Over => continue,
                     Stage::Started if !half => continue,
                     Stage::Started => {
-                        format!("call {call} goes on, and the other side has ended it")
+                        let text = format!("call {call} goes on, and the other side has ended it");
+                        ("one side", text)
                     }
-                    stage => format!("call {call} is {stage:?} for good"),
+                    stage => ("stuck", format!("call {call} is {stage:?} for good")),
                 };
-                book.breach(Invariant::CallEnd, who, now, text);
+                book.breach_by(Invariant::CallEnd, way, who, now, text);
             }
         }
     }

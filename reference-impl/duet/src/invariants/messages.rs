@@ -112,10 +112,11 @@ impl Messages {
     fn brought(&mut self, book: &mut Book, now: Time, who: usize, brought: &Brought<'_>) {
         book.tally.received += 1;
         let shown = String::from_utf8_lossy(brought.body).into_owned();
-        let mut breach = |invariant, text| book.breach(invariant, who, now, text);
+        let mut breach = |invariant, way, text| book.breach_by(invariant, way, who, now, text);
         let Some(&order) = self.bodies.get(brought.body) else {
             return breach(
                 Invariant::MessageIntact,
+                "unknown",
                 format!("{shown:?} was never sent"),
             );
         };
@@ -125,10 +126,10 @@ impl Messages {
                 "{shown:?} came from {:?} for {:?}; it was sent by {:?} to {:?}",
                 brought.author, brought.to, message.author, message.to
             );
-            breach(Invariant::MessageIntact, text);
+            breach(Invariant::MessageIntact, "altered", text);
         }
         if message.receivers.contains(&who) {
-            return breach(Invariant::MessageOnce, format!("{shown:?} came twice"));
+            return breach(Invariant::MessageOnce, "", format!("{shown:?} came twice"));
         }
         message.receivers.push(who);
         if *message.number.get_or_insert(brought.number) != brought.number {
@@ -136,11 +137,11 @@ impl Messages {
                 "{shown:?} has number {}, and number {:?} elsewhere",
                 brought.number, message.number
             );
-            breach(Invariant::MessageNumber, text);
+            breach(Invariant::MessageNumber, "receivers", text);
         }
         if let Some(code) = message.outcome.filter(|code| refused(*code)) {
             let text = format!("{shown:?} came although its sender was told {code}");
-            breach(Invariant::MessageResult, text);
+            breach(Invariant::MessageResult, "late", text);
         }
         let stream = (who, brought.author.0, brought.to);
         if let Some(last) = self.last.insert(stream, order)
@@ -148,6 +149,7 @@ impl Messages {
         {
             breach(
                 Invariant::MessageOrder,
+                "",
                 format!("{shown:?} came after one that was sent later"),
             );
         }
@@ -160,7 +162,7 @@ impl Messages {
         };
         if !fits {
             let text = format!("{shown:?} for {:?} came to {own:?}", brought.to);
-            book.breach(Invariant::MessageIntact, who, now, text);
+            book.breach_by(Invariant::MessageIntact, "astray", who, now, text);
         }
     }
 
@@ -183,25 +185,27 @@ impl Messages {
             _ => book.tally.refused += 1,
         }
         let (who, to, order) = (message.sender, message.to, message.order);
-        let mut breach = |invariant, text: &str| {
+        let mut breach = |invariant, way, text: &str| {
             let text = format!("message {order} to {to:?}: {text}");
-            book.breach(invariant, who, now, text);
+            book.breach_by(invariant, way, who, now, text);
         };
         if code == Code::DELIVERED && message.receivers.is_empty() && to != Address::Service {
             breach(
                 Invariant::MessageResult,
+                "delivered",
                 "said to be delivered, and nobody has it",
             );
         }
         if refused(code) && !message.receivers.is_empty() {
             breach(
                 Invariant::MessageResult,
+                "refused",
                 &format!("said to be {code}, and somebody has it"),
             );
         }
         if number != 0 && *message.number.get_or_insert(number) != number {
             let text = format!("its result has number {number}, not {:?}", message.number);
-            breach(Invariant::MessageNumber, &text);
+            breach(Invariant::MessageNumber, "result", &text);
         }
     }
 }

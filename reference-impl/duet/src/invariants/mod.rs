@@ -152,11 +152,34 @@ pub enum Act<'a> {
     Die,
 }
 
+/// When an invariant is seen not to hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// As it happens: something was done or told that must never be.
+    Running,
+    /// Once everything was healed and had its time to settle: something has not happened that must.
+    Healed,
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Running => "as it ran",
+            Self::Healed => "after healing",
+        })
+    }
+}
+
 /// An invariant that did not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Breach {
     /// Which.
     pub invariant: Invariant,
+    /// When it was seen.
+    pub phase: Phase,
+    /// In which of the ways that it has not to hold, in a few words that are the same for the same cause; none where it
+    /// has one.
+    pub way: &'static str,
     /// Who was told what it should not have been, or not told what it should have been.
     pub who: String,
     /// When that was noticed.
@@ -224,6 +247,8 @@ struct Party {
     wants: Option<Time>,
     session: Option<(SessionId, UserId)>,
     suspended: bool,
+    /// Whether its process has ever been logged in.
+    was_in: bool,
     /// Since when it has had a link to its session.
     online: Option<Time>,
 }
@@ -234,13 +259,33 @@ struct Book {
     parties: Vec<Party>,
     tally: Tally,
     breaches: Vec<Breach>,
+    /// Whether the run is over, and what must happen in the end is judged.
+    over: bool,
 }
 
 impl Book {
     fn breach(&mut self, invariant: Invariant, who: usize, at: Time, text: String) {
+        self.breach_by(invariant, "", who, at, text);
+    }
+
+    /// A breach of an invariant that can be broken in several ways.
+    fn breach_by(
+        &mut self,
+        invariant: Invariant,
+        way: &'static str,
+        who: usize,
+        at: Time,
+        text: String,
+    ) {
+        let phase = match self.over {
+            false => Phase::Running,
+            true => Phase::Healed,
+        };
         let who = self.parties[who].name.clone();
         self.breaches.push(Breach {
             invariant,
+            phase,
+            way,
             who,
             at,
             text,
@@ -334,6 +379,7 @@ impl Invariants {
     /// was time for it: [`SETTLE`] after the last fault and the last operation there was.
     pub fn finish(mut self, now: Time) -> Vec<Breach> {
         let (book, healed) = (&mut self.book, self.healed);
+        book.over = true;
         self.sessions.finish(book, now, healed);
         self.rooms.finish(book, now, healed);
         self.calls.finish(book, now, healed);

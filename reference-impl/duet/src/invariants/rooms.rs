@@ -169,15 +169,19 @@ impl Rooms {
             let first = members.iter().find_map(|(_, room)| *room);
             for (who, room) in &members {
                 let view = room.and_then(|room| self.views[*who].get(&room));
-                let text = match view {
-                    None => format!("it is not in {name:?} again"),
-                    Some(_) if *room != first => format!("it is in another {name:?}"),
+                let (way, text) = match view {
+                    None => ("outside", format!("it is not in {name:?} again")),
+                    Some(_) if *room != first => {
+                        ("elsewhere", format!("it is in another {name:?}"))
+                    }
                     Some(view) if view.members != sessions => {
-                        different(book, name, &view.members, &sessions)
+                        let missing = sessions.keys().any(|one| !view.members.contains_key(one));
+                        let way = if missing { "missing" } else { "too many" };
+                        (way, different(book, name, &view.members, &sessions))
                     }
                     Some(_) => continue,
                 };
-                book.breach(Invariant::RoomAgreement, *who, now, text);
+                book.breach_by(Invariant::RoomAgreement, way, *who, now, text);
             }
         }
     }

@@ -30,7 +30,7 @@ impl Sessions {
             Act::LogOut => party.wants = None,
             Act::Die => {
                 (party.wants, party.session, party.online) = (None, None, None);
-                party.suspended = false;
+                (party.suspended, party.was_in) = (false, false);
                 self.open[who].clear();
                 self.answered[who].clear();
             }
@@ -55,6 +55,7 @@ impl Sessions {
                 }
                 book.tally.logins += 1;
                 let party = &mut book.parties[who];
+                party.was_in = true;
                 party.session = Some((*session, *user));
                 party.online = Some(now);
                 party.suspended = false;
@@ -83,7 +84,7 @@ impl Sessions {
                         request.0,
                         at.as_micros() / 1_000
                     );
-                    book.breach(Invariant::Answered, who, now, text);
+                    book.breach_by(Invariant::Answered, "at its end", who, now, text);
                 }
                 let party = &mut book.parties[who];
                 (party.session, party.online) = (None, None);
@@ -104,7 +105,7 @@ impl Sessions {
             self.answered[who].insert(request);
         } else if self.answered[who].contains(&request) {
             let text = format!("request {} is answered a second time", request.0);
-            book.breach(Invariant::Answered, who, now, text);
+            book.breach_by(Invariant::Answered, "twice", who, now, text);
         }
     }
 
@@ -113,16 +114,21 @@ impl Sessions {
             let party = &book.parties[who];
             let Some(wants) = party.wants else { continue };
             let due = healed.max(wants).after(RETURN);
-            let text = match (party.online, party.suspended) {
+            let (way, text) = match (party.online, party.suspended) {
                 _ if now < due => continue,
                 (Some(at), _) if at <= due => continue,
                 (Some(at), _) => {
-                    format!("it came back {:?} after the last fault", at.since(healed))
+                    let after = at.since(healed);
+                    (
+                        "late",
+                        format!("it came back {after:?} after the last fault"),
+                    )
                 }
-                (None, true) => "it is still suspended".to_owned(),
-                (None, false) => "it is not logged in".to_owned(),
+                (None, true) => ("suspended", "it is still suspended".to_owned()),
+                (None, false) if party.was_in => ("logged out", "it is not logged in".to_owned()),
+                (None, false) => ("never in", "it was never logged in".to_owned()),
             };
-            book.breach(Invariant::Return, who, now, text);
+            book.breach_by(Invariant::Return, way, who, now, text);
         }
         for (who, open) in self.open.iter().enumerate() {
             for (request, at) in open {

@@ -4,9 +4,41 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use duet_sim::net::{FirewallConfig, NatConfig};
-use duet_sim::{FaultKind, Jitter, LinkConfig, LinkRef, LinkSpec, Loss, QueueConfig, Scenario};
+use duet_sim::{
+    FaultKind, Jitter, LinkConfig, LinkRef, LinkSpec, Loss, QueueConfig, Role, Scenario,
+};
 
 use super::Shrinker;
+
+/// Clients, by name, that have no way to the server and back, whatever is done to the network. One that loses its way
+/// cannot be logged in, and would fail for no other reason than that.
+pub(super) fn stranded(scenario: &Scenario) -> BTreeSet<String> {
+    let ways = scenario.links.iter().flat_map(LinkSpec::directions);
+    let ways: Vec<(usize, usize)> = ways.map(|(from, to, _)| (from, to)).collect();
+    let reached = |forth: bool| {
+        let servers = scenario.nodes.iter().enumerate();
+        let servers = servers.filter(|(_, node)| node.role == Role::Server);
+        let mut reached: BTreeSet<usize> = servers.map(|(index, _)| index).collect();
+        let mut todo: Vec<usize> = reached.iter().copied().collect();
+        while let Some(node) = todo.pop() {
+            for (from, to) in &ways {
+                let (here, there) = if forth { (from, to) } else { (to, from) };
+                if *here == node && reached.insert(*there) {
+                    todo.push(*there);
+                }
+            }
+        }
+        reached
+    };
+    let (to, from) = (reached(true), reached(false));
+    let nodes = scenario.nodes.iter().enumerate();
+    nodes
+        .filter(|(index, node)| {
+            node.role == Role::Client && !(to.contains(index) && from.contains(index))
+        })
+        .map(|(_, node)| node.name.clone())
+        .collect()
+}
 
 /// Takes routers, NATs and firewalls away whose neighbours can be joined.
 pub(super) fn bypass(shrinker: &mut Shrinker<'_>) -> bool {
@@ -149,7 +181,7 @@ const LESS: &[fn(&mut LinkConfig)] = &[
         config.delay = Duration::ZERO;
         config.delays.clear();
     },
-    |config| config.delay = Duration::from_millis(10),
+    |config| config.delay = config.delay.min(Duration::from_millis(10)),
 ];
 
 fn one_link(shrinker: &mut Shrinker<'_>, index: usize) -> bool {

@@ -205,6 +205,8 @@ struct Shrinker<'r> {
     best: Scenario,
     found: Found,
     trial: Trial,
+    /// Clients that had no way to the server from the beginning.
+    stranded: BTreeSet<String>,
     /// What was tried, as files.
     tried: BTreeSet<String>,
     runs: u64,
@@ -242,6 +244,7 @@ pub fn shrink(
         failure: found.failure.clone(),
         best: scenario.clone(),
         found,
+        stranded: links::stranded(scenario),
         tried: BTreeSet::from([scenario.to_toml()]),
         trial,
         runs: 1,
@@ -283,9 +286,10 @@ impl Shrinker<'_> {
         self.runs >= self.budget
     }
 
-    /// Keeps a candidate if it fails in the same way; says whether it does. One that could not be written down is none.
+    /// Keeps a candidate if it fails in the same way; says whether it does. One that could not be written down is none,
+    /// nor is one in which a client has lost its way to the server.
     fn keep(&mut self, candidate: Scenario) -> bool {
-        if self.is_spent() {
+        if self.is_spent() || !links::stranded(&candidate).is_subset(&self.stranded) {
             return false;
         }
         let text = candidate.to_toml();

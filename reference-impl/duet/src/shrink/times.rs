@@ -60,6 +60,8 @@ pub(super) fn round(shrinker: &mut Shrinker<'_>) -> bool {
         let whole = Duration::from_secs(span.as_secs() / 2);
         let mut tries = vec![whole, span / 2];
         tries.extend(rounded(span));
+        // What is shorter than the finest that is told apart is nothing.
+        tries.retain(|shorter| shorter.is_zero() || *shorter >= ROUND[3]);
         changed |= first(shrinker, tries, |candidate, span| {
             if let Some(own) = spans(candidate).into_iter().nth(index) {
                 *own = span;
