@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! duet-bench growth [--check]
+//! duet-bench sim [--check] [--json]
 //! duet-bench [codec] [--check] [--json] [--instructions] [--save]
 //!
 //! --check          exit with 1 where a goal or the committed baseline is missed: by instructions; without valgrind
@@ -19,10 +20,11 @@ mod instructions;
 mod measure;
 mod profile;
 mod report;
+mod sim;
 
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: duet-bench growth [--check]\n       duet-bench [codec] [--check] [--json] [--instructions] [--save]";
+const USAGE: &str = "usage: duet-bench growth [--check]\n       duet-bench sim [--check] [--json]\n       duet-bench [codec] [--check] [--json] [--instructions] [--save]";
 
 #[global_allocator]
 static ALLOCATOR: allocations::Counting = allocations::Counting;
@@ -40,8 +42,16 @@ fn main() -> ExitCode {
         // What `--instructions` runs under callgrind.
         ("codec", ["--only", case, passes]) => codec::run_only(case, passes),
         ("growth", ["--only", case, passes]) => growth::run_only(case, passes),
+        ("sim", ["--only", case, passes]) => sim::run_only(case, passes),
         ("growth", []) => growth::bench(false),
         ("growth", ["--check"]) => growth::bench(true),
+        ("sim", options)
+            if options
+                .iter()
+                .all(|option| ["--check", "--json"].contains(option)) =>
+        {
+            sim::bench(options.contains(&"--check"), options.contains(&"--json"))
+        }
         ("codec", options) if options.iter().all(|option| known.contains(option)) => {
             let is_set = |option| options.contains(&option);
             codec::bench(&codec::Options {

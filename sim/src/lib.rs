@@ -106,7 +106,7 @@ pub use log::{Count, Dropped, EventLog, LinkId, Record};
 pub use node::{Node, NodeId};
 pub use packet::{Ecn, Packet};
 pub use probability::Probability;
-pub use queue::EventQueue;
+pub use queue::{EventQueue, Lane};
 pub use random::Stream;
 pub use scenario::{
     Bound, BoundError, Check, Expectation, Fault, FaultKind, FirewallSpec, FlowKind, FlowSpec,

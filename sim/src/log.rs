@@ -137,7 +137,9 @@ impl EventLog {
     pub fn packet(&mut self, link: LinkId, journey: Journey) {
         let counts = &mut self.links[link.0 as usize].counts;
         // A link sees few classes: a walk is faster than a look-up.
-        let known = counts.iter().position(|(class, _)| *class == journey.class);
+        let is_own =
+            |class: &'static str| core::ptr::eq(class, journey.class) || class == journey.class;
+        let known = counts.iter().position(|(class, _)| is_own(class));
         let index = known.unwrap_or_else(|| {
             counts.push((journey.class, Count::default()));
             counts.len() - 1

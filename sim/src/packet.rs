@@ -38,6 +38,37 @@ pub trait Packet: Clone {
     fn corrupt(&mut self, _corruption: Corruption, _draws: &mut Stream) {}
 }
 
+/// A packet on the heap, which is moved for the price of a pointer.
+impl<P: Packet> Packet for Box<P> {
+    fn size(&self) -> usize {
+        P::size(self)
+    }
+
+    fn class(&self) -> &'static str {
+        P::class(self)
+    }
+
+    fn reliable(&self) -> bool {
+        P::reliable(self)
+    }
+
+    fn flow(&self) -> u64 {
+        P::flow(self)
+    }
+
+    fn ecn(&self) -> Ecn {
+        P::ecn(self)
+    }
+
+    fn set_ecn(&mut self, ecn: Ecn) {
+        P::set_ecn(self, ecn);
+    }
+
+    fn corrupt(&mut self, corruption: Corruption, draws: &mut Stream) {
+        P::corrupt(self, corruption, draws);
+    }
+}
+
 /// The ECN field of an IP header (RFC 3168 §5, RFC 9331 §2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Ecn {

@@ -1,7 +1,8 @@
 //! The event queue.
 
 use core::cmp::Ordering;
-use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
+use std::collections::{BinaryHeap, VecDeque};
 
 use crate::time::Time;
 
@@ -10,24 +11,68 @@ use crate::time::Time;
 /// Stable: events of one class at one instant leave in the order in which they came. A lower class goes first.
 #[derive(Clone, Debug)]
 pub struct EventQueue<E> {
+    /// Events, and the first of each lane that is not empty.
     heap: BinaryHeap<Entry<E>>,
+    lanes: Vec<VecDeque<(Key, E)>>,
     sequence: u64,
+    len: usize,
 }
+
+/// A lane of an [`EventQueue`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lane(usize);
+
+/// Time, class, sequence.
+type Key = (Time, u8, u64);
 
 impl<E> EventQueue<E> {
     /// An empty queue.
     pub fn new() -> EventQueue<E> {
         EventQueue {
             heap: BinaryHeap::new(),
+            lanes: Vec::new(),
             sequence: 0,
+            len: 0,
         }
+    }
+
+    /// Adds a lane, for events that mostly come in their order, such as arrivals over one link. It changes nothing
+    /// but the cost: however many wait in a lane, the heap has only the first of them.
+    pub fn add_lane(&mut self) -> Lane {
+        self.lanes.push(VecDeque::new());
+        Lane(self.lanes.len() - 1)
     }
 
     /// Adds an event that happens at `at`.
     pub fn push(&mut self, at: Time, class: u8, event: E) {
+        let key = self.key(at, class);
+        let what = What::Event(event);
+        self.heap.push(Entry { key, what });
+    }
+
+    /// The same, in a lane; one that is out of order there is none the worse for it.
+    pub fn push_in(&mut self, lane: Lane, at: Time, class: u8, event: E) {
+        let key = self.key(at, class);
+        let waiting = &mut self.lanes[lane.0];
+        match waiting.back() {
+            Some((last, _)) if *last > key => {
+                let what = What::Event(event);
+                self.heap.push(Entry { key, what });
+            }
+            Some(_) => waiting.push_back((key, event)),
+            None => {
+                waiting.push_back((key, event));
+                let what = What::First(lane);
+                self.heap.push(Entry { key, what });
+            }
+        }
+    }
+
+    fn key(&mut self, at: Time, class: u8) -> Key {
         let key = (at, class, self.sequence);
         self.sequence += 1;
-        self.heap.push(Entry { key, event });
+        self.len += 1;
+        key
     }
 
     /// When the first event happens.
@@ -37,23 +82,42 @@ impl<E> EventQueue<E> {
 
     /// Takes the first event.
     pub fn pop(&mut self) -> Option<(Time, E)> {
-        self.heap.pop().map(|entry| (entry.key.0, entry.event))
+        self.pop_due(Time::MAX)
     }
 
     /// Takes the first event if it happens at `now` or before.
     pub fn pop_due(&mut self, now: Time) -> Option<(Time, E)> {
-        self.next_at().filter(|at| *at <= now)?;
-        self.pop()
+        let mut top = self.heap.peek_mut()?;
+        let at = top.key.0;
+        if at > now {
+            return None;
+        }
+        self.len -= 1;
+        if let What::First(lane) = top.what
+            && let Some((_, event)) = self.lanes[lane.0].pop_front()
+        {
+            match self.lanes[lane.0].front() {
+                Some((next, _)) => top.key = *next,
+                None => {
+                    PeekMut::pop(top);
+                }
+            }
+            return Some((at, event));
+        }
+        match PeekMut::pop(top).what {
+            What::Event(event) => Some((at, event)),
+            What::First(_) => None, // a lane that is in the heap is not empty
+        }
     }
 
     /// The number of events that wait.
     pub fn len(&self) -> usize {
-        self.heap.len()
+        self.len
     }
 
     /// Whether no event waits.
     pub fn is_empty(&self) -> bool {
-        self.heap.is_empty()
+        self.len == 0
     }
 }
 
@@ -65,8 +129,15 @@ impl<E> Default for EventQueue<E> {
 
 #[derive(Clone, Debug)]
 struct Entry<E> {
-    key: (Time, u8, u64),
-    event: E,
+    key: Key,
+    what: What<E>,
+}
+
+#[derive(Clone, Debug)]
+enum What<E> {
+    Event(E),
+    /// The first of a lane.
+    First(Lane),
 }
 
 // The heap gives its greatest entry first, so the order of the keys is reversed.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 use crate::link::{Emitted, Fate, Link, LinkConfig, Medium, MediumConfig, OutageMode, Rate};
 use crate::log::{EventLog, LinkId, Record};
 use crate::node::{Node, NodeId};
-use crate::queue::EventQueue;
+use crate::queue::{EventQueue, Lane};
 use crate::time::Time;
 
 /// Steps at one instant after which a world counts as stuck.
@@ -74,12 +74,15 @@ struct Way<P> {
     from: NodeId,
     to: NodeId,
     config: LinkConfig,
-    link: Link<P>,
+    /// Packets are on the heap: a link moves each from stage to stage.
+    link: Link<Box<P>>,
     /// The shared medium that it sends on, and its place among those that share it.
     medium: Option<(usize, usize)>,
     offered: u64,
     /// The earliest event that is on its way to the link.
     scheduled: Option<Time>,
+    /// What is in the air.
+    air: Lane,
 }
 
 #[derive(Debug)]
@@ -96,7 +99,7 @@ enum Event<P> {
     /// A link wants to be woken.
     Link(usize),
     /// A packet arrives over a link.
-    Arrival(usize, P),
+    Arrival(usize, Box<P>),
     /// A shared medium is free, or wanted.
     Medium(usize),
 }
@@ -174,6 +177,7 @@ impl<N: Node> World<N> {
             medium: None,
             offered: 0,
             scheduled: None,
+            air: self.events.add_lane(),
         });
     }
 
@@ -343,7 +347,7 @@ impl<N: Node> World<N> {
         from: NodeId,
         to: NodeId,
         what: &str,
-        change: impl FnOnce(&mut Link<N::Packet>, Time),
+        change: impl FnOnce(&mut Link<Box<N::Packet>>, Time),
     ) {
         self.flush();
         let index = self.way(from, to);
@@ -424,7 +428,7 @@ impl<N: Node> World<N> {
                 }
                 Event::Arrival(index, packet) => {
                     let Way { from, to, .. } = self.ways[index];
-                    self.nodes[to.0].node.receive(self.now, from, packet);
+                    self.nodes[to.0].node.receive(self.now, from, *packet);
                     self.touch(to.0);
                 }
                 Event::Medium(index) => self.take_turn(index),
@@ -488,7 +492,8 @@ impl<N: Node> World<N> {
         while let Some(Emitted { journey, packet }) = way.link.poll() {
             self.log.packet(way.id, journey);
             if let (Fate::Delivered { at }, Some(packet)) = (journey.fate, packet) {
-                self.events.push(at, ARRIVAL, Event::Arrival(index, packet));
+                let arrival = Event::Arrival(index, packet);
+                self.events.push_in(way.air, at, ARRIVAL, arrival);
             }
         }
         match way.medium {
@@ -620,7 +625,7 @@ impl<N: Node> World<N> {
             });
         }
         way.offered += 1;
-        way.link.offer(self.now, packet);
+        way.link.offer(self.now, Box::new(packet));
         self.attend(index);
     }
 

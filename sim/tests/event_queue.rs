@@ -32,15 +32,19 @@ fn only_what_is_due_is_taken() {
 
 proptest! {
     #[test]
-    fn the_order_is_that_of_a_stable_sort(
-        operations in prop::collection::vec(prop::option::of((0u64..8, 0u8..3)), 0..200),
+    fn the_order_is_that_of_a_stable_sort_whatever_lanes_there_are(
+        operations in prop::collection::vec(prop::option::of((0u64..8, 0u8..3, 0usize..3)), 0..200),
     ) {
         let mut queue = EventQueue::new();
+        let lanes = [queue.add_lane(), queue.add_lane()];
         let mut model: Vec<(Time, u8, usize)> = Vec::new();
         for (n, operation) in operations.into_iter().enumerate() {
             match operation {
-                Some((at, class)) => {
-                    queue.push(Time(at), class, n);
+                Some((at, class, way)) => {
+                    match lanes.get(way) {
+                        Some(lane) => queue.push_in(*lane, Time(at), class, n),
+                        None => queue.push(Time(at), class, n),
+                    }
                     model.push((Time(at), class, n));
                     model.sort_by_key(|(at, class, _)| (*at, *class));
                 }

@@ -94,6 +94,11 @@ impl Outages {
         }
     }
 
+    /// Whether there are none at all.
+    pub(super) fn is_empty(&self) -> bool {
+        self.drops.is_empty() && self.holds.is_empty() && self.bursts.is_empty()
+    }
+
     /// The intervals in which the transmitter stops.
     pub(super) fn holds(&self) -> &Intervals {
         &self.holds

@@ -162,7 +162,11 @@ impl<P: Packet> Link<P> {
         let queued = Queued {
             number,
             size: packet.size() as u64,
-            flow: packet.flow(),
+            flow: if self.queue.is_fair() {
+                packet.flow()
+            } else {
+                0
+            },
             ecn: packet.ecn(),
             offered: now,
             arrived: now,
@@ -196,7 +200,27 @@ impl<P: Packet> Link<P> {
                 return self.lose(&queued, Cause::Policed);
             }
         }
+        if self.is_clear() {
+            let (started, left) = (now, now);
+            let sent = Sent {
+                queued,
+                started,
+                left,
+            };
+            return self.propagate(sent, now);
+        }
         self.enqueue(queued);
+    }
+
+    /// Whether what is offered leaves at once: neither queue nor transmitter has any part in it.
+    fn is_clear(&self) -> bool {
+        self.serialiser.is_unlimited()
+            && !self.serialiser.is_busy()
+            && !self.shared
+            && self.down.is_none()
+            && self.queue.is_plain()
+            && self.inside() == 0
+            && self.outages.is_empty()
     }
 
     /// The deadline has come, or any other instant.

@@ -167,7 +167,7 @@ pub(super) struct Queued<P> {
     /// Its number among those that were offered to the link.
     pub(super) number: u64,
     pub(super) size: u64,
-    /// What the packets of a flow share.
+    /// What the packets of a flow share, where the queue tells flows apart.
     pub(super) flow: u64,
     pub(super) ecn: Ecn,
     pub(super) offered: Time,
@@ -276,6 +276,16 @@ impl<P> Queue<P> {
             sending: (0, 0),
             order,
         }
+    }
+
+    /// Whether it tells flows apart.
+    pub(super) fn is_fair(&self) -> bool {
+        matches!(self.order, Order::FqCoDel(_))
+    }
+
+    /// Whether it remembers nothing of packets that are gone.
+    pub(super) fn is_plain(&self) -> bool {
+        matches!(self.order, Order::DropTail(_) | Order::DropHead(_))
     }
 
     /// Changes the limit. What waits stays.
