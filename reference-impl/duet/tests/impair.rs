@@ -7,70 +7,35 @@
 
 mod common;
 
-use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader, Read};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, UdpSocket};
-use std::process::{Child, ChildStdout, Command, Stdio};
-use std::time::Duration;
 
-use duet::impair::{Ends, Impairment};
-use duet_sim::net::{Content, Datagram, Ecn};
-use duet_sim::{Scenario, Time};
+use duet_sim::Time;
 use serde_json::Value;
 
+use common::impaired::{
+    HANGS, Impaired, columns, lost, model, network, number, numbered, receive, survivors,
+};
 use common::{Folder, assert_failure, duet, text};
 
-/// What only a hanging test waits for.
-const HANGS: Duration = Duration::from_secs(60);
-
-/// Two ends and what is between them.
-fn network(link: &str) -> String {
-    format!(
-        "name = \"n\"\nduration = \"1 s\"\n[[node]]\nname = \"a\"\nrole = \"client\"\n[[node]]\nname = \"b\"\nrole = \"server\"\n\
-         [[link]]\nfrom = \"a\"\nto = \"b\"\n{link}\n"
-    )
-}
-
-/// The proxy in a process of its own, and the socket behind it.
-struct Impaired {
-    child: Child,
-    output: BufReader<ChildStdout>,
+/// The proxy, and the socket behind it.
+struct Proxied {
+    impaired: Impaired,
     address: SocketAddr,
     target: UdpSocket,
-    folder: Folder,
 }
 
-impl Impaired {
-    fn start(name: &str, scenario: &str, more: &[&str]) -> Impaired {
-        let folder = Folder::new(&format!("impair-{name}"));
-        let path = folder.file("scenario.toml");
-        std::fs::write(&path, scenario).expect("a scenario");
+impl Proxied {
+    fn start(name: &str, scenario: &str, more: &[&str]) -> Proxied {
         let target = socket();
         let to = target.local_addr().expect("its address").to_string();
-        let mut child = duet()
-            .args(["impair", &path, "--listen", "127.0.0.1:0", "--to", &to])
-            .args(["--json", "--log", &folder.file("events.log")])
-            .args(more)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("a proxy");
-        let mut output = BufReader::new(child.stdout.take().expect("its output"));
-        let mut first = String::new();
-        output.read_line(&mut first).expect("a line");
-        let told: Value = serde_json::from_str(&first).unwrap_or_else(|_| {
-            let mut said = String::new();
-            let stderr = child.stderr.as_mut().expect("its complaints");
-            stderr.read_to_string(&mut said).expect("text");
-            panic!("{said}")
-        });
-        let address = told["address"].as_str().expect("an address");
-        Impaired {
+        let addresses = ["--listen", "127.0.0.1:0", "--to", &to];
+        let impaired = Impaired::start(name, scenario, &[&addresses, more].concat());
+        let address = impaired.told["address"].as_str().expect("an address");
+        Proxied {
             address: address.parse().expect("an address"),
-            child,
-            output,
+            impaired,
             target,
-            folder,
         }
     }
 
@@ -82,15 +47,8 @@ impl Impaired {
     }
 
     /// Ctrl-C; what it says then, and the log.
-    fn stop(mut self) -> (Value, String) {
-        let pid = self.child.id().to_string();
-        let killed = Command::new("kill").args(["-INT", &pid]).status();
-        assert!(killed.expect("kill").success());
-        let mut last = String::new();
-        self.output.read_line(&mut last).expect("a line");
-        assert!(self.child.wait().expect("its end").success());
-        let log = std::fs::read_to_string(self.folder.file("events.log")).expect("a log");
-        (serde_json::from_str(&last).expect("JSON"), log)
+    fn stop(self) -> (Value, String) {
+        self.impaired.stop()
     }
 }
 
@@ -98,51 +56,6 @@ fn socket() -> UdpSocket {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
     socket.set_read_timeout(Some(HANGS)).expect("a timeout");
     socket
-}
-
-/// A packet with a number in it.
-fn numbered(number: u32) -> Vec<u8> {
-    let mut packet = vec![0; 100];
-    packet[..4].copy_from_slice(&number.to_be_bytes());
-    packet
-}
-
-fn number(packet: &[u8]) -> u32 {
-    u32::from_be_bytes(packet[..4].try_into().expect("four bytes"))
-}
-
-/// The numbers that the model lets through of packets that are sent one after the other, in the order of arrival.
-fn model(scenario: &str, packets: u32) -> Vec<u32> {
-    let scenario = Scenario::parse(scenario, "model").expect("a scenario");
-    let ends = Ends::of(&scenario, &[], None).expect("ends");
-    let mut network = Impairment::new(&scenario, scenario.seed, &ends).expect("a network");
-    let address = |node| SocketAddr::new(duet_sim::net::address_of(node), 7);
-    for sent in 0..packets {
-        network.advance(Time::from_micros(u64::from(sent) * 10));
-        let datagram = Datagram {
-            source: address(ends.clients[0]),
-            destination: address(ends.server),
-            ecn: Ecn::NotEct,
-            class: "udp",
-            content: Content::Bytes(numbered(sent).as_slice().into()),
-        };
-        network.put(ends.clients[0], datagram);
-    }
-    network.advance(Time::from_millis(10_000));
-    let arrived = std::iter::from_fn(|| network.take(ends.server));
-    let bytes = arrived.map(|(_, datagram)| match datagram.content {
-        Content::Bytes(bytes) => number(&bytes),
-        other => panic!("{other:?}"),
-    });
-    bytes.collect()
-}
-
-/// The numbers of the packets that the log says were lost on a link.
-fn lost(log: &str, link: &str) -> BTreeSet<u32> {
-    let lines = log.lines().map(|line| line.split(' ').collect::<Vec<_>>());
-    let lost = lines.filter(|line| line[1] == link && line[7] == "lost");
-    lost.map(|line| line[2].parse().expect("a number"))
-        .collect()
 }
 
 #[test]
@@ -157,15 +70,15 @@ fn the_models_packets_are_lost_and_no_others() {
         ),
     ] {
         let scenario = network(&format!("delay = \"2 ms\"\n{loss}"));
-        let expected = model(&scenario, PACKETS);
+        let expected = survivors(&scenario, PACKETS);
         assert!(expected.len() < PACKETS as usize);
         let missing: BTreeSet<u32> = (0..PACKETS)
             .filter(|sent| !expected.contains(sent))
             .collect();
         // Twice, since the same seed is to give the same.
         for run in ["one", "two"] {
-            let impaired = Impaired::start(&format!("{name}-{run}"), &scenario, &[]);
-            let peer = impaired.peer();
+            let proxied = Proxied::start(&format!("{name}-{run}"), &scenario, &[]);
+            let peer = proxied.peer();
             let mut packet = [0; 200];
             // Lot by lot: the kernel keeps fewer than 300 such packets for a socket, and drops the rest.
             for lot in (0..PACKETS)
@@ -176,11 +89,11 @@ fn the_models_packets_are_lost_and_no_others() {
                     peer.send(&numbered(sent)).expect("a packet sent");
                 }
                 for expected in expected.iter().filter(|sent| lot.contains(sent)) {
-                    let size = impaired.target.recv(&mut packet).expect("a packet");
+                    let size = receive(&proxied.target, &mut packet).0;
                     assert_eq!((size, number(&packet)), (100, *expected), "{name}");
                 }
             }
-            let (summary, log) = impaired.stop();
+            let (summary, log) = proxied.stop();
             assert_eq!(lost(&log, "a>b"), missing, "{name}");
             let link = &summary["links"][0];
             assert_eq!(link["link"], "a>b");
@@ -193,26 +106,26 @@ fn the_models_packets_are_lost_and_no_others() {
 
 #[test]
 fn answers_come_back_to_whom_they_are_for() {
-    let impaired = Impaired::start("answers", &network("delay = \"1 ms\""), &[]);
-    let peers = [impaired.peer(), impaired.peer(), impaired.peer()];
+    let proxied = Proxied::start("answers", &network("delay = \"1 ms\""), &[]);
+    let peers = [proxied.peer(), proxied.peer(), proxied.peer()];
     let mut packet = [0; 200];
     let mut seen = BTreeSet::new();
     for (index, peer) in peers.iter().enumerate() {
         peer.send(&numbered(index as u32)).expect("a packet sent");
-        let (size, source) = impaired.target.recv_from(&mut packet).expect("a packet");
+        let (size, source) = receive(&proxied.target, &mut packet);
         assert_eq!(number(&packet[..size]), index as u32);
         // Each of them is somebody else to the target.
         assert!(seen.insert(source));
-        impaired
+        proxied
             .target
             .send_to(&numbered(100 + index as u32), source)
             .expect("an answer sent");
     }
     for (index, peer) in peers.iter().enumerate() {
-        let size = peer.recv(&mut packet).expect("an answer");
+        let size = receive(peer, &mut packet).0;
         assert_eq!(number(&packet[..size]), 100 + index as u32);
     }
-    let (summary, _) = impaired.stop();
+    let (summary, _) = proxied.stop();
     assert_eq!(
         (&summary["sent"], &summary["refused"]),
         (&6.into(), &0.into())
@@ -234,14 +147,14 @@ fn those_who_connect_are_spread_over_the_clients() {
         [[link]]
         from = \"client\"
         to = \"server\"";
-    let impaired = Impaired::start("spread", scenario, &[]);
-    let (one, other) = (impaired.peer(), impaired.peer());
+    let proxied = Proxied::start("spread", scenario, &[]);
+    let (one, other) = (proxied.peer(), proxied.peer());
     let mut packet = [0; 200];
     for peer in [&one, &other, &one] {
         peer.send(&numbered(0)).expect("a packet sent");
-        impaired.target.recv(&mut packet).expect("a packet");
+        receive(&proxied.target, &mut packet);
     }
-    let (summary, _) = impaired.stop();
+    let (summary, _) = proxied.stop();
     let links = summary["links"].as_array().expect("links").iter();
     let offered: Vec<_> = links
         .map(|link| (&link["link"], &link["offered"]))
@@ -257,23 +170,23 @@ fn those_who_connect_are_spread_over_the_clients() {
 #[test]
 fn copies_and_damage_are_seen() {
     let scenario = network("duplicate = { probability = \"100 %\" }");
-    let impaired = Impaired::start("copies", &scenario, &[]);
-    let peer = impaired.peer();
+    let proxied = Proxied::start("copies", &scenario, &[]);
+    let peer = proxied.peer();
     let mut packet = [0; 200];
     peer.send(&numbered(5)).expect("a packet sent");
     for _ in 0..2 {
-        let size = impaired.target.recv(&mut packet).expect("a packet");
+        let size = receive(&proxied.target, &mut packet).0;
         assert_eq!((size, number(&packet)), (100, 5));
     }
-    impaired.stop();
+    proxied.stop();
 
     let scenario = network("corrupt = { probability = \"100 %\" }");
-    let impaired = Impaired::start("damage", &scenario, &[]);
-    let peer = impaired.peer();
+    let proxied = Proxied::start("damage", &scenario, &[]);
+    let peer = proxied.peer();
     peer.send(&numbered(5)).expect("a packet sent");
-    let size = impaired.target.recv(&mut packet).expect("a packet");
+    let size = receive(&proxied.target, &mut packet).0;
     assert_ne!(packet[..size], numbered(5));
-    impaired.stop();
+    proxied.stop();
 }
 
 #[test]
@@ -301,16 +214,16 @@ fn a_nat_that_is_renumbered_gives_the_target_a_new_peer() {
         kind = \"nat-renumber\"
         node = \"home\"
         at = \"300 ms\"";
-    let impaired = Impaired::start("nat", scenario, &[]);
-    let peer = impaired.peer();
+    let proxied = Proxied::start("nat", scenario, &[]);
+    let peer = proxied.peer();
     let mut packet = [0; 200];
     let mut sources = BTreeSet::new();
     // The network's own time ends it.
     while sources.len() < 2 {
         peer.send(&numbered(0)).expect("a packet sent");
-        let (_, source) = impaired.target.recv_from(&mut packet).expect("a packet");
+        let (_, source) = receive(&proxied.target, &mut packet);
         sources.insert(source);
-        impaired
+        proxied
             .target
             .send_to(&numbered(1), source)
             .expect("an answer sent");
@@ -321,9 +234,9 @@ fn a_nat_that_is_renumbered_gives_the_target_a_new_peer() {
             peer.set_nonblocking(false).expect("a socket");
         }
     }
-    let size = peer.recv(&mut packet).expect("an answer");
+    let size = receive(&peer, &mut packet).0;
     assert_eq!(number(&packet[..size]), 1);
-    let (_, log) = impaired.stop();
+    let (_, log) = proxied.stop();
     assert!(log.contains("# home is now "), "{log}");
 }
 
@@ -351,18 +264,57 @@ fn a_queue_that_is_full_drops_what_comes_too_fast() {
         [[link]]
         from = \"fast\"
         to = \"b\"";
-    let impaired = Impaired::start("queue", scenario, &[]);
-    let (slow, fast) = (impaired.peer(), impaired.peer());
+    let proxied = Proxied::start("queue", scenario, &[]);
+    let (slow, fast) = (proxied.peer(), proxied.peer());
     for sent in 0..5 {
         slow.send(&numbered(sent)).expect("a packet sent");
     }
     fast.send(&numbered(99)).expect("a packet sent");
     let mut packet = [0; 200];
-    let size = impaired.target.recv(&mut packet).expect("a packet");
+    let size = receive(&proxied.target, &mut packet).0;
     assert_eq!(number(&packet[..size]), 99);
-    let (summary, log) = impaired.stop();
+    let (summary, log) = proxied.stop();
     assert_eq!(lost(&log, "slow>b"), BTreeSet::from([2, 3, 4]), "{log}");
     assert_eq!(summary["sent"], 1);
+}
+
+#[test]
+fn the_model_says_the_same_of_packets_that_come_at_the_same_instants() {
+    // Everything that time decides: a queue of four packets at two packets a millisecond, and jitter that reorders.
+    let scenario = network(
+        "rate = \"2048 kb/s\"\nqueue = \"512 B\"\nloss = \"5 %\"\ndelay = \"1 ms\"\n\
+         jitter = { kind = \"uniform\", max = \"3 ms\", reorders = true }\n\
+         duplicate = { probability = \"10 %\" }",
+    );
+    let proxied = Proxied::start("instants", &scenario, &[]);
+    let peer = proxied.peer();
+    let mut packet = [0; 200];
+    for lot in 0..60 {
+        for sent in 0..10 {
+            peer.send(&numbered(10 * lot + sent))
+                .expect("a packet sent");
+        }
+        // One is always to come: of this lot, or of those that keep it out of the queue.
+        receive(&proxied.target, &mut packet);
+    }
+    let (_, log) = proxied.stop();
+    // When each came in, as far as the log knows it: of what was under way at the end it says nothing.
+    let offered: BTreeMap<u64, u64> = columns(&log, "a>b")
+        .map(|line| (integer(line[2]), integer(line[5])))
+        .collect();
+    let known = (0..).map_while(|number| Some(Time::from_nanos(*offered.get(&number)?)));
+    let known: Vec<Time> = known.collect();
+    assert!(known.len() >= 100, "{log}");
+    let (_, modelled) = model(&scenario, &known);
+    let ours = columns(&log, "a>b").filter(|line| integer(line[2]) < known.len() as u64);
+    let mut theirs = columns(&modelled, "a>b");
+    for line in ours {
+        assert_eq!(Some(line), theirs.next());
+    }
+}
+
+fn integer(column: &str) -> u64 {
+    column.parse().expect("a number")
 }
 
 /// The program with a scenario, until it ends by itself.
@@ -415,8 +367,8 @@ fn what_needs_the_simulators_programs_is_refused_with_its_place() {
 fn what_programs_do_can_be_left_out() {
     let base = network("delay = \"1 ms\"");
     let scenario = format!("{base}[[step]]\nat = \"1 s\"\nwho = \"a\"\ndo = \"login\"\n");
-    let impaired = Impaired::start("left-out", &scenario, &["--network-only"]);
-    impaired.stop();
+    let proxied = Proxied::start("left-out", &scenario, &["--network-only"]);
+    proxied.stop();
     // But not what goes wrong.
     let crash = format!("{base}[[fault]]\nkind = \"crash\"\nnode = \"b\"\nat = \"1 s\"\n");
     assert_failure(

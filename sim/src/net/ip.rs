@@ -175,12 +175,12 @@ fn mark(packet: &mut [u8], ecn: Ecn) {
     if packet[0] >> 4 == 4 {
         let class = packet[1] & !3 | bits;
         let first = packet[0];
-        let sum = Some(10);
-        Sums {
-            ip: sum,
+        let sums = Sums {
+            ip: Some(10),
             transport: None,
-        }
-        .write(packet, 0, [first, class], true);
+            udp: false,
+        };
+        sums.write(packet, 0, [first, class], true);
     } else {
         packet[1] = packet[1] & !0x30 | bits << 4;
     }
@@ -192,19 +192,21 @@ struct Sums {
     ip: Option<usize>,
     /// That of UDP or TCP, which covers the addresses as well.
     transport: Option<usize>,
+    /// Whether it is UDP's, where zero means that there is none (RFC 768).
+    udp: bool,
 }
 
 impl Sums {
     fn of(packet: &[u8], header: &Header) -> Sums {
         let field = match (header.protocol, header.payload) {
             (TCP, Some(at)) => Some(at + 16),
-            // Zero means that there is none (RFC 768).
             (UDP, Some(at)) if packet.get(at + 6..at + 8) != Some(&[0, 0]) => Some(at + 6),
             _ => None,
         };
         Sums {
             ip: header.source.is_ipv4().then_some(10),
             transport: field.filter(|at| packet.len() >= at + 2),
+            udp: header.protocol == UDP,
         }
     }
 
@@ -216,11 +218,19 @@ impl Sums {
         let before = u16::from_be_bytes([field[0], field[1]]);
         field.copy_from_slice(&word);
         let after = u16::from_be_bytes(word);
-        for sum in [self.ip.filter(|_| in_ip), self.transport] {
+        for (sum, never_zero) in [
+            (self.ip.filter(|_| in_ip), false),
+            (self.transport, self.udp),
+        ] {
             if let Some(at) = sum
                 && let Some(field) = packet.get_mut(at..at + 2)
             {
                 let sum = updated(u16::from_be_bytes([field[0], field[1]]), before, after);
+                let sum = if sum == 0 && never_zero {
+                    u16::MAX
+                } else {
+                    sum
+                };
                 field.copy_from_slice(&sum.to_be_bytes());
             }
         }

@@ -15,6 +15,8 @@ use super::signals::terminated;
 use super::{Failure, cannot_write, runtime, say};
 use crate::impair::proxy::Proxy;
 use crate::impair::{Ends, Impairment, LATE, Run, Summary, refuse};
+#[cfg(target_os = "linux")]
+use crate::impair::{refuse_for_bridge, tun::Bridge};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -23,18 +25,36 @@ use crate::impair::{Ends, Impairment, LATE, Run, Summary, refuse};
                                                        to port 4433, and answers come back through it
   duet impair sim/scenarios/first-call.toml --network-only --listen 127.0.0.1:5000 --to 127.0.0.1:4433 --log events.log
                                                        the first to connect has alice's link, the second has bob's
+  duet impair home.toml --tun here,there               the same between two network namespaces, for whatever runs in them
+                                                       (Linux, as root); it says their addresses, and in another
+                                                       terminal: ip netns exec there iperf3 -s
+                                                       and in a third: ip netns exec here iperf3 -u -c ADDRESS
 
 The network is that of `duet simulate`: the same links, queues, losses, NATs, cross traffic and faults, by the same seed.
-Packet n on a link meets what packet n meets there. Ctrl-C ends it and prints what became of all packets.")]
+Packet n on a link meets what packet n meets there. Ctrl-C ends it and prints what became of all packets. Namespaces that it made are gone
+then; after a kill -9 they stay, and are taken as they are the next time, or go by: ip netns delete NAME")]
 pub(crate) struct Arguments {
     /// The scenario's file
     scenario: PathBuf,
     /// Where to take packets from clients
-    #[arg(long, value_name = "ADDR:PORT", requires = "to")]
-    listen: SocketAddr,
+    #[arg(
+        long,
+        value_name = "ADDR:PORT",
+        requires = "to",
+        required_unless_present = "tun"
+    )]
+    listen: Option<SocketAddr>,
     /// Where to send them on
     #[arg(long, value_name = "ADDR:PORT", requires = "listen")]
-    to: SocketAddr,
+    to: Option<SocketAddr>,
+    /// Instead of UDP, carry IP packets whole between two network namespaces, the client's and the server's; those that do
+    /// not exist are made, and go at the end
+    #[cfg_attr(not(target_os = "linux"), arg(hide = true))]
+    #[arg(long, value_name = "NAMESPACE,NAMESPACE", value_delimiter = ',', num_args = 1, conflicts_with_all = ["listen", "to"])]
+    tun: Vec<String>,
+    /// The largest packet that --tun takes
+    #[arg(long, value_name = "BYTES", default_value_t = 1_500, value_parser = clap::value_parser!(u16).range(1_280..), requires = "tun")]
+    mtu: u16,
     /// The node where packets from clients come in, instead of all of the scenario's clients; may be given several times,
     /// and then those who connect are spread over them in turn
     #[arg(long, value_name = "NODE")]
@@ -79,35 +99,33 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         names.map(str::to_owned).collect()
     };
     let (clients, server) = (names(&ends.clients), names(&[ends.server]));
-    let proxy = Proxy::bind(arguments.listen, arguments.to, ends).map_err(|error| {
-        Failure::new(error.to_string()).help(
-            "stop what listens there, or choose another address with --listen, port 0 for any",
-        )
-    })?;
+    // Before there is anything that must be cleaned up.
+    let stop = stopped()?;
+    let carrier = Carrier::open(arguments, &scenario, &ends)?;
     let log = match &arguments.log {
         Some(path) => {
             Some(std::fs::File::create(path).map_err(|error| cannot_write(path, &error))?)
         }
         None => None,
     };
-    let stop = stopped()?;
     let failed = |error: std::io::Error| match &arguments.log {
         Some(path) => cannot_write(path, &error),
         None => Failure::new(format!("cannot go on: {error}")),
     };
-    let address = proxy.local_addr().map_err(failed)?;
+    let mut told = carrier.told().map_err(failed)?;
     if arguments.json {
-        say(json!({
-            "event": "impairing", "scenario": scenario.name, "seed": seed, "address": address.to_string(),
-            "to": arguments.to.to_string(), "clients": clients, "server": server[0],
-        }))?;
+        let own = json!({
+            "event": "impairing", "scenario": scenario.name, "seed": seed, "clients": clients, "server": server[0],
+        });
+        for (key, value) in own.as_object().into_iter().flatten() {
+            told[key] = value.clone();
+        }
+        say(told)?;
     } else {
+        let (clients, server, name) = (clients.join(", "), &server[0], &scenario.name);
         say(format!(
-            "what is sent to {address} goes to {}, from {} to {} of {}; Ctrl-C ends it",
-            arguments.to,
-            clients.join(", "),
-            server[0],
-            scenario.name
+            "{}, from {clients} to {server} of {name}; Ctrl-C ends it",
+            carrier.described().map_err(failed)?
         ))?;
     }
     std::io::stdout()
@@ -115,10 +133,108 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         .map_err(|error| Failure::new(error.to_string()))?;
     let length = arguments.length.map(Duration::from_secs);
     let run = Run::begin(impairment, stop, length, log);
-    let summary = proxy.run(run).map_err(failed)?;
+    let summary = carrier.run(run).map_err(failed)?;
     match arguments.json {
         true => say(as_json(&summary)),
         false => say(as_text(&summary).trim_end()),
+    }
+}
+
+/// What carries packets between the network and the world.
+enum Carrier {
+    Proxy(Proxy, SocketAddr),
+    #[cfg(target_os = "linux")]
+    Bridge(Bridge),
+}
+
+impl Carrier {
+    fn open(arguments: &Arguments, scenario: &Scenario, ends: &Ends) -> Result<Self, Failure> {
+        if let (Some(listen), Some(to)) = (arguments.listen, arguments.to) {
+            let proxy = Proxy::bind(listen, to, ends.clone()).map_err(|error| {
+                Failure::new(error.to_string())
+                    .help("stop what listens there, or choose another address with --listen, port 0 for any")
+            })?;
+            return Ok(Self::Proxy(proxy, to));
+        }
+        Self::bridge(arguments, scenario, ends)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn bridge(arguments: &Arguments, scenario: &Scenario, ends: &Ends) -> Result<Self, Failure> {
+        refuse_for_bridge(scenario).map_err(|error| super::simulate::wrong_scenario(&error))?;
+        let [one, other] = arguments.tun.as_slice() else {
+            return Err(Failure::new("--tun wants two namespaces")
+                .help("--tun here,there; they are made if there are none of these names")
+                .usage());
+        };
+        if one == other {
+            return Err(Failure::new("--tun wants two different namespaces").usage());
+        }
+        let [client] = ends.clients.as_slice() else {
+            return Err(
+                Failure::new("the scenario has several clients, and a namespace is one")
+                    .help("--client NODE says which")
+                    .usage(),
+            );
+        };
+        let sides = [(one.as_str(), *client), (other.as_str(), ends.server)];
+        let bridge = Bridge::open(sides, arguments.mtu).map_err(|error| {
+            Failure::new(error.to_string())
+                .help("namespaces and TUN devices take Linux, its `ip` program (iproute2), and root's rights")
+        })?;
+        Ok(Self::Bridge(bridge))
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn bridge(_: &Arguments, _: &Scenario, _: &Ends) -> Result<Self, Failure> {
+        Err(Failure::new("--tun takes Linux: elsewhere there are no network namespaces").usage())
+    }
+
+    /// Where it takes packets and where they go, for programs.
+    fn told(&self) -> std::io::Result<Value> {
+        Ok(match self {
+            Self::Proxy(proxy, to) => {
+                json!({ "address": proxy.local_addr()?.to_string(), "to": to.to_string() })
+            }
+            #[cfg(target_os = "linux")]
+            Self::Bridge(bridge) => {
+                let sides = bridge.sides().map(|(name, ipv4, ipv6)| {
+                    json!({ "namespace": name, "ipv4": ipv4.to_string(), "ipv6": ipv6.to_string() })
+                });
+                json!({ "commands": bridge.commands().collect::<Vec<_>>(), "sides": sides })
+            }
+        })
+    }
+
+    /// The same, for people.
+    fn described(&self) -> std::io::Result<String> {
+        Ok(match self {
+            Self::Proxy(proxy, to) => {
+                format!("what is sent to {} goes to {to}", proxy.local_addr()?)
+            }
+            #[cfg(target_os = "linux")]
+            Self::Bridge(bridge) => {
+                let mut text = String::new();
+                for command in bridge.commands() {
+                    let _ = writeln!(text, "ran: {command}");
+                }
+                let [(one, four, six), (other, to_four, to_six)] = bridge.sides();
+                let _ = write!(
+                    text,
+                    "{one} ({four}, {six}) and {other} ({to_four}, {to_six}) reach each other, \
+                     as in `ip netns exec {one} ping {to_four}`"
+                );
+                text
+            }
+        })
+    }
+
+    fn run(self, run: Run) -> std::io::Result<Summary> {
+        match self {
+            Self::Proxy(proxy, _) => proxy.run(run),
+            #[cfg(target_os = "linux")]
+            Self::Bridge(bridge) => bridge.run(run),
+        }
     }
 }
 
@@ -191,6 +307,7 @@ fn as_json(summary: &Summary) -> Value {
         "late": summary.late,
         "unsent": summary.unsent,
         "refused": summary.refused,
+        "overrun": summary.overrun,
     })
 }
 
@@ -231,6 +348,10 @@ fn as_text(summary: &Summary) -> String {
         (
             summary.refused,
             "were for nobody, or from nobody known".to_owned(),
+        ),
+        (
+            summary.overrun,
+            "came faster than they were read, and never entered the network".to_owned(),
         ),
     ] {
         if count > 0 {

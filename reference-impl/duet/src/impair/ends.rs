@@ -141,3 +141,22 @@ pub fn refuse(scenario: &Scenario, network_only: bool) -> Result<(), ScenarioErr
     }
     Ok(())
 }
+
+/// Refuses what the bridge does not have: it cannot give a namespace another address.
+///
+/// # Errors
+///
+/// The first such thing, with its place.
+pub fn refuse_for_bridge(scenario: &Scenario) -> Result<(), ScenarioError> {
+    for fault in &scenario.faults {
+        let FaultKind::Handover {
+            new_address: true, ..
+        } = fault.kind
+        else {
+            continue;
+        };
+        let message = "over TUN a namespace keeps its address; through --listen and --to a node can have a new one";
+        return Err(scenario.error_in(fault.place, &["new_address"], message, None));
+    }
+    Ok(())
+}

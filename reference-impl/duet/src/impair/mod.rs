@@ -2,7 +2,7 @@
 //!
 //! The world is the one of `duet simulate`: the same links, NATs, cross traffic and faults, by the same seed, with the
 //! same log. Only its time is the clock's, and its clients and its server are not simulated: at their nodes stand
-//! gates, through which packets of real sockets ([`proxy`]) come in and go out.
+//! gates, through which packets of real sockets ([`proxy`]) or of TUN devices (`tun`, on Linux) come in and go out.
 //!
 //! A packet enters at the instant at which it is received, and what the model says of it, it says exactly; the computer
 //! can only be late in receiving and in sending. How late it was in sending is measured ([`Lateness`]).
@@ -13,18 +13,25 @@
 //! | the network itself, which knows no clock and no socket | [`Impairment`] |
 //! | the clock, sleeping until an instant or a packet, the log's file | `run.rs` |
 //! | UDP | `proxy.rs`, `socket.rs` |
+//! | TUN devices and namespaces | `tun.rs`, `namespaces.rs` |
 
 mod ends;
 mod lateness;
+#[cfg(target_os = "linux")]
+pub mod namespaces;
 pub mod proxy;
 mod run;
 mod site;
 mod socket;
+#[cfg(target_os = "linux")]
+pub mod tun;
+
+use std::net::IpAddr;
 
 use duet_sim::net::{Datagram, Faults, Network};
 use duet_sim::{EventLog, NodeId, Record, Scenario, ScenarioError, Time};
 
-pub use ends::{Ends, EndsError, refuse};
+pub use ends::{Ends, EndsError, refuse, refuse_for_bridge};
 pub use lateness::Lateness;
 pub use run::{Clock, LATE, Run, Summary};
 
@@ -82,6 +89,11 @@ impl Impairment {
     /// The next that has arrived at an end, and when.
     pub fn take(&mut self, end: NodeId) -> Option<(Time, Datagram)> {
         self.network.host_mut(end).gate.as_mut()?.take()
+    }
+
+    /// Whether something in the network has this address at present.
+    pub fn has(&self, address: IpAddr) -> bool {
+        self.network.has(address)
     }
 
     /// What has been logged and not been taken by [`Impairment::take_records`].

@@ -19,7 +19,7 @@ use duet_quic::BindError;
 use duet_sim::net::{Content, Datagram, address_of};
 use duet_sim::{NodeId, Time};
 
-use super::socket::{Buffers, Received, Socket};
+use super::socket::{Buffers, Received, Socket, dropped};
 use super::{Ends, Run, Summary};
 
 /// Most peers, and most sockets towards the target. When there are more, the longest silent gives way.
@@ -119,6 +119,8 @@ impl Proxy {
                 .chain(sockets)
                 .collect();
             let Some(ready) = run.wait(&fds)? else {
+                let flows = self.flows.values().map(|flow| &flow.socket);
+                run.overran(dropped(flows.chain([&self.listen])));
                 return run.finish();
             };
             for index in ready {

@@ -63,6 +63,8 @@ pub struct Summary {
     pub unsent: u64,
     /// What came in and belongs to nobody, or to one too many.
     pub refused: u64,
+    /// What the system dropped before the network, since it came faster than it was read; as far as the system says.
+    pub overrun: u64,
 }
 
 impl Run {
@@ -119,6 +121,11 @@ impl Run {
     /// Counts a packet that nobody takes.
     pub(super) fn refuse(&mut self) {
         self.summary.refused += 1;
+    }
+
+    /// Counts packets that the system dropped before they could be read.
+    pub(super) fn overran(&mut self, packets: u64) {
+        self.summary.overrun += packets;
     }
 
     /// Waits until there is something to read, or something happens in the network. Says which of these are readable;

@@ -1,8 +1,9 @@
 //! Non-blocking UDP sockets without a runtime, with the ECN field both ways.
 
+use std::collections::BTreeSet;
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd};
 
 use bytes::BytesMut;
 use duet_quic::BindError;
@@ -109,6 +110,28 @@ impl Socket {
         };
         self.state.try_send((&self.socket).into(), &transmit)
     }
+}
+
+/// How many datagrams the system has dropped at these sockets, since nobody read them fast enough; zero where it does
+/// not say.
+pub(super) fn dropped<'a>(sockets: impl Iterator<Item = &'a Socket>) -> u64 {
+    let inode = |socket: &Socket| {
+        let fd = socket.socket.as_raw_fd();
+        let link = std::fs::read_link(format!("/proc/self/fd/{fd}")).ok()?;
+        let inode = link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?;
+        Some(inode.to_owned())
+    };
+    let ours: BTreeSet<String> = sockets.filter_map(inode).collect();
+    let tables = ["/proc/self/net/udp", "/proc/self/net/udp6"];
+    let tables = tables.map(|table| std::fs::read_to_string(table).unwrap_or_default());
+    let rows = tables.iter().flat_map(|table| table.lines());
+    rows.filter_map(|row| {
+        let mut columns = row.split_whitespace();
+        let inode = columns.nth(9)?;
+        let drops = columns.next_back()?;
+        ours.contains(inode).then(|| drops.parse::<u64>().ok())?
+    })
+    .sum()
 }
 
 impl AsFd for Socket {

@@ -6,6 +6,9 @@
     reason = "every test file uses its own part"
 )]
 
+#[cfg(unix)]
+pub mod impaired;
+
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
