@@ -7,7 +7,7 @@ use duet_sim::Scenario;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
-use super::simulate::{capture, read};
+use super::simulate::{capture, read, title};
 use super::swarm::quietly;
 use super::{Failure, cannot_write, say};
 use crate::failure::failures;
@@ -111,7 +111,8 @@ fn write(from: &Path, out: &Path, shrunk: &Shrunk) -> Result<Vec<PathBuf>, Failu
     put(diagram, &drawing(scenario, &outcome, found).ascii())?;
     let page = page(&outcome.report, &Extras::default());
     put(page_file, &html(&page))?;
-    capture(packets, scenario, &outcome)?;
+    let comment = format!("{}. {failure}: {}", title(scenario), found.text);
+    capture(packets, &comment, &outcome)?;
     Ok(beside.into())
 }
 

@@ -258,7 +258,7 @@ fn one(path: &Path, scenario: Scenario, arguments: &RunArguments) -> Result<(), 
         write_plots(folder, &page(&outcome.report, &Extras::default()))?;
     }
     if let Some(file) = &arguments.pcapng {
-        capture(file, &scenario, &outcome)?;
+        capture(file, &title(&scenario), &outcome)?;
     }
     let mut line = RunLine::new(&scenario, &outcome);
     line.replay = replay(path, &scenario, arguments);
@@ -272,10 +272,15 @@ fn one(path: &Path, scenario: Scenario, arguments: &RunArguments) -> Result<(), 
     }
 }
 
-/// Writes all that went over the links, for Wireshark.
-pub(crate) fn capture(path: &Path, scenario: &Scenario, outcome: &Outcome) -> Result<(), Failure> {
+/// What a run is called in a capture.
+pub(crate) fn title(scenario: &Scenario) -> String {
+    format!("{}, seed {}", scenario.name, scenario.seed)
+}
+
+/// Writes all that went over the links, for Wireshark; the comment is of the whole.
+pub(crate) fn capture(path: &Path, comment: &str, outcome: &Outcome) -> Result<(), Failure> {
     let run = pcapng::Run {
-        comment: &format!("{}, seed {}", scenario.name, outcome.report.seed),
+        comment,
         captured: &outcome.captured,
         log: &outcome.log,
         pdus: &outcome.pdus,

@@ -1,14 +1,13 @@
 //! What runs on the nodes of a simulated network.
 
 use duet_protocol::client::Client;
-use duet_protocol::server::Server;
 use duet_quic::SimEndpoint;
 use duet_sim::Time;
 use duet_sim::net::{Datagram, Host, Ports};
 use duet_sim::traffic::Traffic;
 
 use super::actor::Actor;
-use super::instant;
+use super::{ServerCore, instant};
 use crate::party::Record;
 use crate::script::Op;
 use crate::service::Service;
@@ -43,7 +42,7 @@ pub(super) struct ClientHost {
 }
 
 pub(super) struct ServerHost {
-    pub(super) endpoint: SimEndpoint<Server>,
+    pub(super) endpoint: SimEndpoint<ServerCore>,
     pub(super) service: Service,
 }
 

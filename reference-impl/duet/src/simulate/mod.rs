@@ -10,6 +10,7 @@
 //! | many runs | `many.rs` |
 //! | what is measured, for expectations | `measure.rs` |
 //! | whether a run is like its repetition | `repeat.rs` |
+//! | a server with a defect, to be found (feature `planted`) | `planted.rs` |
 
 mod actor;
 pub(crate) mod flows;
@@ -17,6 +18,8 @@ mod host;
 mod many;
 mod measure;
 mod plan;
+#[cfg(feature = "planted")]
+mod planted;
 mod programs;
 mod repeat;
 
@@ -73,6 +76,9 @@ pub struct Options<'a> {
     /// `deterministic`.
     #[cfg(feature = "deterministic")]
     pub deterministic_bytes: bool,
+    /// Whether the server has its defect. Only with the feature `planted`.
+    #[cfg(feature = "planted")]
+    pub planted: bool,
 }
 
 impl Options<'_> {
@@ -86,9 +92,17 @@ impl Options<'_> {
             capture: false,
             #[cfg(feature = "deterministic")]
             deterministic_bytes: false,
+            #[cfg(feature = "planted")]
+            planted: true,
         }
     }
 }
+
+/// The server's core in simulated runs.
+#[cfg(not(feature = "planted"))]
+type ServerCore = server::Server;
+#[cfg(feature = "planted")]
+type ServerCore = planted::Planted;
 
 /// What a run gives.
 pub struct Outcome {

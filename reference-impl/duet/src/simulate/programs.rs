@@ -179,6 +179,8 @@ impl<'a> Programs<'a> {
         let mut config = server::Config::default();
         config.media.repair = self.plan.repair;
         let core = Server::new(Arc::new(config), Seed(seeds.bytes32()), Instant::EPOCH);
+        #[cfg(feature = "planted")]
+        let core = super::planted::Planted::new(core, self.options.planted);
         let identity = Identity::ed25519(self.key, &[SERVER_NAME]).map_err(setup)?;
         let settings = ServerSettings::new(identity);
         let simulation = self.simulation();
