@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 
+use super::report::write_page;
 use super::{Failure, say};
+use crate::report::runs::comparison_page;
 use crate::report::stats::{Comparison, compare, compare_pairs, holm};
 use crate::simulate::RunLine;
 
@@ -29,6 +31,9 @@ pub(crate) struct Arguments {
     /// Exit with code 1 if anything differs beyond noise
     #[arg(long)]
     check: bool,
+    /// Write report.html and report.json, with all metrics and the distributions of those that differ, to this folder
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
     /// Print one JSON object for each metric
     #[arg(long)]
     json: bool,
@@ -40,6 +45,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     holm(rows.iter_mut().map(|(_, comparison)| comparison));
     rows.sort_by(|(_, one), (_, other)| one.adjusted.total_cmp(&other.adjusted));
     let differing = rows.iter().filter(|(_, row)| row.beyond_noise()).count();
+    if let Some(folder) = &arguments.report {
+        let name = |path: &Path| path.display().to_string();
+        let (first, second) = (name(&arguments.a), name(&arguments.b));
+        write_page(folder, &comparison_page((&first, &a), (&second, &b)))?;
+    }
     if arguments.json {
         for (metric, row) in &rows {
             say(json!({

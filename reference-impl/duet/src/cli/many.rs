@@ -5,11 +5,11 @@ use std::path::Path;
 use duet_sim::Scenario;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::report::write_plots;
+use super::report::{write_page, write_plots};
 use super::simulate::{RunArguments, clean_up_on_ctrl_c, replay};
 use super::talk::Media;
 use super::{Failure, cannot_write, say};
-use crate::report::{html, runs};
+use crate::report::runs;
 use crate::simulate::{RunLine, in_parallel, processors, run_line};
 
 /// Metrics that are printed at most.
@@ -68,8 +68,14 @@ pub(crate) fn run(
         summary(name, &lines)?;
     }
     let page = || {
-        let command = std::env::args().collect::<Vec<_>>().join(" ");
-        let command = command.rsplit('/').next().unwrap_or(&command).to_owned();
+        let words = std::env::args()
+            .skip(1)
+            .map(|word| match word.contains(' ') {
+                true => format!("'{word}'"),
+                false => word,
+            });
+        let command: Vec<String> = core::iter::once("duet".to_owned()).chain(words).collect();
+        let command = command.join(" ");
         runs::page(name, lead, &command, &lines)
     };
     if let Some(folder) = &arguments.report {
@@ -88,10 +94,6 @@ pub(crate) fn run(
 }
 
 fn write(folder: &Path, lines: &[RunLine], page: &crate::report::Page) -> Result<(), Failure> {
-    let put = |name: &str, text: &str| {
-        let path = folder.join(name);
-        std::fs::write(&path, text).map_err(|error| cannot_write(&path, &error))
-    };
     let mut all = String::new();
     for line in lines {
         let line = serde_json::to_string(line)
@@ -99,11 +101,9 @@ fn write(folder: &Path, lines: &[RunLine], page: &crate::report::Page) -> Result
         all.push_str(&line);
         all.push('\n');
     }
-    put("runs.jsonl", &all)?;
-    let json = serde_json::to_string_pretty(page)
-        .map_err(|error| Failure::new(format!("the report: {error}")))?;
-    put("report.json", &json)?;
-    put("report.html", &html(page))
+    let path = folder.join("runs.jsonl");
+    std::fs::write(&path, &all).map_err(|error| cannot_write(&path, &error))?;
+    write_page(folder, page)
 }
 
 /// A few lines for people: how many runs, and the medians of what differs between them.

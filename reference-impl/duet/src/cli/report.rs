@@ -37,6 +37,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     say(out.display())
 }
 
+/// A page as report.html and report.json in this folder.
+pub(crate) fn write_page(folder: &Path, page: &Page) -> Result<(), Failure> {
+    std::fs::create_dir_all(folder).map_err(|error| cannot_write(folder, &error))?;
+    let json = serde_json::to_string(page)
+        .map_err(|error| Failure::new(format!("the report: {error}")))?;
+    for (name, text) in [("report.json", json), ("report.html", html(page))] {
+        let path = folder.join(name);
+        std::fs::write(&path, text).map_err(|error| cannot_write(&path, &error))?;
+    }
+    Ok(())
+}
+
 /// Each chart as an SVG file of its own.
 pub(crate) fn write_plots(folder: &Path, page: &Page) -> Result<(), Failure> {
     std::fs::create_dir_all(folder).map_err(|error| cannot_write(folder, &error))?;

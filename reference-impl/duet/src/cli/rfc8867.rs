@@ -8,9 +8,9 @@ use clap::Args;
 use duet_sim::Seeds;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::report::write_plots;
+use super::report::{write_page, write_plots};
 use super::{Failure, cannot_write, say};
-use crate::report::{Page, html};
+use crate::report::Page;
 use crate::rfc8867::bands::{self, Band};
 use crate::rfc8867::campaign::{Campaign, Outcome};
 use crate::rfc8867::cases;
@@ -242,16 +242,10 @@ fn line(outcome: &Outcome) -> Result<String, Failure> {
 }
 
 fn write(folder: &Path, page: &Page, outcomes: &[Outcome]) -> Result<(), Failure> {
-    let put = |name: &str, bytes: &[u8]| {
-        let path = folder.join(name);
-        std::fs::write(&path, bytes).map_err(|error| cannot_write(&path, &error))
-    };
-    let json = serde_json::to_string(page);
-    let json = json.map_err(|error| Failure::new(format!("the report: {error}")))?;
-    put("report.json", json.as_bytes())?;
-    put("report.html", html(page).as_bytes())?;
+    write_page(folder, page)?;
     let lines: Result<Vec<String>, Failure> = outcomes.iter().map(line).collect();
-    put("runs.jsonl", (lines?.join("\n") + "\n").as_bytes())
+    let path = folder.join("runs.jsonl");
+    std::fs::write(&path, lines?.join("\n") + "\n").map_err(|error| cannot_write(&path, &error))
 }
 
 fn check(name: Option<&str>, rows: &[Row]) -> Result<(), Failure> {

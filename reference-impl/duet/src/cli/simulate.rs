@@ -329,7 +329,7 @@ fn write(folder: &Path, outcome: &Outcome) -> Result<(), Failure> {
         let path = folder.join(name);
         std::fs::write(&path, bytes).map_err(|error| cannot_write(&path, &error))
     };
-    let report = serde_json::to_string_pretty(&outcome.report)
+    let report = serde_json::to_string(&outcome.report)
         .map_err(|error| Failure::new(format!("the report: {error}")))?;
     put("report.json", report.as_bytes())?;
     put(

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::draw;
 use super::model::*;
-use super::text::{UNKNOWN, count, esc, fixed, put};
+use super::text::{Format, count, esc, put};
 
 const STYLE: &str = include_str!("page.css");
 
@@ -289,60 +289,40 @@ fn chart(out: &mut String, chart: &Chart) {
 
 /// The same in figures, where that is a table of moderate size.
 fn numbers(plot: &Plot) -> Option<Table> {
-    let quantiles = |curve: &Curve| {
-        let mut cells = vec![curve.name.clone(), count(curve.of)];
-        for share in [0.05, 0.25, 0.5, 0.75, 0.95] {
-            cells.push(curve.quantile(share).map_or(UNKNOWN.into(), tidy));
-        }
-        cells
-    };
-    let heads = |scale: &Scale| {
-        let unit = if scale.unit.is_empty() {
-            String::new()
-        } else {
-            format!(", {}", scale.unit)
-        };
-        let median = format!("Median{unit}");
-        ["", "Samples", "5 %", "25 %", &median, "75 %", "95 %"].map(str::to_owned)
-    };
-    let mut table = match plot {
-        Plot::Cdf(cdf) => {
-            let mut table = Table::numbers(heads(&cdf.x));
-            for curve in &cdf.curves {
-                table.row(quantiles(curve));
-            }
-            table
-        }
+    let (scale, curves) = match plot {
+        Plot::Cdf(cdf) => (&cdf.x, cdf.curves.clone()),
         Plot::Spread(spread) => {
-            let mut table = Table::numbers(heads(&spread.x));
-            for row in &spread.rows {
+            let known = |row: &SpreadRow| {
                 let known = row.values.iter().copied().filter(|value| value.is_finite());
-                table.row(quantiles(&Curve::new(row.name.as_str(), known)));
-            }
-            table
+                Curve::new(row.name.as_str(), known)
+            };
+            (&spread.x, spread.rows.iter().map(known).collect())
         }
         _ => return None,
     };
-    if table.rows.is_empty() || table.rows.len() > 60 {
+    if curves.is_empty() || curves.len() > 60 {
         return None;
+    }
+    let values = curves.iter().flat_map(|curve| curve.values.iter().copied());
+    let format = Format::new(&scale.unit, values);
+    let heads = [
+        "Samples",
+        "5 %",
+        "25 %",
+        &format.head("Median"),
+        "75 %",
+        "95 %",
+    ]
+    .map(str::to_owned);
+    let mut table = Table::numbers(std::iter::once(String::new()).chain(heads));
+    for curve in &curves {
+        let quantiles = [0.05, 0.25, 0.5, 0.75, 0.95];
+        let quantiles = quantiles.map(|share| format.text(curve.quantile(share)));
+        let names = [curve.name.clone(), count(curve.of)];
+        table.row(names.into_iter().chain(quantiles));
     }
     table.folded = Some("in figures".into());
     Some(table)
-}
-
-/// A number with about four significant digits.
-pub(super) fn tidy(number: f64) -> String {
-    if !number.is_finite() {
-        return UNKNOWN.into();
-    }
-    if number == 0.0 {
-        return "0".into();
-    }
-    let magnitude = number.abs().max(1e-9).log10().floor() as i32;
-    fixed(
-        number,
-        usize::try_from((3 - magnitude).clamp(0, 4)).unwrap_or(0),
-    )
 }
 
 #[cfg(test)]
@@ -354,14 +334,5 @@ mod tests {
         let mut taken = BTreeSet::new();
         let names = ["Rate 1", "rate/1", "../..", "", "ü"].map(|id| name(id, &mut taken));
         assert_eq!(names, ["rate-1", "rate-1-2", "part", "part-2", "part-3"]);
-    }
-
-    #[test]
-    fn numbers_are_short() {
-        let text = [0.0, 0.012_34, 1.0, 12.345, 1_234.6, 123_456.7, f64::NAN].map(tidy);
-        assert_eq!(
-            text,
-            ["0", "0.0123", "1.000", "12.35", "1,235", "123,457", "–"]
-        );
     }
 }

@@ -10,7 +10,9 @@
 //! | charts as SVG | `draw` |
 //! | rates, waiting and loss of links over time | [`traffic`] |
 //! | freezes, rates of pictures | [`frames`] |
-//! | figures that stand for many runs | [`stats`] |
+//! | the page of many runs | [`runs`] |
+//! | over seeds, over parameters, two sets of runs | [`variants`] |
+//! | figures that stand for many samples, comparisons | [`stats`] |
 //! | a call's data, and its page | `call` |
 //! | long series made short | `thin` |
 //! | how text and numbers are written | `text`; in JSON: `number` |
@@ -27,6 +29,7 @@ pub mod stats;
 mod text;
 mod thin;
 pub mod traffic;
+pub mod variants;
 
 use std::path::Path;
 

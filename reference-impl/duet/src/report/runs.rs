@@ -1,275 +1,314 @@
-//! The report of many runs: distributions over seeds, and how parameters move them.
+//! The page of many runs of one scenario.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::model::{
-    Block, Cdf, Cell, Chart, Curve, Fact, Heat, Page, Plot, Scale, Section, Spread, SpreadRow,
-    Table, Tile, Tone,
-};
-use super::stats::{median, median_interval, quantile};
+use super::model::*;
+use super::text::count;
+use super::variants::{Metric, Runs, Samples, Variant, comparison};
 use crate::simulate::RunLine;
 
 /// Most metrics that get a chart; the table has all.
 const MOST_CHARTS: usize = 24;
 
-/// The page of some runs of one scenario.
-pub fn page(title: &str, lead: &str, command: &str, runs: &[RunLine]) -> Page {
-    let failed = runs.iter().filter(|run| !run.ok).count();
-    let mut page = Page::new(title);
-    page.kind = "many runs".into();
+/// The page of some runs of one scenario; `command` repeats them.
+pub fn page(title: &str, lead: &str, command: &str, lines: &[RunLine]) -> Page {
+    let failed = lines.iter().filter(|run| !run.ok).count();
+    let mut page = Page::new(title).code("Again", command);
+    page.kind = "Duet, report of many runs".into();
     page.lead = lead.into();
-    page.facts = vec![Fact {
-        name: "Again".into(),
-        value: command.into(),
-        code: true,
-    }];
+    let tone = if failed == 0 { Tone::Good } else { Tone::Bad };
     let tiles = vec![
         Tile {
-            value: runs.len().to_string(),
-            name: "runs".into(),
             first: true,
-            ..Tile::default()
+            ..Tile::new(count(lines.len() as u64), "runs", "")
         },
         Tile {
-            value: failed.to_string(),
-            name: "of them with something that did not hold".into(),
-            tone: if failed == 0 { Tone::Good } else { Tone::Bad },
-            ..Tile::default()
+            tone,
+            ..Tile::new(
+                count(failed as u64),
+                "of them with something that did not hold",
+                "",
+            )
         },
     ];
-    let mut overview = Section::new("overview", "Overview", "");
-    overview.blocks.push(Block::Tiles(tiles));
+    let mut overview = Section::new("overview", "Overview", "").block(Block::Tiles(tiles));
     if failed > 0 {
-        overview.blocks.push(Block::Table(failures(runs)));
+        overview = overview.table(failures(lines));
     }
     page = page.section(overview);
-    let groups = groups(runs);
-    let metrics = metrics(runs);
-    let moving: Vec<&String> = metrics
-        .iter()
-        .filter(|metric| varies(runs, metric))
+    let names: Vec<String> = names(lines)
+        .into_iter()
+        .filter(|name| varies(lines, name))
         .collect();
-    let how = "The share of runs with at most the value on the horizontal axis.";
-    let mut section = Section::new("distributions", "Distributions over runs", how);
-    for metric in moving.iter().take(MOST_CHARTS) {
-        section = section.chart(distribution(metric, &groups));
-    }
-    if moving.len() > MOST_CHARTS {
+    let left = names.len().saturating_sub(MOST_CHARTS);
+    let mut metrics = collect(lines, &names[..names.len() - left]).metrics_section();
+    if left > 0 {
         let text = format!(
             "{} further metrics are in the table only.",
-            moving.len() - MOST_CHARTS
+            count(left as u64)
         );
-        section.blocks.push(Block::Text(text));
+        metrics = metrics.block(Block::Text(text));
     }
-    page = page.section(section);
-    if let Some(section) = sweep(runs, &moving) {
-        page = page.section(section);
+    if names.is_empty() {
+        let text = "Nothing that is measured differs between these runs.";
+        metrics = metrics.block(Block::Text(text.into()));
     }
-    let how = "Medians with their 95 % intervals where there are enough runs, and the range.";
-    let mut section = Section::new("numbers", "Numbers", how);
-    section
-        .blocks
-        .push(Block::Table(numbers(&metrics, &groups)));
-    page.section(section)
+    let all = names_of_all(lines, names);
+    page.section(metrics)
+        .section(collect(lines, &all).figures())
 }
 
-/// The runs of each combination of parameters.
-type Groups<'r> = Vec<(String, Vec<&'r RunLine>)>;
-
-fn groups(runs: &[RunLine]) -> Groups<'_> {
-    let mut groups: Groups<'_> = Vec::new();
-    for run in runs {
-        let pairs = run.parameters.iter();
-        let pairs: Vec<String> = pairs
-            .map(|(name, value)| format!("{name} {value}"))
+/// The page of a comparison of two sets of runs, in pairs where both have the same seeds and parameters.
+pub fn comparison_page(a: (&str, &[RunLine]), b: (&str, &[RunLine])) -> Page {
+    let known = names(a.1).into_iter().chain(names(b.1));
+    let known: BTreeSet<String> = known.collect();
+    let known: Vec<String> = known.into_iter().collect();
+    let metrics: Vec<Metric> = known.iter().map(|name| metric(name)).collect();
+    let variant = |(name, lines): (&str, &[RunLine])| {
+        let mut sorted: Vec<&RunLine> = lines.iter().collect();
+        sorted.sort_by(|a, b| (a.seed, &a.parameters).cmp(&(b.seed, &b.parameters)));
+        let mut variant = variant(name, &sorted, &known);
+        // What a run is known by in both sets.
+        variant.runs = sorted
+            .iter()
+            .map(|run| format!("{} {:?}", run.seed, run.parameters))
             .collect();
-        let name = match pairs.is_empty() {
-            true => "all runs".to_owned(),
-            false => pairs.join(", "),
-        };
-        match groups.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, group)) => group.push(run),
-            None => groups.push((name, vec![run])),
+        variant
+    };
+    let (a, b) = (variant(a), variant(b));
+    let title = format!("{} and {}", a.name, b.name);
+    let mut page = Page::new(title).section(comparison(&metrics, &a, &b));
+    page.kind = "Duet, comparison of runs".into();
+    page
+}
+
+/// The names of the metrics: what people see first, links last.
+fn names(lines: &[RunLine]) -> Vec<String> {
+    let names: BTreeSet<&String> = lines.iter().flat_map(|run| run.metrics.keys()).collect();
+    let mut names: Vec<String> = names.into_iter().cloned().collect();
+    names.sort_by_key(|name| name.contains('>'));
+    names
+}
+
+/// First these, then the others.
+fn names_of_all(lines: &[RunLine], mut first: Vec<String>) -> Vec<String> {
+    for name in names(lines) {
+        if !first.contains(&name) {
+            first.push(name);
         }
     }
-    groups
+    first
 }
 
-fn metrics(runs: &[RunLine]) -> BTreeSet<String> {
-    let names = runs.iter().flat_map(|run| run.metrics.keys());
-    names.cloned().collect()
-}
-
-fn varies(runs: &[RunLine], metric: &str) -> bool {
-    let mut values = runs.iter().filter_map(|run| run.metrics.get(metric));
+fn varies(lines: &[RunLine], metric: &str) -> bool {
+    let mut values = lines.iter().filter_map(|run| run.metrics.get(metric));
     match values.next() {
         Some(first) => values.any(|value| value != first),
         None => false,
     }
 }
 
-fn values(group: &[&RunLine], metric: &str) -> Vec<f64> {
-    let values = group.iter().filter_map(|run| run.metrics.get(metric));
-    values.copied().collect()
-}
-
-fn scale(metric: &str) -> Scale {
-    let last = metric.rsplit('.').next().unwrap_or(metric);
-    let unit = match last {
-        "rate" | "capacity" | "goodput" => "b/s",
-        "bytes" => "B",
-        _ if metric.contains("delay") || last == "duration" => "s",
-        _ => "",
-    };
-    Scale::new(metric, unit)
-}
-
-fn distribution(metric: &str, groups: &Groups<'_>) -> Chart {
-    let id = format!("cdf-{}", slug(metric));
-    let plot = match groups.len() {
-        // More curves than that nobody tells apart.
-        0..=6 => Plot::Cdf(Cdf {
-            x: scale(metric),
-            curves: groups
-                .iter()
-                .map(|(name, group)| Curve {
-                    name: name.clone(),
-                    of: group.len() as u64,
-                    known: values(group, metric).len() as u64,
-                    values: values(group, metric),
-                    ..Curve::default()
-                })
-                .collect(),
-            uprights: Vec::new(),
-        }),
-        _ => Plot::Spread(Spread {
-            x: scale(metric),
-            rows: groups
-                .iter()
-                .map(|(name, group)| SpreadRow {
-                    name: name.clone(),
-                    values: values(group, metric),
-                    ..SpreadRow::default()
-                })
-                .collect(),
-            ..Spread::default()
-        }),
-    };
-    Chart::new(&id, metric, "", plot)
-}
-
-/// Heat maps of the medians over the two parameters that have several values; none where there are not two.
-fn sweep(runs: &[RunLine], metrics: &[&String]) -> Option<Section> {
-    let mut known: BTreeMap<&String, Vec<&String>> = BTreeMap::new();
-    for run in runs {
-        for (name, value) in &run.parameters {
-            let all = known.entry(name).or_default();
-            if !all.contains(&value) {
-                all.push(value);
-            }
+/// The runs by their parameters, with these metrics.
+fn collect(lines: &[RunLine], names: &[String]) -> Runs {
+    let mut groups: Vec<(&BTreeMap<String, String>, Vec<&RunLine>)> = Vec::new();
+    for run in lines {
+        match groups
+            .iter_mut()
+            .find(|(known, _)| **known == run.parameters)
+        {
+            Some((_, group)) => group.push(run),
+            None => groups.push((&run.parameters, vec![run])),
         }
     }
-    known.retain(|_, values| values.len() > 1);
-    let mut several = known.into_iter();
-    let ((row, rows), (column, columns)) = (several.next()?, several.next()?);
-    let how = "The median over all runs with these two parameters.";
-    let mut section = Section::new("sweep", "Over the parameters", how);
-    for metric in metrics.iter().take(MOST_CHARTS) {
-        let mut cells = Vec::new();
-        for one in &rows {
-            for other in &columns {
-                let inside = runs.iter().filter(|run| {
-                    run.parameters.get(row) == Some(one)
-                        && run.parameters.get(column) == Some(other)
-                });
-                let group: Vec<&RunLine> = inside.collect();
-                cells.push(median(&values(&group, metric)).unwrap_or(f64::NAN));
-            }
-        }
-        let owned = |values: &[&String]| values.iter().map(|value| (*value).clone()).collect();
-        let heat = Heat {
-            value: scale(metric),
-            rows: (row.clone(), owned(&rows)),
-            columns: (column.clone(), owned(&columns)),
-            values: cells,
-            ..Heat::default()
+    let one = |(parameters, group): &(&BTreeMap<String, String>, Vec<&RunLine>)| {
+        let pairs = parameters
+            .iter()
+            .map(|(name, value)| format!("{name} {value}"));
+        let name = match parameters.is_empty() {
+            true => "all runs".to_owned(),
+            false => pairs.collect::<Vec<_>>().join(", "),
         };
-        let id = format!("heat-{}", slug(metric));
-        section = section.chart(Chart::new(&id, metric.as_str(), "", Plot::Heat(heat)));
+        let mut variant = variant(&name, group, names);
+        let pairs = parameters.iter();
+        variant.parameters = pairs
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        variant
+    };
+    Runs {
+        metrics: names.iter().map(|name| metric(name)).collect(),
+        variants: groups.iter().map(one).collect(),
     }
-    Some(section)
+}
+
+fn variant(name: &str, runs: &[&RunLine], names: &[String]) -> Variant {
+    let values = |name: &String| {
+        let (_, times) = unit(name);
+        let value = |run: &&RunLine| {
+            run.metrics
+                .get(name)
+                .map_or(f64::NAN, |value| value * times)
+        };
+        Samples(runs.iter().map(value).collect())
+    };
+    Variant {
+        name: name.into(),
+        parameters: Vec::new(),
+        runs: runs.iter().map(|run| run.seed.to_string()).collect(),
+        values: names.iter().map(values).collect(),
+    }
+}
+
+/// Whether one of a metric's words is among these.
+fn has(name: &str, words: &[&str]) -> bool {
+    name.rsplit('.').any(|part| words.contains(&part))
+}
+
+/// The unit in which people read a metric of this name, and what its value is to be multiplied by for that.
+fn unit(name: &str) -> (&'static str, f64) {
+    match () {
+        () if has(name, &["rate", "capacity", "goodput"]) => ("b/s", 1.0),
+        () if has(name, &["bytes"]) => ("B", 1.0),
+        () if has(name, &["psnr"]) => ("dB", 1.0),
+        () if has(name, &["delay"]) => ("ms", 1e3),
+        () if has(name, &["duration"]) => ("s", 1.0),
+        () if has(name, &["loss", "utilisation", "shown", "on_time"]) => ("%", 100.0),
+        () => ("", 1.0),
+    }
+}
+
+/// What a metric of this name measures: its last words tell.
+fn metric(name: &str) -> Metric {
+    let better = match () {
+        () if has(name, &["shown", "on_time", "psnr", "goodput"]) => Some(Better::High),
+        () if has(name, &["delay", "loss", "breaches"]) => Some(Better::Low),
+        () => None,
+    };
+    Metric {
+        name: name.into(),
+        label: name.into(),
+        unit: unit(name).0.into(),
+        better,
+    }
 }
 
 fn failures(runs: &[RunLine]) -> Table {
-    let failed = runs.iter().filter(|run| !run.ok);
-    let rows = failed.map(|run| {
+    let mut table = Table::text(["Seed", "What did not hold", "Again"]);
+    for run in runs.iter().filter(|run| !run.ok) {
         let faults: Vec<&str> = run.faults().collect();
-        vec![
-            cell(&run.seed.to_string(), Tone::Plain),
-            cell(&faults.join("; "), Tone::Bad),
-            cell(&run.replay, Tone::Plain),
-        ]
-    });
-    Table {
-        columns: ["Seed", "What did not hold", "Again"]
-            .map(str::to_owned)
-            .into(),
-        rows: rows.collect(),
-        ..Table::default()
+        table.row([
+            Cell::from(run.seed.to_string()),
+            Cell::new(faults.join("; "), Tone::Bad),
+            Cell::from(run.replay.as_str()),
+        ]);
     }
+    table
 }
 
-fn numbers(metrics: &BTreeSet<String>, groups: &Groups<'_>) -> Table {
-    let mut rows = Vec::new();
-    for metric in metrics {
-        for (name, group) in groups {
-            let mut all = values(group, metric);
-            all.sort_by(f64::total_cmp);
-            let Some(middle) = median(&all) else { continue };
-            let interval = match median_interval(&all) {
-                Some((low, high)) => format!("{} to {}", short(low), short(high)),
-                None => String::new(),
-            };
-            let range = match (quantile(&all, 0.0), quantile(&all, 1.0)) {
-                (Some(low), Some(high)) => format!("{} to {}", short(low), short(high)),
-                _ => String::new(),
-            };
-            let texts = [metric.clone(), name.clone(), short(middle), interval, range];
-            rows.push(texts.iter().map(|text| cell(text, Tone::Plain)).collect());
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(seed: u64, parameters: &[(&str, &str)], metrics: &[(&str, f64)]) -> RunLine {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        RunLine {
+            seed,
+            ok: seed != 3,
+            parameters: parameters.iter().map(owned).collect(),
+            metrics: metrics
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), *value))
+                .collect(),
+            unmet: if seed == 3 {
+                vec!["too late".into()]
+            } else {
+                vec![]
+            },
+            ..RunLine::default()
         }
     }
-    Table {
-        columns: ["Metric", "Runs", "Median", "95 % interval", "Range"]
-            .map(str::to_owned)
-            .into(),
-        rows,
-        numbers: true,
-        folded: Some("All metrics".into()),
-        open: true,
-    }
-}
 
-/// Four digits that count.
-fn short(value: f64) -> String {
-    if value == 0.0 || !value.is_finite() {
-        return value.to_string();
+    #[test]
+    fn distributions_do_not_depend_on_the_order_of_the_runs() {
+        let lines = |order: &[u64]| -> Vec<RunLine> {
+            let one = |seed: &u64| line(*seed, &[], &[("bob.video.delay.p95", *seed as f64 * 0.1)]);
+            order.iter().map(one).collect()
+        };
+        let drawn = |order: &[u64]| {
+            let page = page("t", "", "", &lines(order));
+            page.charts().cloned().collect::<Vec<_>>()
+        };
+        let charts = drawn(&[1, 2, 3, 4, 5]);
+        assert_eq!(charts, drawn(&[4, 1, 5, 3, 2]));
+        let [
+            Chart {
+                plot: Plot::Cdf(cdf),
+                ..
+            },
+        ] = &charts[..]
+        else {
+            panic!("one distribution: {charts:?}")
+        };
+        assert!(cdf.curves[0].values.is_sorted());
+        assert_eq!((cdf.x.unit.as_str(), cdf.curves[0].of), ("ms", 5));
+        assert!((cdf.curves[0].values[0] - 100.0).abs() < 1e-9);
     }
-    let digits = 3 - value.abs().log10().floor() as i32;
-    match digits {
-        ..=0 => format!("{value:.0}"),
-        digits => format!("{value:.*}", digits.min(9) as usize),
+
+    #[test]
+    fn sweeps_are_drawn_over_their_parameters_and_failures_are_named() {
+        let mut lines = Vec::new();
+        for loss in ["0 %", "5 %"] {
+            for delay in ["10 ms", "100 ms", "300 ms"] {
+                for seed in 1..=4 {
+                    let value = seed as f64 + loss.len() as f64 * delay.len() as f64;
+                    lines.push(line(
+                        seed,
+                        &[("delay", delay), ("loss", loss)],
+                        &[("x", value), ("same", 1.0)],
+                    ));
+                }
+            }
+        }
+        let page = page("t", "", "duet simulate", &lines);
+        let charts: Vec<&Chart> = page.charts().collect();
+        let [
+            Chart {
+                plot: Plot::Heat(heat),
+                ..
+            },
+            Chart {
+                plot: Plot::Cdf(cdf),
+                ..
+            },
+        ] = charts[..]
+        else {
+            panic!("a heat map, and what few variants allow besides: {charts:?}")
+        };
+        assert_eq!((heat.rows.1.len(), heat.columns.1.len()), (3, 2));
+        assert_eq!(cdf.curves.len(), 6);
+        let html = crate::report::html(&page);
+        assert!(html.contains("too late") && html.contains(">same<"));
     }
-}
 
-fn cell(text: &str, tone: Tone) -> Cell {
-    let text = text.to_owned();
-    Cell { text, tone }
-}
-
-fn slug(text: &str) -> String {
-    let letters = text.chars().map(|c| match c {
-        c if c.is_ascii_alphanumeric() => c.to_ascii_lowercase(),
-        _ => '-',
-    });
-    letters.collect()
+    #[test]
+    fn comparisons_pair_what_ran_the_same() {
+        let lines = |more: f64, seeds: &[u64]| -> Vec<RunLine> {
+            let one = |seed: &u64| line(*seed, &[], &[("bob.video.on_time", *seed as f64 + more)]);
+            seeds.iter().map(one).collect()
+        };
+        let seeds: Vec<u64> = (1..=10).collect();
+        let mut backwards = seeds.clone();
+        backwards.reverse();
+        let told = |b: &[RunLine]| {
+            let page = comparison_page(("a", &lines(0.0, &seeds)), ("b", b));
+            crate::report::html(&page)
+        };
+        let html = told(&lines(0.25, &backwards));
+        assert!(
+            html.contains("▲ better") && html.contains("Wilcoxon"),
+            "{html}"
+        );
+        let others: Vec<u64> = (2..=11).collect();
+        assert!(told(&lines(0.25, &others)).contains("Mann–Whitney"));
+    }
 }

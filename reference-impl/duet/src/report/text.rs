@@ -73,6 +73,74 @@ pub(super) fn quantity(number: Option<f64>, decimals: usize, unit: &str) -> Stri
     }
 }
 
+/// Bits and bytes in whichever prefix this value needs: what to divide by, and the unit then.
+pub(super) fn prefix(unit: &str, most: f64) -> (f64, String) {
+    if matches!(unit, "b/s" | "B" | "bit") {
+        for (divisor, prefix) in [(1e9, "G"), (1e6, "M"), (1e3, "k")] {
+            if most >= divisor * 0.999 {
+                return (divisor, format!("{prefix}{unit}"));
+            }
+        }
+    }
+    (1.0, unit.into())
+}
+
+/// How values that stand together are written: with one prefix, and as many decimals as give the greatest of them four
+/// significant digits.
+pub(super) struct Format {
+    divisor: f64,
+    decimals: usize,
+    /// The unit, with the prefix.
+    pub unit: String,
+}
+
+impl Format {
+    /// For these values.
+    pub(super) fn new(unit: &str, values: impl Iterator<Item = f64>) -> Self {
+        let sizes = values.filter(|value| value.is_finite()).map(f64::abs);
+        let most = sizes.fold(0.0, f64::max);
+        let (divisor, unit) = prefix(unit, most);
+        let digits = (most / divisor).max(1e-9).log10().floor() as i32 + 1;
+        Self {
+            divisor,
+            decimals: usize::try_from((4 - digits).clamp(0, 4)).unwrap_or(0),
+            unit,
+        }
+    }
+
+    /// A value; a dash if there is none.
+    pub(super) fn text(&self, value: Option<f64>) -> String {
+        fixed(value.unwrap_or(f64::NAN) / self.divisor, self.decimals)
+    }
+
+    /// A difference, with its sign.
+    pub(super) fn signed(&self, value: f64) -> String {
+        let text = self.text(Some(value));
+        let some = text.bytes().any(|byte| matches!(byte, b'1'..=b'9'));
+        if value > 0.0 && some {
+            format!("+{text}")
+        } else {
+            text
+        }
+    }
+
+    /// An interval.
+    pub(super) fn between(&self, interval: Option<(f64, f64)>) -> String {
+        interval.map_or(UNKNOWN.into(), |(low, high)| {
+            format!("{} to {}", self.text(Some(low)), self.text(Some(high)))
+        })
+    }
+
+    /// What these values are, with the unit in brackets.
+    pub(super) fn head(&self, label: &str) -> String {
+        if self.unit.is_empty() {
+            label.to_owned()
+        } else {
+            format!("{label} ({})", self.unit)
+        }
+    }
+}
+
 /// A share in per cent. What is not all of it never reads "100 %", and what is not nothing never "0 %".
 pub(super) fn percent(share: Option<f64>, decimals: usize) -> String {
     let Some(share) = share.filter(|share| share.is_finite()) else {
@@ -144,6 +212,25 @@ mod tests {
         assert_eq!(percent(Some(0.999_99), 1), "99.9\u{a0}%");
         assert_eq!(percent(Some(0.000_01), 1), "0.1\u{a0}%");
         assert_eq!(cut("abcdef", 4), "abc…");
+    }
+
+    #[test]
+    fn values_that_stand_together_look_alike() {
+        let rates = Format::new("b/s", [2_131_022.0, 99_000.0, f64::NAN].into_iter());
+        assert_eq!(rates.head("Rate"), "Rate (Mb/s)");
+        assert_eq!(rates.text(Some(99_000.0)), "0.099");
+        assert_eq!(rates.text(None), UNKNOWN);
+        assert_eq!(rates.signed(1e5), "+0.100");
+        let delays = Format::new("ms", [159.24, 3.0].into_iter());
+        assert_eq!(delays.between(Some((3.0, 159.24))), "3.0 to 159.2");
+        assert_eq!(
+            (delays.signed(0.01), delays.signed(-4.0)),
+            ("0.0".into(), "−4.0".into())
+        );
+        assert_eq!(
+            Format::new("", std::iter::empty()).text(Some(0.0)),
+            "0.0000"
+        );
     }
 
     #[test]

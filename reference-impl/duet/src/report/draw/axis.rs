@@ -1,7 +1,7 @@
 //! An axis: what it spans, where its ticks are, how they are labelled.
 
 use crate::report::model::Scale;
-use crate::report::text::fixed;
+use crate::report::text::{fixed, prefix};
 
 /// What an axis spans, in units of the data.
 #[derive(Clone, Debug)]
@@ -85,19 +85,6 @@ impl Axis {
             (1.0 - (self.step / self.divisor * 1.000_001).log10().floor()).clamp(0.0, 6.0);
         fixed(value / self.divisor, decimals as usize)
     }
-}
-
-/// Bits and bytes in whichever prefix the greatest value needs.
-fn prefix(unit: &str, most: f64) -> (f64, String) {
-    if !matches!(unit, "b/s" | "B" | "bit") {
-        return (1.0, unit.into());
-    }
-    for (divisor, prefix) in [(1e9, "G"), (1e6, "M"), (1e3, "k")] {
-        if most >= divisor * 0.999 {
-            return (divisor, format!("{prefix}{unit}"));
-        }
-    }
-    (1.0, unit.into())
 }
 
 /// The next of 1, 2, 5, 10, 20 … that is not less.

@@ -9,7 +9,7 @@ pub(in crate::report) const STYLE: &str = include_str!("chart.css");
 
 /// The width of a drawing that takes half of a page, and of one that takes all of it.
 pub(super) const HALF: f64 = 540.0;
-pub(super) const WHOLE: f64 = 1_104.0;
+pub(super) const WHOLE: f64 = 920.0;
 
 /// A coordinate or a length with at most one decimal; what is not finite becomes 0.
 pub(super) struct Coord(pub f64);

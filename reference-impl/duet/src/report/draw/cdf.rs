@@ -50,7 +50,7 @@ pub(super) fn draw(cdf: &Cdf, wide: bool) -> Drawing {
 fn classes(curves: &[Curve]) -> Vec<String> {
     let class = |(index, curve): (usize, &Curve)| {
         let class = colour_class(curve.colour, index);
-        match index % 4 {
+        match index % 5 {
             0 => class,
             dash => format!("{class} dash{dash}"),
         }

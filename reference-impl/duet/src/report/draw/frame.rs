@@ -142,9 +142,9 @@ impl Frame {
     fn with_grid(mut self, band: &[String]) -> Self {
         for (row, name) in band.iter().enumerate() {
             let y = self.band + row as f64 * EVENTS + 4.0;
-            let name = fit(name, self.left - 10.0, TICK);
+            let name = fit(name, self.left - 12.0, TICK);
             self.canvas
-                .text("tick", Anchor::End, self.left - 7.0, y, &name);
+                .text("tick", Anchor::End, self.left - 9.0, y, &name);
         }
         for (value, label) in self.y.ticks() {
             let at = self.py(value);

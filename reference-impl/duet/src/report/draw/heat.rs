@@ -25,6 +25,7 @@ pub(super) fn draw(heat: &Heat, wide: bool) -> Drawing {
     };
     let axis = Axis::new(&heat.value, ends(heat.values.iter().copied()), 8.0, false);
     let names = rows.iter().map(|name| width_of(name, TEXT));
+    let names = names.chain([width_of(&heat.rows.0, TEXT) + 16.0]);
     let left = names.fold(20.0, f64::max).min(width * 0.3) + 14.0;
     let cell =
         ((width - left - 8.0) / columns.len().max(1) as f64).min(if wide { 110.0 } else { 84.0 });

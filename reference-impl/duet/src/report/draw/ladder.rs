@@ -97,16 +97,23 @@ fn all(ladder: &Ladder) -> Vec<Strip> {
             }
             arrow(&lanes, &mut canvas, packet, *place);
         }
+        // Names lie above all arrows, so that none is crossed out.
+        for (packet, place) in packets.iter().zip(&layout.places) {
+            if place.strip == index {
+                name(&lanes, &mut canvas, packet, *place);
+            }
+        }
         for (note, place) in ladder.notes.iter().zip(&layout.notes) {
             if place.strip == index && note.lane < count && note.at_ms.is_finite() {
                 let text = cut(&note.text, 48);
-                canvas.text(
-                    "note strong",
-                    Anchor::Start,
-                    lanes.x(note.lane) + 8.0,
-                    place.from + 4.0,
-                    &text,
-                );
+                // In the last lane there is no room to the right.
+                let (anchor, x) = if note.lane + 1 == count && count > 1 {
+                    (Anchor::End, -8.0)
+                } else {
+                    (Anchor::Start, 8.0)
+                };
+                let x = lanes.x(note.lane) + x;
+                canvas.text("note strong", anchor, x, place.from + 4.0, &text);
             }
         }
         strips.push(Strip {
@@ -227,13 +234,8 @@ fn end(packet: &Arrow, flight: f64) -> f64 {
 }
 
 fn arrow(lanes: &Lanes<'_>, canvas: &mut Canvas, packet: &Arrow, place: Place) {
-    let (from, to) = (lanes.x(packet.from), lanes.x(packet.to));
     let arrived = arrival(packet).is_some();
-    let to = if arrived {
-        to
-    } else {
-        from + (to - from) * 0.5
-    };
+    let (from, to) = ends(lanes, packet);
     let (dx, dy) = (to - from, place.to - place.from);
     let length = dx.hypot(dy).max(1.0);
     let (ux, uy) = (dx / length, dy / length);
@@ -249,11 +251,7 @@ fn arrow(lanes: &Lanes<'_>, canvas: &mut Canvas, packet: &Arrow, place: Place) {
         (None, Some(at)) => put!(title, "; arrives {} later", duration(at - packet.at_ms)),
         (None, None) => title += "; still on its way at the end",
     }
-    let class = if packet.lost.is_some() {
-        "missing".into()
-    } else {
-        format!("l{}", packet.from % 4)
-    };
+    let class = class(packet);
     put!(
         canvas.body,
         "<g class=\"{class}\"><title>{}</title>",
@@ -284,41 +282,62 @@ fn arrow(lanes: &Lanes<'_>, canvas: &mut Canvas, packet: &Arrow, place: Place) {
     } else {
         canvas.path("cross", &format!("M{tip} {line}m-4.5-4.5l9 9m0-9l-9 9"), "");
     }
-    // The text lies along its arrow, so that those beside it do not cross it.
-    let right = dx > 0.0;
-    let angle = (dy / dx.abs().max(1.0)).atan().to_degrees() * if right { 1.0 } else { -1.0 };
-    let (x, y) = (
-        Coord(from + if right { 8.0 } else { -8.0 }),
-        Coord(place.from - 1.5),
-    );
+    canvas.body.push_str("</g>");
+}
+
+/// Where a packet's arrow begins and ends, as drawn.
+fn ends(lanes: &Lanes<'_>, packet: &Arrow) -> (f64, f64) {
+    let (from, to) = (lanes.x(packet.from), lanes.x(packet.to));
+    if arrival(packet).is_some() {
+        (from, to)
+    } else {
+        (from, from + (to - from) * 0.5)
+    }
+}
+
+fn class(packet: &Arrow) -> String {
+    match packet.lost {
+        Some(_) => "missing".into(),
+        None => format!("l{}", packet.from % 4),
+    }
+}
+
+/// The text along an arrow, so that those beside it do not cross it.
+fn name(lanes: &Lanes<'_>, canvas: &mut Canvas, packet: &Arrow, place: Place) {
+    let (from, to) = ends(lanes, packet);
+    let (dx, dy) = (to - from, place.to - place.from);
+    let (anchor, toward) = if dx > 0.0 {
+        (Anchor::Start, 1.0)
+    } else {
+        (Anchor::End, -1.0)
+    };
+    let angle = (dy / dx.abs().max(1.0)).atan().to_degrees() * toward;
+    let (x, y) = (Coord(from + 8.0 * toward), Coord(place.from - 1.5));
+    let (class, angle) = (class(packet), Coord(angle));
     put!(
         canvas.body,
-        "<g transform=\"translate({x} {y}) rotate({})\">",
-        Coord(angle)
+        "<g class=\"{class}\" transform=\"translate({x} {y}) rotate({angle})\">"
     );
-    let (anchor, room) = (
-        if right { Anchor::Start } else { Anchor::End },
-        lanes.between - 46.0,
-    );
-    let shown = match &packet.lost {
-        Some(cause) => Arrow {
-            name: packet.name.clone(),
-            detail: format!("{} lost: {cause}", packet.detail)
-                .trim_start()
-                .into(),
-            ..Arrow::default()
-        },
-        None => packet.clone(),
+    let detail = match &packet.lost {
+        Some(cause) => format!("{} lost: {cause}", packet.detail)
+            .trim_start()
+            .into(),
+        None => packet.detail.clone(),
+    };
+    let shown = Arrow {
+        name: packet.name.clone(),
+        detail,
+        ..Arrow::default()
     };
     super::sequence::label(
         canvas,
         anchor,
-        4.0 * if right { 1.0 } else { -1.0 },
+        4.0 * toward,
         -3.5,
         &shown,
-        room,
+        lanes.between - 46.0,
     );
-    canvas.body.push_str("</g></g>");
+    canvas.body.push_str("</g>");
 }
 
 #[cfg(test)]
