@@ -268,30 +268,67 @@ impl<P: Packet> Link<P> {
 
     /// Makes the link as `config` says, from now on. What is inside stays there, and packet *n* still meets draw *n*.
     ///
-    /// Changes over time that were configured (rates, delays, a trace, on/off, outages) and the discipline of the queue stay
-    /// as they are, unless `config` has another rate or delay than the link has had; chains of states begin anew.
+    /// A stage whose configuration is as before goes on in its state; any other begins anew. What changes over time
+    /// (schedules, a trace, on/off, outages) is then where it would be had it been so from the beginning. A queue with
+    /// another discipline takes in what waits, in the order in which it came.
     pub fn reconfigure(&mut self, now: Time, config: LinkConfig) {
         let now = self.advance(now);
+        let before = core::mem::replace(&mut self.config, config.clone());
         let (seed, name) = (self.seed, self.name.clone());
-        if config.rate != self.config.rate {
-            self.set_rate(now, config.rate);
-        }
-        if config.delay != self.config.delay {
-            self.set_delay(now, config.delay);
-        }
-        self.config = config.clone();
         let fresh = Link::<P>::new(config, seed, &name);
+        let config = &self.config;
+        if (config.delay, &config.delays) != (before.delay, &before.delays) {
+            self.delays = fresh.delays;
+        }
+        if config.outages != before.outages {
+            self.outages = fresh.outages;
+        }
+        let transmits = |config: &LinkConfig| {
+            let LinkConfig {
+                rate,
+                rates,
+                trace,
+                on_off,
+                outages,
+                ..
+            } = config.clone();
+            (rate, rates, trace, on_off, outages)
+        };
+        if transmits(config) != transmits(&before) {
+            self.serialiser.replace(now, fresh.serialiser);
+        }
         self.mtu = fresh.mtu;
-        self.loss = fresh.loss;
-        self.policer = fresh.policer;
+        if config.loss != before.loss {
+            self.loss = fresh.loss;
+        }
+        if config.policer != before.policer {
+            self.policer = fresh.policer;
+        }
         self.bound = fresh.bound;
         self.follows = fresh.follows;
-        self.air_loss = fresh.air_loss;
-        self.jitter = self.jitter.followed_by(fresh.jitter);
-        self.reorder = fresh.reorder;
-        self.duplicate = fresh.duplicate;
-        self.corrupt = fresh.corrupt;
-        self.ecn = fresh.ecn;
+        if config.queue.discipline != before.queue.discipline {
+            let moved = self.queue.replace(fresh.queue, P::flow, &mut self.dropped);
+            self.queue = moved;
+        }
+        if config.air_loss != before.air_loss {
+            self.air_loss = fresh.air_loss;
+        }
+        if config.jitter != before.jitter {
+            self.jitter = self.jitter.followed_by(fresh.jitter);
+        }
+        if config.reorder != before.reorder {
+            self.reorder = fresh.reorder;
+        }
+        if config.duplicate != before.duplicate {
+            self.duplicate = fresh.duplicate;
+        }
+        if config.corrupt != before.corrupt {
+            self.corrupt = fresh.corrupt;
+        }
+        if config.ecn != before.ecn {
+            self.ecn = fresh.ecn;
+        }
+        self.lose_dropped();
         self.advance(now);
     }
 

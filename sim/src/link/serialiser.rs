@@ -173,6 +173,53 @@ impl Serialiser {
         });
     }
 
+    /// Sends as `next` would from now on, what is left of a packet included.
+    pub(super) fn replace(&mut self, now: Time, next: Serialiser) {
+        let left = self.job.map(|job| (job, self.left(&job, now)));
+        let was_trace = self.trace.is_some();
+        let Serialiser {
+            steps,
+            trace,
+            holds,
+            gate,
+            ..
+        } = next;
+        let same_trace = self.trace == trace;
+        (self.steps, self.trace) = (steps, trace);
+        (self.holds, self.gate) = (holds, gate);
+        self.judge_constant();
+        let is_trace = self.trace.is_some();
+        let next = self.trace.as_ref().map(|trace| trace.first_from(now.0));
+        let settle = |idle: &mut Idle| {
+            if !same_trace {
+                // What is left of an opportunity, or of a nanosecond, is of another kind.
+                (idle.rest, idle.left) = (0, 0);
+                idle.next = next.unwrap_or_default();
+            }
+        };
+        settle(&mut self.idle);
+        if let Some((job, (mut from, work))) = left {
+            settle(&mut from);
+            let begun = job.begun || job.started < now || work < job.work;
+            let work = match (was_trace, is_trace) {
+                (true, false) => work * PER_BYTE,
+                (false, true) => work.div_ceil(PER_BYTE),
+                _ => work,
+            };
+            self.resume(&job, begun, from, work);
+        }
+    }
+
+    /// Goes on with a job of which `work` is left at `from`.
+    fn resume(&mut self, job: &Job, begun: bool, from: Idle, work: u128) {
+        let mut course = self.course(from, work);
+        course.begun = begun;
+        if begun {
+            course.started = job.started;
+        }
+        self.job = Some(course);
+    }
+
     /// Stops, or goes on.
     pub(super) fn set_stopped(&mut self, now: Time, stopped: bool) {
         if self.stopped != stopped {
@@ -186,12 +233,8 @@ impl Serialiser {
         change(self);
         self.judge_constant();
         if let Some((job, (from, work))) = left {
-            let mut course = self.course(from, work);
-            course.begun = job.begun || job.started < now || work < job.work;
-            if course.begun {
-                course.started = job.started;
-            }
-            self.job = Some(course);
+            let begun = job.begun || job.started < now || work < job.work;
+            self.resume(&job, begun, from, work);
         }
     }
 

@@ -63,7 +63,11 @@ impl<H: Host> Network<H> {
 }
 
 /// The configuration of a link direction, with the packets that faults say it drops.
-fn losing(scenario: &Scenario, way: (usize, usize), mut config: LinkConfig) -> LinkConfig {
+pub(super) fn losing(
+    scenario: &Scenario,
+    way: (usize, usize),
+    mut config: LinkConfig,
+) -> LinkConfig {
     for fault in &scenario.faults {
         if let FaultKind::Drop { link, packets } = &fault.kind
             && link.directions().any(|direction| direction == way)

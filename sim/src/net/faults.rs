@@ -4,7 +4,7 @@ use core::fmt::Write as _;
 use std::collections::BTreeMap;
 
 use crate::link::{LinkConfig, OutageMode};
-use crate::net::build::external;
+use crate::net::build::{external, losing};
 use crate::net::host::Host;
 use crate::net::network::Network;
 use crate::node::NodeId;
@@ -54,7 +54,8 @@ impl Faults {
         let mut links = BTreeMap::new();
         for link in &scenario.links {
             for (from, to, config) in link.directions() {
-                links.insert((from, to), config.clone());
+                let config = losing(scenario, (from, to), config.clone());
+                links.insert((from, to), config);
             }
         }
         let mut changes = Vec::new();
@@ -129,7 +130,7 @@ impl Faults {
             Change::Set(ways, set) => {
                 for way in ways {
                     if let Some(config) = self.links.get_mut(&way) {
-                        set.apply(config);
+                        set.apply_at(network.world().now(), config);
                         reconfigure(network, way, config);
                     }
                 }
@@ -256,12 +257,10 @@ fn restoring(
     let directions = spec.into_iter().flat_map(|spec| spec.directions());
     let before = directions
         .filter(|(a, b, _)| (*a, *b) == way)
-        .map(|(.., config)| config.clone())
+        .map(|(.., config)| losing(scenario, way, config.clone()))
         .next()
         .unwrap_or_default();
-    let mut after = before.clone();
-    set.apply(&mut after);
-    LinkChange::between(&after, &before)
+    set.undone(&before)
 }
 
 fn set_outage<H: Host>(

@@ -118,6 +118,32 @@ properties! {
 }
 
 impl LinkChange {
+    /// Sets on `config` what this says, from `now` on: where it gives a rate or a delay, what a schedule has said until
+    /// then no longer holds; what it says of later does.
+    pub fn apply_at(&self, now: Time, config: &mut LinkConfig) {
+        self.apply(config);
+        if self.rate.is_some() && self.rates.is_none() {
+            config.rates.retain(|step| step.at > now);
+        }
+        if self.delay.is_some() && self.delays.is_none() {
+            config.delays.retain(|step| step.at > now);
+        }
+    }
+
+    /// What undoes this on a link that was as `before`: schedules too, where this says something of what they are of.
+    pub fn undone(&self, before: &LinkConfig) -> LinkChange {
+        let mut after = before.clone();
+        self.apply(&mut after);
+        let mut undo = LinkChange::between(&after, before);
+        if self.rate.is_some() {
+            (undo.rate, undo.rates) = (Some(before.rate), Some(before.rates.clone()));
+        }
+        if self.delay.is_some() {
+            (undo.delay, undo.delays) = (Some(before.delay), Some(before.delays.clone()));
+        }
+        undo
+    }
+
     /// Makes one of what has two forms: a schedule that begins at zero has the rate there, and opportunities or a rate
     /// take each other's place.
     fn settle(&mut self, section: Section<'_>) -> Result<(), ScenarioError> {

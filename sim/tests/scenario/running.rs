@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use duet_sim::net::{Content, Datagram, Ecn, Faults, Host, Network, address_of};
-use duet_sim::{NodeId, Scenario, Time};
+use duet_sim::verify::{Rule, Verifier};
+use duet_sim::{EventLog, NodeId, Scenario, Time};
 
 /// Sends what it is given, and notes when something comes.
 #[derive(Default)]
@@ -29,6 +30,17 @@ impl Host for Person {
 /// Runs a scenario in which nodes 0 and 1 each send 1000 bytes to node 2 at these milliseconds, and says at which they
 /// arrive.
 fn arrivals(more: &str, sends: &[u64]) -> Vec<u64> {
+    let (_, network) = network(more, sends);
+    network.host(NodeId(2)).heard.clone()
+}
+
+/// The same, and gives the scenario and the event log.
+fn run(more: &str, sends: &[u64]) -> (Scenario, EventLog) {
+    let (scenario, network) = network(more, sends);
+    (scenario, network.into_world().finish())
+}
+
+fn network(more: &str, sends: &[u64]) -> (Scenario, Network<Person>) {
     let nodes =
         ["a", "b", "c"].map(|name| format!("[[node]]\nname = \"{name}\"\nrole = \"host\"\n"));
     let text = format!(
@@ -56,7 +68,7 @@ fn arrivals(more: &str, sends: &[u64]) -> Vec<u64> {
             }
         }
     }
-    network.host(NodeId(2)).heard.clone()
+    (scenario, network)
 }
 
 const LINKS: &str = "[[link]]\nfrom = \"a\"\nto = \"c\"\nrate = \"1 Mb/s\"\nmedium = \"air\"\n[[link]]\nfrom = \"b\"\nto = \"c\"\nrate = \"1 Mb/s\"\n";
@@ -91,4 +103,108 @@ fn outages_that_overlap() {
     // it is held until 5000, since the first outage still goes on.
     let arrivals = own(arrivals(&format!("{links}{faults}"), &sends));
     assert_eq!(arrivals, [508, 2_008, 5_008, 5_508]);
+}
+
+/// One link, with what the file says of it and of its faults; a packet at each of these milliseconds.
+fn over_one(link: &str, faults: &str, sends: &[u64]) -> Vec<u64> {
+    let away = "[[link]]\nfrom = \"b\"\nto = \"a\"\n";
+    let link = format!("{away}[[link]]\nfrom = \"a\"\nto = \"c\"\n{link}\n");
+    arrivals(&format!("{link}{faults}"), sends)
+}
+
+fn fault(at: &str, rest: &str) -> String {
+    format!("[[fault]]\nkind = \"link\"\nlink = \"a>c\"\nat = \"{at}\"\n{rest}\n")
+}
+
+/// What a fault does not name goes on: rates that were to come, and those that a rate of its own stood in for.
+#[test]
+fn a_schedule_goes_on_through_a_fault() {
+    let schedule =
+        "schedule = [[\"0 s\", \"1 Mb/s\"], [\"2 s\", \"500 kb/s\"], [\"4 s\", \"2 Mb/s\"]]";
+    let sends = [500, 1_500, 2_500, 4_500];
+    let further = fault("1 s", "set = { delay = \"20 ms\" }");
+    let each = |millis: [u64; 4]| {
+        let pairs = sends.iter().zip(millis);
+        pairs.map(|(at, more)| at + more).collect::<Vec<_>>()
+    };
+    assert_eq!(over_one(schedule, &further, &sends), each([8, 28, 36, 24]));
+    // A rate holds until the schedule says another; where it is taken back, what the schedule says by then does.
+    let slow = fault("1 s", "set = { rate = \"100 kb/s\" }");
+    assert_eq!(over_one(schedule, &slow, &sends), each([8, 80, 16, 4]));
+    let for_long = fault(
+        "1 s",
+        "for = \"2 s\"\nset = { rate = \"100 kb/s\", schedule = [] }",
+    );
+    assert_eq!(over_one(schedule, &for_long, &sends), each([8, 80, 80, 4]));
+}
+
+#[test]
+fn opportunities_and_pauses_go_on_through_a_fault() {
+    // Every 10 ms, at 3 ms.
+    let trace = "opportunities = [3, 10]\n";
+    let delayed = fault("1 s", "set = { delay = \"1 ms\" }");
+    assert_eq!(over_one(trace, &delayed, &[500, 1_501]), [500, 1_504]);
+    // A rate in their place, and back.
+    let rated = fault("1 s", "for = \"1 s\"\nset = { rate = \"1 Mb/s\" }");
+    assert_eq!(
+        over_one(trace, &rated, &[501, 1_501, 2_501]),
+        [503, 1_509, 2_503]
+    );
+    let pauses = "rate = \"1 Mb/s\"\non_off = { on = \"100 ms\", off = \"100 ms\" }";
+    assert_eq!(over_one(pauses, &delayed, &[501, 1_301]), [608, 1_409]);
+    let steady = fault("1 s", "for = \"1 s\"\nset = { on_off = \"none\" }");
+    assert_eq!(
+        over_one(pauses, &steady, &[501, 1_301, 2_301]),
+        [608, 1_309, 2_408]
+    );
+}
+
+/// The queue becomes another with what waits in it; a fault that says nothing of it leaves it alone.
+#[test]
+fn a_fault_may_change_the_discipline() {
+    let slow = "rate = \"100 kb/s\"\nqueue = { limit = \"3 kB\", kind = \"drop-head\" }";
+    // Each takes 80 ms; three fit.
+    let sends = [1_000, 1_001, 1_002, 1_003, 1_004];
+    let kept = fault("500 ms", "set = { delay = \"1 ms\" }");
+    let numbers = |arrivals: Vec<u64>| arrivals.len();
+    assert_eq!(over_one(slow, &kept, &sends), [1_081, 1_161, 1_241]);
+    let wider = fault("1001500 us", "set = { queue = { limit = \"9 kB\" } }");
+    assert_eq!(numbers(over_one(slow, &wider, &sends)), 5);
+}
+
+/// Packets that a fault says are lost are lost whatever other faults do to the link.
+#[test]
+fn listed_packets_are_lost_after_a_change() {
+    let faults = "[[fault]]\nkind = \"drop\"\nlink = \"a>c\"\npackets = [1]\n";
+    let faults = format!("{faults}{}", fault("1 s", "set = { delay = \"1 ms\" }"));
+    assert_eq!(over_one("", &faults, &[500, 1_500, 2_500]), [500, 2_501]);
+}
+
+/// The verifier reads from the scenario what its faults do to links, and finds it in the log.
+#[test]
+fn the_log_of_a_scenario_with_every_fault_of_links_passes() {
+    let faults = [
+        fault("1 s", "for = \"2 s\"\nset = { rate = \"100 kb/s\", loss = \"20 %\" }"),
+        fault("4 s", "set = { queue = { limit = \"2 kB\", kind = \"codel\" } }"),
+        "[[fault]]\nkind = \"drop\"\nlink = \"a>c\"\npackets = [1, 3]\n".to_owned(),
+        "[[fault]]\nkind = \"handover\"\nnode = \"a\"\nat = \"5 s\"\noutage = \"300 ms\"\nnew_address = true\n\
+         set = { delay = \"30 ms\", mtu = \"900 B\" }\n"
+            .to_owned(),
+        "[[fault]]\nkind = \"outage\"\nat = \"2500 ms\"\nfor = \"1 s\"\nlink = \"a>c\"\nmode = \"hold\"\n".to_owned(),
+    ];
+    let sends: Vec<u64> = (0..600).map(|n| n * 15).collect();
+    let air = "[[medium]]\nname = \"air\"\noverhead = \"1 ms\"\n";
+    let links = LINKS.replace(
+        "rate = \"1 Mb/s\"\n[[",
+        "rate = \"1 Mb/s\"\nmedium = \"air\"\n[[",
+    );
+    let (scenario, log) = run(&format!("{air}{links}{}", faults.concat()), &sends);
+    let breaches = Verifier::of(&scenario).check(&log);
+    assert_eq!(breaches, []);
+    // One that does not know of the faults finds what cannot be, until the link is another.
+    let mut innocent = scenario.clone();
+    innocent.faults.clear();
+    let breaches = Verifier::of(&innocent).check(&log);
+    let rules: Vec<Rule> = breaches.iter().map(|breach| breach.rule).collect();
+    assert_eq!(rules, [Rule::Cause, Rule::Cause]);
 }

@@ -132,6 +132,17 @@ impl<P> State<P> {
         goal > 0
     }
 
+    /// Takes out the oldest packet, whatever its flow: in the order in which they came.
+    pub(super) fn take(&mut self) -> Option<Queued<P>> {
+        let active = self.new.iter().chain(&self.old).copied();
+        let heads = active.filter_map(|at| Some((self.flows[at].fifo.front()?.number, at)));
+        let (_, oldest) = heads.min()?;
+        let queued = self.flows[oldest].fifo.pop()?;
+        self.bytes = self.bytes.saturating_sub(queued.size);
+        self.packets -= 1;
+        Some(queued)
+    }
+
     pub(super) fn dequeue(&mut self, now: Time, dropped: &mut Dropped<P>) -> Option<Queued<P>> {
         loop {
             let is_new = !self.new.is_empty();

@@ -255,6 +255,19 @@ enum Order<P> {
     Red(Fifo<P>, red::State),
 }
 
+impl<P> Order<P> {
+    /// Takes out the next packet as it is.
+    fn take(&mut self) -> Option<Queued<P>> {
+        match self {
+            Order::DropTail(fifo)
+            | Order::DropHead(fifo)
+            | Order::CoDel(fifo, _)
+            | Order::Red(fifo, _) => fifo.pop(),
+            Order::FqCoDel(state) => state.take(),
+        }
+    }
+}
+
 impl<P> Queue<P> {
     /// An empty queue, without limit. The seed is the run's, and `link` labels what it draws.
     pub(super) fn new(discipline: &Discipline, seed: u64, link: &str) -> Queue<P> {
@@ -286,6 +299,34 @@ impl<P> Queue<P> {
     /// Whether it remembers nothing of packets that are gone.
     pub(super) fn is_plain(&self) -> bool {
         matches!(self.order, Order::DropTail(_) | Order::DropHead(_))
+    }
+
+    /// The queue that takes this one's place: `next` with what waits here, in the order in which it came.
+    /// The bound is none of it; a discipline with a limit of its own may drop. `flow` says of which flow a packet is.
+    pub(super) fn replace(
+        &mut self,
+        mut next: Queue<P>,
+        flow: impl Fn(&P) -> u64,
+        dropped: &mut Dropped<P>,
+    ) -> Queue<P> {
+        let is_fair = next.is_fair();
+        while let Some(mut queued) = self.order.take() {
+            if is_fair {
+                queued.flow = flow(&queued.packet);
+            }
+            match &mut next.order {
+                Order::DropTail(fifo) | Order::DropHead(fifo) | Order::CoDel(fifo, _) => {
+                    fifo.push(queued);
+                }
+                Order::FqCoDel(state) => state.push(queued, dropped),
+                Order::Red(fifo, _) => fifo.push(queued),
+            }
+        }
+        if let Order::Red(fifo, state) = &mut next.order {
+            state.take_over(fifo);
+        }
+        next.sending = self.sending;
+        next
     }
 
     /// Changes the limit. What waits stays.

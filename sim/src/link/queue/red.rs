@@ -119,6 +119,15 @@ impl State {
         Some(queued)
     }
 
+    /// Begins with what waits already: the average is what there is.
+    pub(super) fn take_over<P>(&mut self, fifo: &Fifo<P>) {
+        if fifo.packets() > 0 {
+            self.idle = None;
+            let size = u128::from(fifo.bytes()) << POINT;
+            self.average = u64::try_from(size).unwrap_or(u64::MAX);
+        }
+    }
+
     /// Moves the average by one arrival.
     pub(super) fn observe<P>(&mut self, now: Time, rate: Option<Rate>, fifo: &Fifo<P>) {
         match (self.idle, rate) {
