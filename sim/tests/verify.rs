@@ -328,6 +328,58 @@ proptest! {
         check(&verifier, &world.finish())?;
     }
 
+    /// One link becomes another, with packets inside; some changes fall together with others, and with packets.
+    #[test]
+    fn links_that_become_others_pass(
+        first in any_link(),
+        others in prop::collection::vec((0u64..400, any_link(), any::<bool>()), 1..4),
+        outages in prop::collection::vec(command(), 0..4),
+        seed in any::<u32>(),
+        gap in 10_000u64..3_000_000,
+        (reliable, shared) in (any::<bool>(), any::<bool>()),
+    ) {
+        let mut world = world(seed.into(), &first, gap, reliable);
+        let (from, to) = (NodeId::A, NodeId::B);
+        let medium = MediumConfig::default();
+        if shared {
+            world.share(&[(from, to), (to, from)], medium.clone());
+        }
+        let mut verifier = verifier(&world);
+        if shared {
+            verifier = verifier.medium(&["a>b", "b>a"], &medium);
+        }
+        let mut changes: Vec<(Time, Result<LinkConfig, Option<OutageMode>>)> = Vec::new();
+        let mut last = first;
+        for (millis, mut other, in_part) in others {
+            if in_part {
+                // Only some of it changes; the rest goes on in its state.
+                other = LinkConfig { loss: other.loss, delay: other.delay, policer: other.policer, ..last };
+            }
+            last = other.clone();
+            changes.push((Time::from_millis(millis), Ok(other)));
+        }
+        for (at, command) in outages {
+            if let Command::Outage(outage) = command {
+                changes.push((at, Err(outage)));
+            }
+        }
+        changes.sort_by_key(|(at, _)| *at);
+        for (at, change) in changes {
+            world.run_until(at);
+            match change {
+                Err(outage) => world.set_outage(from, to, outage),
+                Ok(config) => {
+                    verifier = verifier.change("a>b", at, &config);
+                    world.change_link(from, to, "is now another", |link, now| {
+                        link.reconfigure(now, config);
+                    });
+                }
+            }
+        }
+        world.run_until(Time::from_millis(20_000));
+        check(&verifier, &world.finish())?;
+    }
+
     #[test]
     fn logs_of_shared_media_pass(
         sending in sending(),

@@ -27,6 +27,11 @@ pub enum Failure {
         /// The metric and what it is of, or the invariant.
         what: String,
     },
+    /// The event log says what cannot have happened.
+    Impossible {
+        /// The rule that it breaks.
+        rule: String,
+    },
     /// The program gave up.
     Panic {
         /// What it said, without its numbers.
@@ -50,6 +55,7 @@ impl fmt::Display for Failure {
                 }
             }
             Self::Unmet { what } => write!(f, "expectation {what}"),
+            Self::Impossible { rule } => write!(f, "impossible log: {rule}"),
             Self::Panic { text } => write!(f, "panic: {text}"),
         }
     }
@@ -111,7 +117,14 @@ pub fn failures(scenario: &Scenario, outcome: &Outcome) -> Vec<Found> {
         at: None,
         text: verdict.message.clone(),
     });
-    breaches.chain(unmet).collect()
+    let impossible = outcome.impossible.iter().map(|breach| Found {
+        failure: Failure::Impossible {
+            rule: breach.rule.to_string(),
+        },
+        at: None,
+        text: breach.to_string(),
+    });
+    breaches.chain(unmet).chain(impossible).collect()
 }
 
 /// Runs a scenario with its seed, synthetic media and no traces. A panic is a failure like others; the outcome is then

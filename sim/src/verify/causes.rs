@@ -1,23 +1,26 @@
 //! Losses, damage and copies have causes that the configuration has.
 
-use super::plan::Plan;
+use super::plan::{Phase, Plan};
 use super::row::{Entry, first_missing};
 use super::{Breaches, Rule};
-use crate::link::{Cause, Discipline, Limit, Loss};
+use crate::link::{Cause, Discipline, Limit, LinkConfig, Loss, Policer};
 use crate::probability::Probability;
 
-pub(super) fn check(plan: &Plan<'_>, entries: &[Entry], breaches: &mut Breaches) {
-    let config = plan.config;
-    for entry in entries {
+pub(super) fn check(plan: &Plan<'_>, entries: &[Entry<'_>], breaches: &mut Breaches) {
+    let known = |entry: &&Entry<'_>| entry.left.max(entry.offered) < plan.unknown_from;
+    for entry in entries.iter().filter(known) {
+        // What is decided when it comes, and what when it goes on behind the transmitter.
+        let coming = || plan.during(entry.offered, entry.offered);
+        let going = || plan.during(entry.left, plan.released(entry.left).1);
         let mut add = |what: &str| {
             let what = format!("{} {} {what}", plan.name, entry.number);
             breaches.add(entry.line, Rule::Cause, what);
         };
-        if entry.damaged && config.corrupt.probability == Probability::NEVER {
+        if entry.damaged && going().all(|config| config.corrupt.probability == Probability::NEVER) {
             add("is damaged, and nothing damages packets");
         }
         if entry.copy {
-            if config.duplicate.probability == Probability::NEVER {
+            if going().all(|config| config.duplicate.probability == Probability::NEVER) {
                 add("is a copy, and nothing copies packets");
             }
             continue;
@@ -49,13 +52,15 @@ pub(super) fn check(plan: &Plan<'_>, entries: &[Entry], breaches: &mut Breaches)
         if cause == Some(Cause::TooBig) {
             continue;
         }
-        if config.mtu.is_some_and(|mtu| entry.size > mtu) {
+        if coming().all(|config| config.mtu.is_some_and(|mtu| entry.size > mtu)) {
             add("is larger than the MTU");
         }
-        if names(&config.loss, entry) && cause != Some(Cause::ListedLoss) {
+        if coming().all(|config| listed(config, entry)) && cause != Some(Cause::ListedLoss) {
             add("is not lost, though it is listed");
         }
-        if names(&config.air_loss, entry) && entry.was_sent() && cause != Some(Cause::AirListedLoss)
+        if entry.was_sent()
+            && cause != Some(Cause::AirListedLoss)
+            && going().all(|config| names(&config.air_loss, entry))
         {
             add("is not lost on the air, though it is listed");
         }
@@ -64,26 +69,38 @@ pub(super) fn check(plan: &Plan<'_>, entries: &[Entry], breaches: &mut Breaches)
 }
 
 /// Whether a cause can have befallen a packet.
-fn possible(plan: &Plan<'_>, entry: &Entry, cause: Cause) -> bool {
-    let config = plan.config;
-    let discipline = &config.queue.discipline;
+fn possible(plan: &Plan<'_>, entry: &Entry<'_>, cause: Cause) -> bool {
+    let until = plan.released(entry.left).1;
+    let coming = |able: &dyn Fn(&LinkConfig) -> bool| {
+        let mut configs = plan.during(entry.left, entry.left);
+        configs.any(able)
+    };
+    let going = |able: &dyn Fn(&LinkConfig) -> bool| {
+        let mut configs = plan.during(entry.left, until);
+        configs.any(able)
+    };
     match cause {
-        Cause::RandomLoss => at_random(&config.loss, entry, false),
-        Cause::BurstLoss => at_random(&config.loss, entry, true),
-        Cause::ListedLoss => names(&config.loss, entry),
-        Cause::AirLoss => at_random(&config.air_loss, entry, false),
-        Cause::AirBurstLoss => at_random(&config.air_loss, entry, true),
-        Cause::AirListedLoss => names(&config.air_loss, entry),
-        Cause::TooBig => config.mtu.is_some_and(|mtu| entry.size > mtu),
-        Cause::Policed => config.policer.is_some(),
+        Cause::RandomLoss => coming(&|config| at_random(&config.loss, entry, false)),
+        Cause::BurstLoss => coming(&|config| at_random(&config.loss, entry, true)),
+        Cause::ListedLoss => coming(&|config| listed(config, entry)),
+        Cause::AirLoss => going(&|config| at_random(&config.air_loss, entry, false)),
+        Cause::AirBurstLoss => going(&|config| at_random(&config.air_loss, entry, true)),
+        Cause::AirListedLoss => going(&|config| names(&config.air_loss, entry)),
+        Cause::TooBig => coming(&|config| config.mtu.is_some_and(|mtu| entry.size > mtu)),
+        Cause::Policed => coming(&|config| config.policer.is_some()),
         Cause::QueueFull => {
-            let fair = matches!(discipline, Discipline::FqCoDel(_));
-            (fair || config.queue.limit != Limit::None) && !plan.is_unlimited()
+            let limited = |config: &LinkConfig| {
+                let fair = matches!(config.queue.discipline, Discipline::FqCoDel(_));
+                fair || config.queue.limit != Limit::None
+            };
+            coming(&limited) && !plan.is_unlimited()
         }
-        Cause::QueueEarly => matches!(
-            discipline,
-            Discipline::CoDel(_) | Discipline::FqCoDel(_) | Discipline::Red(_)
-        ),
+        Cause::QueueEarly => coming(&|config| {
+            matches!(
+                config.queue.discipline,
+                Discipline::CoDel(_) | Discipline::FqCoDel(_) | Discipline::Red(_)
+            )
+        }),
         Cause::Down => plan.drops.iter().any(|down| {
             let before = entry.offered < down.to || (down.commanded && entry.offered == down.to);
             down.from <= entry.offered && before
@@ -92,10 +109,10 @@ fn possible(plan: &Plan<'_>, entry: &Entry, cause: Cause) -> bool {
 }
 
 /// Whether a model can lose a packet at random, in its bad state or outside of it.
-fn at_random(model: &Loss, entry: &Entry, burst: bool) -> bool {
+fn at_random(model: &Loss, entry: &Entry<'_>, burst: bool) -> bool {
     let probability = match model {
         Loss::Only { classes, model } => {
-            return classes.contains(&entry.class) && at_random(model, entry, burst);
+            return classes.contains(entry.class) && at_random(model, entry, burst);
         }
         Loss::Independent(probability) if !burst => probability,
         Loss::GilbertElliott { good, bad, .. } | Loss::GilbertElliottTime { good, bad, .. } => {
@@ -110,21 +127,27 @@ fn at_random(model: &Loss, entry: &Entry, burst: bool) -> bool {
     *probability != Probability::NEVER
 }
 
+/// Whether a packet is to be lost before the queue whatever happens.
+fn listed(config: &LinkConfig, entry: &Entry<'_>) -> bool {
+    config.drop.contains(&entry.number) || names(&config.loss, entry)
+}
+
 /// Whether a list or a pattern names a packet.
-fn names(model: &Loss, entry: &Entry) -> bool {
+fn names(model: &Loss, entry: &Entry<'_>) -> bool {
     match model {
         Loss::List(numbers) => numbers.contains(&entry.number),
         Loss::Bitmap(bitmap) => bitmap.loses(entry.number),
-        Loss::Only { classes, model } => classes.contains(&entry.class) && names(model, entry),
+        Loss::Only { classes, model } => classes.contains(entry.class) && names(model, entry),
         _ => false,
     }
 }
 
 /// A bucket that leaks at the rate never runs over by what passes.
-fn policer(plan: &Plan<'_>, entries: &[Entry], breaches: &mut Breaches) {
-    let Some(policer) = plan.config.policer else {
+fn policer(plan: &Plan<'_>, entries: &[Entry<'_>], breaches: &mut Breaches) {
+    let same = |a: &Phase<'_>, b: &Phase<'_>| a.config.policer == b.config.policer;
+    if plan.always(|config| config.policer.is_none()) {
         return;
-    };
+    }
     let earlier = [
         Cause::Down,
         Cause::TooBig,
@@ -132,9 +155,9 @@ fn policer(plan: &Plan<'_>, entries: &[Entry], breaches: &mut Breaches) {
         Cause::BurstLoss,
         Cause::ListedLoss,
     ];
-    let mut met: Vec<&Entry> = entries
+    let mut met: Vec<&Entry<'_>> = entries
         .iter()
-        .filter(|entry| !entry.copy && !entry.reliable)
+        .filter(|entry| !entry.copy && !entry.reliable && entry.offered < plan.unknown_from)
         .filter(|entry| {
             entry
                 .end
@@ -143,29 +166,68 @@ fn policer(plan: &Plan<'_>, entries: &[Entry], breaches: &mut Breaches) {
         })
         .collect();
     met.sort_by_key(|entry| entry.number);
-    let rate = u128::from(policer.rate.bits_per_second());
-    let full = u128::from(policer.burst) * 8_000_000_000;
     let still_inside = first_missing(entries);
-    let mut level = 0u128;
-    let mut last = 0;
-    for entry in met {
-        let leaked = u128::from(entry.offered.saturating_sub(last)) * rate;
-        level = level.saturating_sub(leaked);
-        last = entry.offered;
-        let with = level + u128::from(entry.size) * 8_000_000_000;
-        let passed = entry.end != Err(Cause::Policed);
-        // Those that passed and are still inside have taken their tokens, too.
-        let unsure = !passed && entry.number > still_inside;
-        if passed != (with <= full) && !unsure {
-            let what = match passed {
-                true => "passes a policer that is exhausted",
-                false => "is dropped by a policer that has tokens",
+    for run in plan.phases.chunk_by(same) {
+        if let (Some(first), Some(last)) = (run.first(), run.last())
+            && let Some(policer) = &first.config.policer
+        {
+            let here =
+                |entry: &&&Entry<'_>| first.from <= entry.offered && entry.offered <= last.to;
+            let bucket = Bucket {
+                name: plan.name,
+                policer,
+                edges: [first.from, last.to],
+                still_inside,
             };
-            let what = format!("{} {} {what}", plan.name, entry.number);
-            breaches.add(entry.line, Rule::Cause, what);
+            bucket.check(met.iter().filter(here).copied(), breaches);
         }
-        if passed {
-            level = with;
+    }
+}
+
+struct Bucket<'a> {
+    name: &'a str,
+    policer: &'a Policer,
+    /// What comes at these instants may have met another policer, or none; not so at the beginning.
+    edges: [u64; 2],
+    still_inside: u64,
+}
+
+impl Bucket<'_> {
+    fn check<'e>(&self, entries: impl Iterator<Item = &'e Entry<'e>>, breaches: &mut Breaches) {
+        let rate = u128::from(self.policer.rate.bits_per_second());
+        let full = u128::from(self.policer.burst) * 8_000_000_000;
+        // Between what is certain to be in the bucket and what may be.
+        let (mut least, mut most) = (0u128, 0u128);
+        let mut last = 0;
+        for entry in entries {
+            let leaked = u128::from(entry.offered.saturating_sub(last)) * rate;
+            least = least.saturating_sub(leaked);
+            most = most.saturating_sub(leaked);
+            last = entry.offered;
+            let size = u128::from(entry.size) * 8_000_000_000;
+            let passed = entry.end != Err(Cause::Policed);
+            if entry.offered > 0 && self.edges.contains(&entry.offered) {
+                most += if passed { size } else { 0 };
+                continue;
+            }
+            // Those that passed and are still inside have taken their tokens, too.
+            let unsure = !passed && entry.number > self.still_inside;
+            let wrong = match passed {
+                true => least + size > full,
+                false => most + size <= full && !unsure,
+            };
+            if wrong {
+                let what = match passed {
+                    true => "passes a policer that is exhausted",
+                    false => "is dropped by a policer that has tokens",
+                };
+                let what = format!("{} {} {what}", self.name, entry.number);
+                breaches.add(entry.line, Rule::Cause, what);
+            }
+            if passed {
+                least += size;
+                most += size;
+            }
         }
     }
 }

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use super::plan::Plan;
 use super::row::Entry;
 use super::{Breaches, Rule};
-use crate::link::Cause;
+use crate::link::{Cause, LinkConfig};
 use crate::probability::Probability;
 
-pub(super) fn check(plan: &Plan<'_>, entries: &[Entry], breaches: &mut Breaches) {
+pub(super) fn check(plan: &Plan<'_>, entries: &[Entry<'_>], breaches: &mut Breaches) {
     fates(plan, entries, breaches);
     times(plan, entries, breaches);
-    let mut sent: Vec<&Entry> = entries
+    let mut sent: Vec<&Entry<'_>> = entries
         .iter()
         .filter(|entry| entry.was_sent() && !entry.copy)
         .collect();
@@ -21,16 +21,16 @@ pub(super) fn check(plan: &Plan<'_>, entries: &[Entry], breaches: &mut Breaches)
     order(plan, &sent, breaches);
 }
 
-fn fates(plan: &Plan<'_>, entries: &[Entry], breaches: &mut Breaches) {
+fn fates(plan: &Plan<'_>, entries: &[Entry<'_>], breaches: &mut Breaches) {
     let name = plan.name;
-    let mut originals: BTreeMap<u64, &Entry> = BTreeMap::new();
+    let mut originals: BTreeMap<u64, &Entry<'_>> = BTreeMap::new();
     for entry in entries.iter().filter(|entry| !entry.copy) {
         if originals.insert(entry.number, entry).is_some() {
             let what = format!("{name} {} has two fates", entry.number);
             breaches.add(entry.line, Rule::Twice, what);
         }
     }
-    let mut copies: BTreeMap<u64, &Entry> = BTreeMap::new();
+    let mut copies: BTreeMap<u64, &Entry<'_>> = BTreeMap::new();
     for copy in entries.iter().filter(|entry| entry.copy) {
         let number = copy.number;
         if copies.insert(number, copy).is_some() {
@@ -39,16 +39,20 @@ fn fates(plan: &Plan<'_>, entries: &[Entry], breaches: &mut Breaches) {
         }
         let original = originals.get(&number);
         let after = original.and_then(|original| original.end.ok());
-        let later = plan.config.duplicate.delay.as_nanos() as u64;
+        let times = |config: &LinkConfig| {
+            let later = config.duplicate.delay.as_nanos() as u64;
+            after.map(|after| after.saturating_add(later))
+        };
         let matches = original.is_some_and(|original| {
             (original.size, &original.class, original.left) == (copy.size, &copy.class, copy.left)
         });
-        if !matches || copy.end.ok() != after.map(|after| after.saturating_add(later)) {
+        let mut configs = plan.during(copy.left, plan.released(copy.left).1);
+        if !matches || !configs.any(|config| copy.end.ok() == times(config)) {
             let what = format!("{name} {number} is a copy of nothing that arrives when it should");
             breaches.add(copy.line, Rule::Created, what);
         }
     }
-    let mut before: Option<&Entry> = None;
+    let mut before: Option<&Entry<'_>> = None;
     for entry in originals.values() {
         if before.is_some_and(|before| before.offered > entry.offered) {
             let what = format!("{name} {} is offered before its predecessor", entry.number);
@@ -74,7 +78,7 @@ fn fates(plan: &Plan<'_>, entries: &[Entry], breaches: &mut Breaches) {
     }
 }
 
-fn times(plan: &Plan<'_>, entries: &[Entry], breaches: &mut Breaches) {
+fn times(plan: &Plan<'_>, entries: &[Entry<'_>], breaches: &mut Breaches) {
     for entry in entries {
         let Entry {
             line,
@@ -94,8 +98,7 @@ fn times(plan: &Plan<'_>, entries: &[Entry], breaches: &mut Breaches) {
         if *left >= plan.unknown_from {
             continue;
         }
-        let from = plan.released(*left);
-        let earliest = from.saturating_add(plan.delay(from));
+        let earliest = plan.arrives(*left);
         if at < earliest {
             let what = format!("{name} {number} arrives at {at}, before {earliest}");
             breaches.add(*line, Rule::Early, what);
@@ -105,10 +108,10 @@ fn times(plan: &Plan<'_>, entries: &[Entry], breaches: &mut Breaches) {
 
 /// In any time in which the transmitter has no rest, no more leaves than it can send. `started` is rounded down and
 /// `left` up, so that this holds to the bit.
-fn rate(plan: &Plan<'_>, sent: &[&Entry], breaches: &mut Breaches) {
+fn rate(plan: &Plan<'_>, sent: &[&Entry<'_>], breaches: &mut Breaches) {
     let mut begin = 0;
     let mut work = 0u128;
-    let mut before: Option<&Entry> = None;
+    let mut before: Option<&Entry<'_>> = None;
     for entry in sent.iter().filter(|entry| entry.left < plan.unknown_from) {
         let name = plan.name;
         match before {
@@ -142,12 +145,14 @@ fn rate(plan: &Plan<'_>, sent: &[&Entry], breaches: &mut Breaches) {
     }
 }
 
-fn order(plan: &Plan<'_>, sent: &[&Entry], breaches: &mut Breaches) {
+fn order(plan: &Plan<'_>, sent: &[&Entry<'_>], breaches: &mut Breaches) {
     let name = plan.name;
-    let loose = plan.config.jitter.reorders
-        || plan.config.reorder.every > 0
-        || plan.config.reorder.probability != Probability::NEVER;
-    let mut latest: Option<(&Entry, u64)> = None;
+    let loose = !plan.always(|config| {
+        !config.jitter.reorders
+            && config.reorder.every == 0
+            && config.reorder.probability == Probability::NEVER
+    });
+    let mut latest: Option<(&Entry<'_>, u64)> = None;
     for entry in sent.iter().filter(|entry| !loose || entry.reliable) {
         let Ok(at) = entry.end else { continue };
         if let Some((before, then)) = latest
@@ -162,7 +167,7 @@ fn order(plan: &Plan<'_>, sent: &[&Entry], breaches: &mut Breaches) {
         return;
     }
     for reliable in [false, true] {
-        let mut before: Option<&Entry> = None;
+        let mut before: Option<&Entry<'_>> = None;
         for entry in sent.iter().filter(|entry| entry.reliable == reliable) {
             if let Some(before) = before
                 && entry.number < before.number

@@ -25,12 +25,14 @@ mod media;
 mod plan;
 mod room;
 mod row;
+mod told;
 
 use core::fmt;
 use std::collections::BTreeMap;
 
 use crate::link::{LinkConfig, MediumConfig};
 use crate::log::EventLog;
+use crate::time::Time;
 
 use plan::Plan;
 use row::{Entry, Note, Row};
@@ -94,11 +96,12 @@ impl fmt::Display for Rule {
 /// Checks logs against the configuration of their links.
 ///
 /// Commands to links that the log notes as [`World`](crate::World) does (`down`, `down hold`, `up`, `rate 2 Mb/s`,
-/// `delay 5 ns`) are taken into account. After any other note that begins with a link's name, what depends on rate,
-/// delay and queue is no longer checked for that link.
+/// `delay 5 ns`) are taken into account. After any other note that begins with a link's name, the link may do anything
+/// else than it was told before: then only what holds of every link is checked.
 #[derive(Clone, Debug, Default)]
 pub struct Verifier {
-    links: BTreeMap<String, LinkConfig>,
+    /// From when on which configuration, in the order of time.
+    links: BTreeMap<String, Vec<(u64, LinkConfig)>>,
     media: Vec<(Vec<String>, MediumConfig)>,
 }
 
@@ -111,7 +114,18 @@ impl Verifier {
     /// Adds a link direction.
     #[must_use]
     pub fn link(mut self, name: &str, config: &LinkConfig) -> Verifier {
-        self.links.insert(name.to_owned(), config.clone());
+        self.links
+            .insert(name.to_owned(), vec![(0, config.clone())]);
+        self
+    }
+
+    /// Says that a link that was added is another from an instant on. Changes come in the order of time; rates and
+    /// delays by command are not to be mixed with them.
+    #[must_use]
+    pub fn change(mut self, name: &str, at: Time, config: &LinkConfig) -> Verifier {
+        if let Some(configs) = self.links.get_mut(name) {
+            configs.push((at.as_nanos(), config.clone()));
+        }
         self
     }
 
@@ -134,10 +148,10 @@ impl Verifier {
         self.check_rows(text.lines().map(Row::parse))
     }
 
-    fn check_rows(&self, rows: impl Iterator<Item = Result<Row, String>>) -> Vec<Breach> {
+    fn check_rows<'l>(&self, rows: impl Iterator<Item = Result<Row<'l>, String>>) -> Vec<Breach> {
         let mut breaches = Breaches::default();
-        let mut entries: BTreeMap<&str, Vec<Entry>> = BTreeMap::new();
-        let mut notes: Vec<Note> = Vec::new();
+        let mut entries: BTreeMap<&str, Vec<Entry<'_>>> = BTreeMap::new();
+        let mut notes: Vec<Note<'_>> = Vec::new();
         for (index, row) in rows.enumerate() {
             let line = index + 1;
             match row {
@@ -146,7 +160,7 @@ impl Verifier {
                 Ok(Row::Note(note)) => notes.push(note),
                 Ok(Row::Packet(link, mut entry)) => {
                     entry.line = line;
-                    match self.links.get_key_value(link.as_str()) {
+                    match self.links.get_key_value(link) {
                         Some((name, _)) => entries.entry(name).or_default().push(entry),
                         None => {
                             breaches.add(line, Rule::Created, format!("there is no link {link}"));

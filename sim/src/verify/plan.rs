@@ -13,6 +13,8 @@ pub(super) enum Speed {
     Unlimited,
     Bits(u64),
     Stopped,
+    /// By the opportunities of the trace of this number.
+    Trace(usize),
 }
 
 /// An interval of an outage, `[from, to)`. By command its edges are uncertain: what happens at the same instant may have
@@ -24,9 +26,19 @@ pub(super) struct Down {
     pub(super) commanded: bool,
 }
 
+/// A time in which a link was to do the same, edges included: what happens at the instant of a change may have happened
+/// before it or after it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Phase<'a> {
+    pub(super) from: u64,
+    pub(super) to: u64,
+    pub(super) config: &'a LinkConfig,
+}
+
 pub(super) struct Plan<'a> {
     pub(super) name: &'a str,
-    pub(super) config: &'a LinkConfig,
+    /// What it was to do, in the order of time and without gaps.
+    pub(super) phases: Vec<Phase<'a>>,
     pub(super) shared: bool,
     /// From when on which speed.
     speeds: Vec<(u64, Speed)>,
@@ -35,58 +47,47 @@ pub(super) struct Plan<'a> {
     pub(super) drops: Vec<Down>,
     holds: Vec<Down>,
     bursts: Vec<Down>,
-    /// Nanoseconds of the trace's first pass.
-    trace: Option<Vec<u64>>,
-    /// From when on nothing is known of rate, delay and queue.
+    /// Nanoseconds of the first pass of each trace.
+    traces: Vec<Vec<u64>>,
+    /// From when on nothing is known of what the link is to do.
     pub(super) unknown_from: u64,
 }
 
 impl<'a> Plan<'a> {
     pub(super) fn new(
         name: &'a str,
-        config: &'a LinkConfig,
-        notes: &[Note],
+        configs: &'a [(u64, LinkConfig)],
+        notes: &[Note<'_>],
         shared: bool,
     ) -> Plan<'a> {
-        let first = config.rate.map(|rate| rate.bits_per_second());
-        let mut speeds = vec![(0, first.map_or(Speed::Unlimited, Speed::Bits))];
-        let mut steps = config.rates.clone();
-        steps.sort_by_key(|step| step.at);
-        for step in steps {
-            let bits = step.rate.map(|rate| rate.bits_per_second());
-            speeds.push((step.at.as_nanos(), bits.map_or(Speed::Stopped, Speed::Bits)));
-        }
-        let mut delays = vec![(0, config.delay.as_nanos() as u64)];
-        let mut steps = config.delays.clone();
-        steps.sort_by_key(|step| step.at);
-        for step in steps {
-            delays.push((step.at.as_nanos(), step.delay.as_nanos() as u64));
-        }
-        let configured = |mode| {
-            let outages = config.outages.iter();
-            let of_mode = outages.filter(move |outage| outage.mode == mode);
-            let downs = of_mode.map(|outage| Down {
-                from: outage.from.as_nanos(),
-                to: outage.to.as_nanos(),
-                commanded: false,
-            });
-            join(downs.filter(|down| down.from < down.to).collect())
-        };
+        let begins = configs.iter().map(|(from, _)| *from);
+        let ends = begins.skip(1).chain([u64::MAX]);
+        let phases = configs.iter().zip(ends);
+        let phases = phases.map(|((from, config), to)| Phase {
+            from: *from,
+            to,
+            config,
+        });
         let mut plan = Plan {
             name,
-            config,
+            phases: phases.collect(),
             shared,
-            speeds,
-            delays,
-            drops: configured(OutageMode::Drop),
-            holds: configured(OutageMode::Hold),
-            bursts: configured(OutageMode::Burst),
-            trace: config
-                .trace
-                .as_ref()
-                .map(|trace| trace.millis().map(|millis| millis * 1_000_000).collect()),
+            speeds: Vec::new(),
+            delays: Vec::new(),
+            drops: Vec::new(),
+            holds: Vec::new(),
+            bursts: Vec::new(),
+            traces: Vec::new(),
             unknown_from: u64::MAX,
         };
+        for phase in plan.phases.clone() {
+            plan.read_speeds(phase);
+            plan.read_delays(phase);
+        }
+        for mode in [OutageMode::Drop, OutageMode::Hold, OutageMode::Burst] {
+            let downs = outages(&plan.phases, mode);
+            plan.outages_of(mode).extend(downs);
+        }
         let mut down: Option<(OutageMode, u64)> = None;
         for note in notes {
             let rest = note.text.strip_prefix(name);
@@ -96,6 +97,78 @@ impl<'a> Plan<'a> {
         }
         plan.end_outage(&mut down, u64::MAX);
         plan
+    }
+
+    fn read_speeds(&mut self, phase: Phase<'_>) {
+        let Phase { from, to, config } = phase;
+        if let Some(trace) = &config.trace {
+            let millis = trace.millis().map(|millis| millis * 1_000_000);
+            self.speeds.push((from, Speed::Trace(self.traces.len())));
+            self.traces.push(millis.collect());
+            return;
+        }
+        let first = config.rate.map(|rate| rate.bits_per_second());
+        let mut speed = first.map_or(Speed::Unlimited, Speed::Bits);
+        let mut steps = config.rates.clone();
+        steps.sort_by_key(|step| step.at);
+        let mut later = Vec::new();
+        for step in steps {
+            let at = step.at.as_nanos();
+            let bits = step.rate.map(|rate| rate.bits_per_second());
+            let changed = bits.map_or(Speed::Stopped, Speed::Bits);
+            match at {
+                _ if at <= from => speed = changed,
+                _ if at < to => later.push((at, changed)),
+                _ => {}
+            }
+        }
+        self.speeds.push((from, speed));
+        self.speeds.extend(later);
+    }
+
+    fn read_delays(&mut self, phase: Phase<'_>) {
+        let Phase { from, to, config } = phase;
+        let mut delay = config.delay.as_nanos() as u64;
+        let mut steps = config.delays.clone();
+        steps.sort_by_key(|step| step.at);
+        let mut later = Vec::new();
+        for step in steps {
+            let (at, changed) = (step.at.as_nanos(), step.delay.as_nanos() as u64);
+            match at {
+                _ if at <= from => delay = changed,
+                _ if at < to => later.push((at, changed)),
+                _ => {}
+            }
+        }
+        // At the instant of the change, either; of several at one instant, any.
+        let before = self.delays.last().copied();
+        let same = self.delays.iter().filter(|(at, _)| *at >= from).copied();
+        let least = before.into_iter().chain(same).map(|(_, delay)| delay);
+        let least = least.min().map_or(delay, |least| least.min(delay));
+        self.delays.retain(|(at, _)| *at <= from);
+        self.delays.push((from, least));
+        self.delays.push((from.saturating_add(1), delay));
+        self.delays.extend(later);
+    }
+
+    /// The phases that an interval touches, edges included.
+    pub(super) fn during(&self, from: u64, to: u64) -> impl Iterator<Item = &'a LinkConfig> {
+        let phases = self.phases.iter();
+        let touched = phases.filter(move |phase| phase.from <= to && from <= phase.to);
+        touched.map(|phase| phase.config)
+    }
+
+    /// Whether in all phases a configuration has something.
+    pub(super) fn always(&self, has: impl Fn(&LinkConfig) -> bool) -> bool {
+        self.phases.iter().all(|phase| has(phase.config))
+    }
+
+    fn outages_of(&mut self, mode: OutageMode) -> &mut Vec<Down> {
+        match mode {
+            OutageMode::Drop => &mut self.drops,
+            OutageMode::Hold => &mut self.holds,
+            OutageMode::Burst => &mut self.bursts,
+        }
     }
 
     fn command(&mut self, at: u64, command: &str, down: &mut Option<(OutageMode, u64)>) {
@@ -116,8 +189,10 @@ impl<'a> Plan<'a> {
                 (_, Ok(rate)) => Speed::Bits(rate.bits_per_second()),
                 _ => return self.unknown_from = self.unknown_from.min(at),
             };
-            self.speeds.retain(|(from, _)| *from < at || *from == 0);
-            self.speeds.push((at, speed));
+            if !matches!(self.speed(at), Speed::Trace(_)) {
+                self.speeds.retain(|(from, _)| *from < at || *from == 0);
+                self.speeds.push((at, speed));
+            }
         } else if let Some(delay) = command.strip_prefix("delay ") {
             let nanos = delay
                 .strip_suffix(" ns")
@@ -128,7 +203,7 @@ impl<'a> Plan<'a> {
             self.delays.retain(|(from, _)| *from <= at);
             // What left at the same instant had the old one.
             self.delays.push((at + 1, nanos));
-        } else {
+        } else if !self.phases.iter().skip(1).any(|phase| phase.from == at) {
             self.unknown_from = self.unknown_from.min(at);
         }
     }
@@ -143,18 +218,13 @@ impl<'a> Plan<'a> {
             to,
             commanded,
         };
-        match mode {
-            OutageMode::Drop => self.drops.push(down),
-            OutageMode::Hold => self.holds.push(down),
-            OutageMode::Burst => self.bursts.push(down),
-        }
+        self.outages_of(mode).push(down);
     }
 
     /// Whether nothing ever waits: all is sent in no time.
     pub(super) fn is_unlimited(&self) -> bool {
         !self.shared
-            && self.trace.is_none()
-            && self.config.on_off.is_none()
+            && self.always(|config| config.on_off.is_none())
             && self.holds.is_empty()
             && self
                 .speeds
@@ -164,7 +234,7 @@ impl<'a> Plan<'a> {
 
     /// Whether packets leave in the order in which they came.
     pub(super) fn is_fifo(&self) -> bool {
-        !matches!(self.config.queue.discipline, Discipline::FqCoDel(_))
+        self.always(|config| !matches!(config.queue.discipline, Discipline::FqCoDel(_)))
     }
 
     /// The speed at an instant, pauses left aside.
@@ -179,18 +249,29 @@ impl<'a> Plan<'a> {
         begun.map_or(0, |(_, delay)| *delay)
     }
 
-    /// When what left the transmitter at `left` goes on: then, or at the end of the outage that keeps it.
-    pub(super) fn released(&self, left: u64) -> u64 {
-        let keeps = |down: &Down, at| match down.commanded {
-            true => down.from < at && at < down.to,
-            false => down.from <= at && at < down.to,
+    /// When what left the transmitter at `left` goes on, at the earliest and at the latest: then, or at the end of the
+    /// outage that keeps it.
+    pub(super) fn released(&self, left: u64) -> (u64, u64) {
+        let keeps = |down: &Down, at, edge: bool| {
+            let begun = down.from < at || (down.from == at && (edge || !down.commanded));
+            begun && at < down.to
         };
-        let mut at = left;
-        // The end of one may lie in another.
-        while let Some(down) = self.bursts.iter().find(|down| keeps(down, at)) {
-            at = down.to;
-        }
-        at
+        let end = |edge| {
+            let mut at = left;
+            // The end of one may lie in another.
+            while let Some(down) = self.bursts.iter().find(|down| keeps(down, at, edge)) {
+                at = down.to;
+            }
+            at
+        };
+        (end(false), end(true))
+    }
+
+    /// When what left the transmitter at `left` arrives, at the earliest.
+    pub(super) fn arrives(&self, left: u64) -> u64 {
+        let (from, late) = self.released(left);
+        let at = |from: u64| from.saturating_add(self.delay(from));
+        at(from).min(at(late))
     }
 
     /// When a packet enters the queue that was offered at `offered`; a reliable one waits out outages that drop.
@@ -205,19 +286,22 @@ impl<'a> Plan<'a> {
     /// The work that can be done from one instant to another, in bits times a thousand million; `None` is without
     /// bound.
     pub(super) fn capacity(&self, from: u64, to: u64) -> Option<u128> {
-        if let Some(trace) = &self.trace {
-            return Some(self.opportunities(trace, from, to) * OPPORTUNITY * 8_000_000_000);
-        }
         let mut sum = 0;
         for (index, (begin, speed)) in self.speeds.iter().enumerate() {
             let end = self.speeds.get(index + 1).map_or(u64::MAX, |next| next.0);
             let (a, b) = (from.max(*begin), to.min(end));
-            if a > b || (a == b && a == end && from != to) {
+            // At the very end of a piece, an opportunity may still be used.
+            let over = a == b && a == end && from != to && !matches!(speed, Speed::Trace(_));
+            if a > b || over {
                 continue;
             }
             match speed {
                 Speed::Stopped => {}
                 Speed::Unlimited => return None,
+                Speed::Trace(number) => {
+                    let trace = self.traces.get(*number)?;
+                    sum += self.opportunities(trace, a, b) * OPPORTUNITY * 8_000_000_000;
+                }
                 Speed::Bits(rate) => {
                     let held = self.held(a, b);
                     sum += u128::from(b - a).saturating_sub(held) * u128::from(*rate);
@@ -276,6 +360,36 @@ impl<'a> Plan<'a> {
         }
         sum
     }
+}
+
+/// The outages of one mode. Of a phase with others than before, those count that it has then, cut off at its edges.
+fn outages(phases: &[Phase<'_>], mode: OutageMode) -> Vec<Down> {
+    let same = |a: &Phase<'_>, b: &Phase<'_>| a.config.outages == b.config.outages;
+    let mut all = Vec::new();
+    for run in phases.chunk_by(same) {
+        let (Some(first), Some(last)) = (run.first(), run.last()) else {
+            continue;
+        };
+        let outages = first.config.outages.iter();
+        let of_mode = outages.filter(|outage| outage.mode == mode);
+        let downs = of_mode.map(|outage| Down {
+            from: outage.from.as_nanos(),
+            to: outage.to.as_nanos(),
+            commanded: false,
+        });
+        for down in join(downs.filter(|down| down.from < down.to).collect()) {
+            let (from, to) = (down.from.max(first.from), down.to.min(last.to));
+            let commanded = (from, to) != (down.from, down.to);
+            if from < to {
+                all.push(Down {
+                    from,
+                    to,
+                    commanded,
+                });
+            }
+        }
+    }
+    all
 }
 
 /// Merges intervals that overlap or adjoin.

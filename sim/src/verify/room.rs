@@ -7,7 +7,7 @@ use std::collections::BinaryHeap;
 use super::plan::{Plan, Speed};
 use super::row::{Entry, first_missing};
 use super::{Breaches, Rule};
-use crate::link::{Cause, Discipline, Limit, RateOf};
+use crate::link::{Cause, Discipline, Limit, LinkConfig, RateOf};
 
 /// The most that a queue may hold at some time.
 #[derive(Clone, Copy, Debug, Default)]
@@ -16,16 +16,16 @@ struct Most {
     packets: Option<u64>,
 }
 
-pub(super) fn check(plan: &Plan<'_>, entries: &[Entry], breaches: &mut Breaches) {
+pub(super) fn check(plan: &Plan<'_>, entries: &[Entry<'_>], breaches: &mut Breaches) {
     if plan.is_unlimited() {
         return;
     }
-    let tells = |entry: &&Entry| {
+    let tells = |entry: &&Entry<'_>| {
         let takes_part =
             entry.was_sent() || matches!(entry.end, Err(Cause::QueueFull | Cause::QueueEarly));
         takes_part && !entry.copy
     };
-    let mut coming: Vec<(u64, bool, u64, &Entry)> = entries
+    let mut coming: Vec<(u64, bool, u64, &Entry<'_>)> = entries
         .iter()
         .filter(tells)
         .map(|entry| {
@@ -35,10 +35,15 @@ pub(super) fn check(plan: &Plan<'_>, entries: &[Entry], breaches: &mut Breaches)
         })
         .collect();
     coming.sort_by_key(|(at, new, number, _)| (*at, *new, *number));
-    let refuses = matches!(
-        plan.config.queue.discipline,
-        Discipline::DropTail | Discipline::CoDel(_) | Discipline::Red(_)
-    );
+    let refuses = |at| {
+        let refusing = |config: &LinkConfig| {
+            matches!(
+                config.queue.discipline,
+                Discipline::DropTail | Discipline::CoDel(_) | Discipline::Red(_)
+            )
+        };
+        plan.during(at, at).all(refusing)
+    };
     let still_inside = first_missing(entries);
     let mut inside: BinaryHeap<Reverse<(u64, u64)>> = BinaryHeap::new();
     let mut bytes = 0u64;
@@ -56,7 +61,7 @@ pub(super) fn check(plan: &Plan<'_>, entries: &[Entry], breaches: &mut Breaches)
         let (with, count) = (bytes.saturating_add(entry.size), inside.len() as u64 + 1);
         let fits = most.bytes.is_none_or(|most| with <= most)
             && most.packets.is_none_or(|most| count <= most);
-        if refuses && entry.end == Err(Cause::QueueFull) {
+        if refuses(at) && entry.end == Err(Cause::QueueFull) && entry.left <= at {
             if fits && number < still_inside && knows(plan, at) {
                 let what = format!(
                     "{} {number} is dropped with {bytes} bytes inside",
@@ -83,17 +88,31 @@ pub(super) fn check(plan: &Plan<'_>, entries: &[Entry], breaches: &mut Breaches)
 
 /// Whether the limit at an instant is certain.
 fn knows(plan: &Plan<'_>, at: u64) -> bool {
-    match plan.config.queue.limit {
+    let mut configs = plan.during(at, at);
+    let (Some(config), None) = (configs.next(), configs.next()) else {
+        return false; // between two
+    };
+    match config.queue.limit {
         Limit::Span {
             of: RateOf::Current,
             ..
-        } => plan.config.trace.is_some() || matches!(plan.speed(at), Speed::Bits(_)),
+        } => matches!(plan.speed(at), Speed::Bits(_) | Speed::Trace(_)),
         _ => true,
     }
 }
 
+/// The most at an instant; between two configurations, the more generous.
 fn most(plan: &Plan<'_>, at: u64) -> Most {
-    let config = plan.config;
+    let larger = |a: Option<u64>, b: Option<u64>| Some(a?.max(b?));
+    let all = plan.during(at, at).map(|config| most_of(plan, config, at));
+    let both = all.reduce(|a, b| Most {
+        bytes: larger(a.bytes, b.bytes),
+        packets: larger(a.packets, b.packets),
+    });
+    both.unwrap_or_default()
+}
+
+fn most_of(plan: &Plan<'_>, config: &LinkConfig, at: u64) -> Most {
     let mut most = Most::default();
     if let Discipline::FqCoDel(fq) = &config.queue.discipline
         && !plan.shared
@@ -124,7 +143,7 @@ fn most(plan: &Plan<'_>, at: u64) -> Most {
                 }
                 RateOf::Current => mean.or(match plan.speed(at) {
                     Speed::Bits(bits) => Some(bits),
-                    Speed::Unlimited | Speed::Stopped => None,
+                    Speed::Unlimited | Speed::Stopped | Speed::Trace(_) => None,
                 }),
             };
             most.bytes = rate.map(|rate| bytes_in(span, rate));

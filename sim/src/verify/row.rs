@@ -5,18 +5,18 @@ use crate::log::{EventLog, Record};
 
 /// A line, as far as it matters here.
 #[derive(Debug)]
-pub(super) enum Row {
-    Packet(String, Entry),
-    Note(Note),
+pub(super) enum Row<'l> {
+    Packet(&'l str, Entry<'l>),
+    Note(Note<'l>),
     Other,
 }
 
 /// A packet's course, in nanoseconds.
 #[derive(Clone, Debug)]
-pub(super) struct Entry {
+pub(super) struct Entry<'l> {
     pub(super) line: usize,
     pub(super) number: u64,
-    pub(super) class: String,
+    pub(super) class: &'l str,
     pub(super) size: u64,
     pub(super) offered: u64,
     pub(super) started: u64,
@@ -28,7 +28,7 @@ pub(super) struct Entry {
     pub(super) copy: bool,
 }
 
-impl Entry {
+impl Entry<'_> {
     /// Whether it has passed the transmitter.
     pub(super) fn was_sent(&self) -> bool {
         match self.end {
@@ -42,7 +42,7 @@ impl Entry {
 }
 
 /// The first number without a fate: from then on, more may be inside a link than its log shows.
-pub(super) fn first_missing(entries: &[Entry]) -> u64 {
+pub(super) fn first_missing(entries: &[Entry<'_>]) -> u64 {
     let mut numbers: Vec<u64> = entries.iter().map(|entry| entry.number).collect();
     numbers.sort_unstable();
     numbers.dedup();
@@ -54,41 +54,38 @@ pub(super) fn first_missing(entries: &[Entry]) -> u64 {
 }
 
 #[derive(Debug)]
-pub(super) struct Note {
+pub(super) struct Note<'l> {
     pub(super) at: u64,
-    pub(super) text: String,
+    pub(super) text: &'l str,
 }
 
-impl Row {
-    pub(super) fn of(log: &EventLog, record: &Record) -> Row {
+impl<'l> Row<'l> {
+    pub(super) fn of(log: &'l EventLog, record: &'l Record) -> Row<'l> {
         match record {
-            Record::Packet { link, journey } => {
-                Row::Packet(log.link_name(*link).to_owned(), entry(journey))
-            }
+            Record::Packet { link, journey } => Row::Packet(log.link_name(*link), entry(journey)),
             Record::Note { at, text } => Row::Note(Note {
                 at: at.as_nanos(),
-                text: text.to_string(),
+                text,
             }),
             Record::Dropped { .. } => Row::Other,
         }
     }
 
     /// Reads a line; the error says what is wrong with it.
-    pub(super) fn parse(line: &str) -> Result<Row, String> {
+    pub(super) fn parse(line: &'l str) -> Result<Row<'l>, String> {
         let (left, rest) = line.split_once(' ').ok_or("an empty line")?;
         let left = number(left)?;
         if rest.starts_with('@') {
             return Ok(Row::Other);
         }
         if let Some(text) = rest.strip_prefix("# ") {
-            let text = text.to_owned();
             return Ok(Row::Note(Note { at: left, text }));
         }
         let mut words = rest.split(' ');
         let mut word = |what: &str| words.next().ok_or_else(|| format!("{what} is missing"));
-        let link = word("the link")?.to_owned();
+        let link = word("the link")?;
         let packet = number(word("the number")?)?;
-        let class = word("the class")?.to_owned();
+        let class = word("the class")?;
         let size = number(word("the size")?)?;
         let offered = number(word("the time of the offer")?)?;
         let started = number(word("the time of the first bit")?)?;
@@ -131,11 +128,11 @@ fn number(word: &str) -> Result<u64, String> {
     word.parse().map_err(|_| format!("{word:?} is no number"))
 }
 
-fn entry(journey: &Journey) -> Entry {
+fn entry(journey: &Journey) -> Entry<'static> {
     Entry {
         line: 0,
         number: journey.number,
-        class: journey.class.to_owned(),
+        class: journey.class,
         size: journey.size,
         offered: journey.offered.as_nanos(),
         started: journey.started.as_nanos(),

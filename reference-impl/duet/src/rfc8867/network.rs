@@ -33,7 +33,7 @@ pub struct Built {
     pub tcp: Vec<[(NodeId, u16); 2]>,
 }
 
-/// Why a network cannot be built.
+/// Why a network cannot be built, or a run is worth nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     /// The scenario has a flow that cannot be.
@@ -42,6 +42,14 @@ pub enum BuildError {
     /// A QUIC endpoint cannot be made.
     #[error("{0}")]
     Quic(String),
+    /// The run's event log says what cannot have happened.
+    #[error("{run}: {what}")]
+    Impossible {
+        /// Which run.
+        run: String,
+        /// What it says, and what to do.
+        what: String,
+    },
 }
 
 /// Builds the network of a run, with one controller everywhere.

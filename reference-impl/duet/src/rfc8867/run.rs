@@ -5,6 +5,8 @@ use std::time::Duration;
 use duet_sim::traffic::Traffic;
 use duet_sim::{EventLog, Fate, NodeId, Record as LogRecord, Time};
 
+use crate::simulate::audit;
+
 use super::controllers::Entry;
 use super::host::{Endpoint, MEDIA};
 use super::network::{BuildError, Built, build};
@@ -15,7 +17,7 @@ use super::record::{FlowRecord, LinkRecord, Record, TcpRecord, Wait};
 ///
 /// # Errors
 ///
-/// [`BuildError`]: the network cannot be built.
+/// [`BuildError`]: the network cannot be built, or its event log says what cannot have happened.
 pub fn run(
     run: &Run,
     entry: &Entry,
@@ -42,6 +44,11 @@ pub fn run(
     let ends: Vec<_> = tcp.iter().map(|ends| ends.map(end)).collect();
     let tcp = run.tcp.then(|| tcp_record(&ends));
     let log = network.world().log();
+    if let Some(what) = audit::tell(&audit::check(&run.scenario, log)) {
+        let name = &run.scenario.name;
+        let run = format!("{name} under {}, seed {seed}", entry.name);
+        return Err(BuildError::Impossible { run, what });
+    }
     Ok(Record {
         run: run.clone(),
         seed,

@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use duet_sim::Scenario;
 use serde::{Deserialize, Serialize};
 
-use super::{Options, Outcome, SimulateError, run};
+use super::{Options, Outcome, SimulateError, audit, run};
 
 /// What one run came to, as a line of JSON says it.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
@@ -32,7 +32,7 @@ pub struct RunLine {
     pub breaches: Vec<String>,
     /// Steps that could not be done when they were due.
     pub skipped: Vec<String>,
-    /// Why there was no run, or media broke down.
+    /// Why there was no run, or media broke down, or the run's event log cannot be.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
     /// The command that runs it again.
@@ -44,6 +44,7 @@ impl RunLine {
     pub fn new(scenario: &Scenario, outcome: &Outcome) -> RunLine {
         let failure = outcome.report.sides.iter();
         let failure = failure.filter_map(|side| side.failure.clone()).next();
+        let failure = audit::tell(&outcome.impossible).or(failure);
         let unmet = outcome.verdicts.iter().filter(|verdict| !verdict.held());
         let unmet: Vec<String> = unmet.map(|verdict| verdict.message.clone()).collect();
         let breaches: Vec<String> = outcome.breaches.iter().map(ToString::to_string).collect();

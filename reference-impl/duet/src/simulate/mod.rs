@@ -11,8 +11,10 @@
 //! | what is measured, for expectations | `measure.rs` |
 //! | whether a run is like its repetition | `repeat.rs` |
 //! | a server with a defect, to be found (feature `planted`) | `planted.rs` |
+//! | whether its event log can have happened | `audit.rs` |
 
 mod actor;
+pub(crate) mod audit;
 pub(crate) mod flows;
 mod host;
 mod many;
@@ -33,6 +35,7 @@ use duet_protocol::time::Instant;
 use duet_quic::{Inside, Secrets};
 use duet_sim::net::{Datagram, Faults, Network, ProgramFault};
 use duet_sim::pcapng::Pdu;
+use duet_sim::verify::Breach as Impossible;
 use duet_sim::{Captured, EventLog, NodeId, Scenario, ScenarioError, Time, Verdict};
 
 pub use actor::Skipped;
@@ -118,6 +121,8 @@ pub struct Outcome {
     pub verdicts: Vec<Verdict>,
     /// Invariants that did not hold.
     pub breaches: Vec<Breach>,
+    /// What in the event log cannot have happened: defects of the simulator itself.
+    pub impossible: Vec<Impossible>,
     /// What applications did, counted.
     pub tally: Tally,
     /// Steps that could not be done when they were due.
@@ -263,6 +268,7 @@ fn collect(
     let world = network.into_world();
     let captured = world.captured().to_vec();
     let log = world.finish();
+    let impossible = audit::check(scenario, &log);
     let clients: Vec<_> = tracers
         .iter()
         .filter(|(node, _)| **node != server)
@@ -300,6 +306,7 @@ fn collect(
         census,
         verdicts,
         breaches,
+        impossible,
         tally,
         skipped,
         measured: all,
