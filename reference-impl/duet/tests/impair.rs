@@ -88,7 +88,7 @@ fn the_models_packets_are_lost_and_no_others() {
                 for sent in lot.clone() {
                     peer.send(&numbered(sent)).expect("a packet sent");
                 }
-                for expected in expected.iter().filter(|sent| lot.contains(sent)) {
+                for expected in expected.iter().filter(|sent| lot.contains(*sent)) {
                     let size = receive(&proxied.target, &mut packet).0;
                     assert_eq!((size, number(&packet)), (100, *expected), "{name}");
                 }
