@@ -33,7 +33,7 @@ const LINGER: Duration = Duration::from_secs(1);
 /// quinn-proto 0.11 keeps the loss timer of the path that it leaves, where it has packets in flight, and takes it for one
 /// of the path that it is on, where it has none: an assertion fails, and without assertions a probe is lost. Any packet
 /// that must be acknowledged sets that timer anew, and a challenge to the new path is such a packet: it only has to leave
-/// first. The same assertion after a failed validation is quinn-rs/quinn#2658, which no made-up scenario has met yet.
+/// first. Back on the path before, after a validation that failed (quinn-rs/quinn#2658), a PING does the same.
 const REST: Duration = Duration::from_millis(1);
 
 /// How often the path is told even if it stays the same; and the change of the round-trip time, as a divisor of it,
@@ -206,6 +206,17 @@ impl Conn {
         let before = self.quic.remote_address();
         self.quic.handle_event(event);
         if self.quic.remote_address() != before {
+            self.rest = Some(quic_now + REST);
+        }
+    }
+
+    /// What QUIC has to do when its timer has run.
+    pub(crate) fn handle_timeout(&mut self, quic_now: std::time::Instant) {
+        let before = self.quic.remote_address();
+        self.quic.handle_timeout(quic_now);
+        if self.quic.remote_address() != before {
+            // The peer did not answer from where it had moved to, and QUIC is back on the path before: see [`REST`].
+            self.quic.ping();
             self.rest = Some(quic_now + REST);
         }
     }

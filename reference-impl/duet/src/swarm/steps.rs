@@ -120,7 +120,7 @@ impl Builder<'_> {
         let other = one_of(&mut self.stream, &others).unwrap_or(client);
         let other = self.scenario.nodes[other].name.clone();
         let room = one_of(&mut self.stream, ROOMS).unwrap_or_default();
-        let size = one_of(&mut self.stream, &["0 B", "0 B", "200 B", "1300 B", "9 kB"]);
+        let size = one_of(&mut self.stream, &["0 B", "0 B", "200 B", "1300 B", "7 kB"]);
         let size = ("size", size.unwrap_or_default());
         let length = 100 + self.stream.below(LONGEST_CALL);
         match kind {

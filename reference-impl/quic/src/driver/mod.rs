@@ -200,7 +200,7 @@ impl<C: Core> Driver<C> {
             self.timers.pop_first();
             if let Some(conn) = self.conns.get_mut(&handle) {
                 conn.timeout = None;
-                conn.quic.handle_timeout(quic_now);
+                conn.handle_timeout(quic_now);
                 self.attend(now, now, handle);
             }
         }
