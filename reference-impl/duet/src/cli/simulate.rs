@@ -15,8 +15,16 @@ use super::{
     Failure, cannot_write, check, compare, many, presets, rfc8867, runtime, say, shrink, swarm,
 };
 use crate::report::{Extras, ON_TIME_MS, html, page};
-use crate::simulate::{Options, Outcome, RunLine, SimulateError, run as run_scenario};
+use crate::simulate::{
+    Options, Outcome, RepeatError, RunLine, SimulateError, repeat, run as run_scenario,
+};
 use crate::study;
+
+/// What is said of a run and its repetition.
+const TWICE: &str = match cfg!(feature = "deterministic") {
+    true => "the same twice, byte by byte",
+    false => "the same twice, event by event",
+};
 
 /// Bytes of one capture at most.
 const MOST_CAPTURED: u64 = 1 << 30;
@@ -30,6 +38,7 @@ const MOST_CAPTURED: u64 = 1 << 30;
   duet simulate sim/scenarios/first-call.toml --report target/report
   duet simulate sim/scenarios/room-in-trouble.toml --seeds 1..200 --jobs 2 --json > runs.jsonl
   duet simulate sim/scenarios/loss-and-delay.toml --report target/sweep
+  duet simulate sim/scenarios/room-in-trouble.toml --seed 3 --twice
   duet simulate compare before.jsonl after.jsonl
   duet simulate rfc8867 --controller cubic --case 5.1
 
@@ -88,6 +97,9 @@ pub(crate) struct RunArguments {
     /// Write a capture of every link for Wireshark, with each packet's fate as a comment and the secrets that open it
     #[arg(long, value_name = "FILE", conflicts_with = "seeds")]
     pcapng: Option<PathBuf>,
+    /// Run it twice; where the runs differ, exit with code 1 and name the first event that does
+    #[arg(long, conflicts_with = "seeds")]
+    twice: bool,
     /// Let the call last so long instead, for a quick look
     #[arg(long, value_name = "SECONDS")]
     length: Option<u64>,
@@ -186,6 +198,15 @@ fn scenario(arguments: &RunArguments) -> Result<(), Failure> {
         let scenario = variants.remove(0);
         return one(path, scenario, arguments);
     }
+    if arguments.twice {
+        let text = format!(
+            "`--twice` is about one run, and these are {}",
+            variants.len()
+        );
+        return Err(Failure::new(text)
+            .help("choose one with --seed and --only")
+            .usage());
+    }
     many::run(path, &variants, arguments)
 }
 
@@ -231,11 +252,11 @@ fn one(path: &Path, scenario: Scenario, arguments: &RunArguments) -> Result<(), 
         capture: arguments.pcapng.is_some(),
         ..Options::new(seed)
     };
-    let mut outcome =
-        run_scenario(&scenario, &options, progress).map_err(|error| match &error {
-            SimulateError::Scenario(error) => wrong_scenario(error),
-            SimulateError::Setup(_) => Failure::new(error.to_string()),
-        })?;
+    let outcome = match arguments.twice {
+        false => run_scenario(&scenario, &options, progress).map_err(RepeatError::from),
+        true => repeat(&scenario, &bytewise(options), progress),
+    };
+    let mut outcome = outcome.map_err(|error| no_outcome(&error))?;
     bar.finish_and_clear();
     if let Some(seconds) = arguments.length {
         outcome.report.options = format!("--length {seconds}");
@@ -269,6 +290,29 @@ fn one(path: &Path, scenario: Scenario, arguments: &RunArguments) -> Result<(), 
             let faults: Vec<&str> = line.faults().collect();
             Err(Failure::new(faults.join("\n       ")).help(format!("again: {}", line.replay)))
         }
+    }
+}
+
+/// What two runs are compared by: their bytes, in a build whose TLS can draw from the seed.
+#[cfg(feature = "deterministic")]
+fn bytewise(options: Options<'_>) -> Options<'_> {
+    Options {
+        capture: true,
+        deterministic_bytes: true,
+        ..options
+    }
+}
+
+#[cfg(not(feature = "deterministic"))]
+fn bytewise(options: Options<'_>) -> Options<'_> {
+    options
+}
+
+/// Why there is nothing to tell of a run.
+fn no_outcome(error: &RepeatError) -> Failure {
+    match error {
+        RepeatError::Simulate(SimulateError::Scenario(error)) => wrong_scenario(error),
+        error => Failure::new(error.to_string()),
     }
 }
 
@@ -360,6 +404,9 @@ fn tell(arguments: &RunArguments, outcome: &Outcome, line: &RunLine) -> Result<(
         value["media"] = json!(report.media);
         value["sides"] = json!(sides);
         value["study"] = json!(report.study);
+        if arguments.twice {
+            value["twice"] = json!("same");
+        }
         return say(value);
     }
     let tally = &outcome.tally;
@@ -399,6 +446,9 @@ fn tell(arguments: &RunArguments, outcome: &Outcome, line: &RunLine) -> Result<(
             100.0 * row.without
         ))?;
     }
+    if arguments.twice {
+        say(format!("  {TWICE}: {} events", outcome.log.records().len()))?;
+    }
     for skipped in &outcome.skipped {
         say(format!("  not done: {skipped}"))?;
     }
@@ -413,4 +463,48 @@ fn tell(arguments: &RunArguments, outcome: &Outcome, line: &RunLine) -> Result<(
         ))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulate::difference;
+
+    /// Two runs that ought to be the same: the first event that is not is shown, with what came before it.
+    #[test]
+    fn runs_that_differ_are_told_by_their_first_event() {
+        let text = r#"
+            name = "two"
+            duration = "3 s"
+            [[node]]
+            name = "server"
+            role = "server"
+            [[node]]
+            name = "alice"
+            role = "client"
+            [[link]]
+            from = "alice"
+            to = "server"
+            loss = "20 %"
+            "#;
+        let scenario = Scenario::parse(text, "two.toml").expect("a scenario");
+        let run = |seed| run_scenario(&scenario, &Options::new(seed), |_| {}).expect("a run");
+        let (one, other) = (run(1), run(2));
+        let found = difference(&one, &other, false).expect("other losses");
+        let lines: Vec<String> = one.log.lines().collect();
+        let failure = no_outcome(&RepeatError::Divergence(Box::new(found.clone())));
+        let told = &failure.message;
+        assert!(
+            told.contains(&format!(
+                "differ in the event log, at event {}",
+                found.index
+            )),
+            "{told}"
+        );
+        assert!(
+            told.contains(&format!("first  {}", lines[found.index])),
+            "{told}"
+        );
+        assert!(told.contains("second "), "{told}");
+    }
 }
