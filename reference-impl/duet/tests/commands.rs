@@ -279,6 +279,47 @@ fn a_scenario_with_a_mistake_is_shown_with_a_caret() {
     assert!(told.contains("did you mean `length`"), "{told}");
 }
 
+/// What cannot be run is refused before anything runs, however many runs there would be.
+#[test]
+fn a_scenario_that_asks_for_what_there_is_not_is_refused() {
+    let folder = Folder::new("refused");
+    let file = folder.file("call.toml");
+    let right = include_str!("../../../sim/scenarios/first-call.toml");
+    let service = "\n[[node]]\nname = \"biz\"\nrole = \"service\"\n\
+        [[link]]\nfrom = \"biz\"\nto = \"server\"\n";
+    let cases = [
+        (
+            "\n[[expect]]\nmetric = \"video.godput\"\nof = \"alice\"\nmin = 1\n",
+            "a client in a call has no metric `video.godput`; there is video.sent, ",
+        ),
+        (
+            "\n[[expect]]\ninvariant = \"room.order\"\n",
+            "no invariant is called `room.order`; there is session.order, ",
+        ),
+        (
+            service,
+            "`biz` is a service, which does not run in a simulation",
+        ),
+    ];
+    for (more, words) in cases {
+        std::fs::write(&file, format!("{right}{more}")).expect("a file");
+        for arguments in [&["--seeds", "1..9"][..], &["--media", "synthetic"]] {
+            let output = duet().args(["simulate", &file]).args(arguments).output();
+            assert_failure(&output.expect("duet"), 2, words);
+        }
+        let output = duet().args(["simulate", "check", &file]).output();
+        assert_failure(&output.expect("duet"), 2, words);
+    }
+    let cases = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../sim/scenarios/rfc8867/5.1.toml"
+    );
+    let output = duet().args(["simulate", cases]).output();
+    assert_failure(&output.expect("duet"), 2, "`duet simulate rfc8867`");
+    let output = duet().args(["simulate", "check", cases]).output();
+    assert!(output.expect("duet").status.success());
+}
+
 #[test]
 fn a_scenario_names_files_beside_it() {
     let folder = Folder::new("traces");

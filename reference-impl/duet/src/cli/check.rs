@@ -4,10 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 use duet_sim::net::Faults;
+use duet_sim::{Role, Scenario};
 use serde_json::json;
 
-use super::simulate::read;
+use super::simulate::{read, wrong_scenario};
 use super::{Failure, say};
+use crate::simulate::inspect;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -27,6 +29,13 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let scenario = read(&arguments.scenario)?;
     let variants = scenario.expand();
+    // What has no server is for others to run.
+    let runs = |variant: &Scenario| variant.nodes.iter().any(|node| node.role == Role::Server);
+    for variant in variants.iter().map(|variant| &variant.scenario) {
+        if runs(variant) {
+            inspect(variant).map_err(|error| wrong_scenario(&error))?;
+        }
+    }
     if arguments.json {
         let parameters = variants.iter().map(|variant| {
             let pairs = variant.parameters.iter().cloned();

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::report::{Extras, ON_TIME_MS, html, page};
 use crate::simulate::{
-    Options, Outcome, RepeatError, RunLine, SimulateError, repeat, run as run_scenario,
+    Options, Outcome, RepeatError, RunLine, SimulateError, inspect, repeat, run as run_scenario,
 };
 use crate::study;
 
@@ -156,8 +156,12 @@ fn variants(scenario: &Scenario, arguments: &RunArguments) -> Result<Vec<Scenari
         let known = scenario.parameters();
         if !known.iter().any(|(name, _)| name == pair.0) {
             let known: Vec<&str> = known.iter().map(|(name, _)| name.as_str()).collect();
+            let help = match known.is_empty() {
+                true => "the scenario has no matrix".to_owned(),
+                false => format!("the scenario has: {}", known.join(", ")),
+            };
             return Err(Failure::new(format!("there is no parameter `{}`", pair.0))
-                .help(format!("the scenario has: {}", known.join(", ")))
+                .help(help)
                 .usage());
         }
         wanted.push((pair.0.trim(), pair.1.trim()));
@@ -194,6 +198,13 @@ fn scenario(arguments: &RunArguments) -> Result<(), Failure> {
         study::set_length(&mut scenario, Duration::from_secs(seconds));
     }
     let mut variants = variants(&scenario, arguments)?;
+    let mut before = None;
+    for variant in &variants {
+        // Seeds change nothing of what can be run.
+        if before.replace(variant.parameters()) != Some(variant.parameters()) {
+            inspect(variant).map_err(|error| wrong_scenario(&error))?;
+        }
+    }
     if variants.len() == 1 && arguments.seeds.is_none() {
         let scenario = variants.remove(0);
         return one(path, scenario, arguments);

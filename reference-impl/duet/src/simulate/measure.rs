@@ -6,7 +6,8 @@ use std::time::Duration;
 use duet_sim::net::Network;
 use duet_sim::traffic::{Bins, Traffic};
 use duet_sim::{
-    Fate, Journey, LinkConfig, Metrics, NodeId, Record, Scenario, Subject, Time, Unit, Window,
+    Check, Fate, Journey, LinkConfig, Metrics, NodeId, Record, Scenario, ScenarioError, Subject,
+    Time, Unit, Window,
 };
 
 use super::flows;
@@ -329,6 +330,45 @@ const LINK: &[&str] = &[
     "delay.p99",
     "delay.max",
 ];
+
+/// Points at an expectation of what is measured of no run.
+///
+/// # Errors
+///
+/// [`ScenarioError`] says what there is.
+pub(super) fn known(scenario: &Scenario) -> Result<(), ScenarioError> {
+    let counts: Vec<&str> = Tally::ALL.iter().map(|(name, _)| *name).collect();
+    for expectation in &scenario.expect {
+        let (key, message) = match &expectation.check {
+            Check::Invariant { name } if Invariant::named(name).is_none() => {
+                let all = Invariant::ALL.iter().map(|(one, _)| one.name());
+                let all: Vec<&str> = all.collect();
+                let message = format!(
+                    "no invariant is called `{name}`; there is {}",
+                    all.join(", ")
+                );
+                ("invariant", message)
+            }
+            Check::Invariant { .. } => continue,
+            Check::Metric { metric, of, .. } => {
+                let (whose, all) = match of {
+                    Subject::Run => ("a run", [RUN, &counts, LINK].concat()),
+                    Subject::Node(_) => ("a client in a call", NODE.to_vec()),
+                    Subject::Flow(_) => ("a flow", FLOW.to_vec()),
+                    Subject::Link(_) => ("a link", LINK.to_vec()),
+                };
+                if all.contains(&&**metric) {
+                    continue;
+                }
+                let all = all.join(", ");
+                let message = format!("{whose} has no metric `{metric}`; there is {all}");
+                ("metric", message)
+            }
+        };
+        return Err(scenario.error_in(expectation.place, &[key], message, None));
+    }
+    Ok(())
+}
 
 impl Metrics for Measured {
     fn value(&self, metric: &str, of: Subject, window: Window) -> Option<f64> {

@@ -152,6 +152,20 @@ fn instant(time: Time) -> Instant {
     Instant::from_micros(time.as_micros())
 }
 
+/// Whether a scenario can be run: its roles, script, media, flows, and what it expects.
+///
+/// # Errors
+///
+/// [`ScenarioError`] points at what cannot be.
+pub fn inspect(scenario: &Scenario) -> Result<(), ScenarioError> {
+    programs::server_of(scenario)?;
+    Plan::of(scenario)?;
+    for (number, flow) in scenario.flows.iter().enumerate() {
+        flows::ends(scenario, flow, number, scenario.seed)?;
+    }
+    measure::known(scenario)
+}
+
 /// Runs a scenario; `progress` is told the virtual time, now and then.
 ///
 /// # Errors

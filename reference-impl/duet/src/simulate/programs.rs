@@ -15,7 +15,9 @@ use duet_quic::{
     Trust, address_of,
 };
 use duet_sim::net::{Network, ProgramFault};
-use duet_sim::{NodeId, Role as NodeRole, Scenario, ScenarioError, Stream, Time};
+use duet_sim::{
+    FlowKind, FlowSpec, NodeId, Role as NodeRole, Scenario, ScenarioError, Stream, Time,
+};
 
 use super::actor::{Actor, Witness, guest};
 use super::host::{ClientHost, PORT, Program, ServerHost, Site};
@@ -275,15 +277,32 @@ impl Site {
     }
 }
 
-/// The scenario's server.
-fn server_of(scenario: &Scenario) -> Result<usize, ScenarioError> {
+/// The scenario's server; refuses what would not run.
+pub(super) fn server_of(scenario: &Scenario) -> Result<usize, ScenarioError> {
     let nodes = scenario.nodes.iter().enumerate();
-    let mut servers = nodes.filter(|(_, node)| node.role == NodeRole::Server);
-    let fail = |message| Err(scenario.error_at(&["node"], message, None));
+    let mut servers = nodes
+        .clone()
+        .filter(|(_, node)| node.role == NodeRole::Server);
+    let fail = |message: &str| Err(scenario.error_at(&["node"], message, None));
+    let mut all = scenario.nodes.iter();
+    if let Some(service) = all.find(|node| node.role == NodeRole::Service) {
+        return fail(&format!(
+            "`{}` is a service, which does not run in a simulation: the server decides by itself",
+            service.name
+        ));
+    }
+    let media = |flow: &FlowSpec| matches!(flow.kind, FlowKind::Media(_));
+    if nodes.clone().all(|(_, node)| node.role != NodeRole::Server)
+        && scenario.flows.iter().any(media)
+    {
+        return fail(
+            "there is no server, and media flows without calls are run by `duet simulate rfc8867`",
+        );
+    }
     match (servers.next(), servers.next()) {
         (Some((server, _)), None) => Ok(server),
         (None, _) => fail("a scenario needs a node with role = \"server\""),
-        (Some(_), Some(_)) => fail("a scenario has one server"),
+        (Some(_), Some(_)) => fail("a scenario has one server: servers do not talk to each other"),
     }
 }
 
