@@ -358,6 +358,45 @@ fn recorder_forgets_what_is_behind_a_jump() {
     assert_eq!(recorder.note(50, at_ms(4)), Noted::Old);
 }
 
+/// The ECN field of each arrival is in the report, also where it fills a gap or comes a window later.
+#[test]
+fn recorder_reports_marks() {
+    let fields = [Ecn::NotEct, Ecn::Ect1, Ecn::Ect0, Ecn::Ce];
+    let mut recorder = Recorder::default();
+    let mut expected = Vec::new();
+    for sequence in 0..200_u16 {
+        let ecn = fields[usize::from(sequence * 7 % 13) % 4];
+        // Each tenth comes one late.
+        let order = if sequence % 10 == 9 {
+            sequence - 2
+        } else {
+            sequence
+        };
+        if sequence % 10 == 7 {
+            continue;
+        }
+        recorder.note_marked(order, at_ms(u64::from(sequence)), ecn);
+        if sequence % 10 == 9 {
+            recorder.note_marked(sequence, at_ms(u64::from(sequence)), Ecn::Ce);
+            expected.push((sequence, Ecn::Ce));
+        }
+        expected.push((order, ecn));
+    }
+    expected.sort_unstable_by_key(|(sequence, _)| *sequence);
+    let expected = expected.iter().skip(200 - 64);
+    let expected: Vec<_> = expected.map(|(at, ecn)| (*at, ecn.bits())).collect();
+    let mut blocks = Vec::new();
+    recorder.append_block(FlowId(1), at_ms(200), &mut blocks);
+    let feedback = Feedback::new(&blocks, 0);
+    let block = feedback.blocks().next().unwrap();
+    let rows = block.reports().enumerate();
+    let bits = |report: Report| (report.0 >> 13 & 3) as u8;
+    let rows: Vec<_> = rows
+        .map(|(i, report)| (block.begin_seq.wrapping_add(i as u16), bits(report)))
+        .collect();
+    assert_eq!(rows, expected);
+}
+
 /// A sender that begins to count anew, far behind, is believed after 16 packets, and what was missing stays counted.
 #[test]
 fn recorder_follows_a_sender_that_starts_over() {

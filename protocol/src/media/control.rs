@@ -32,6 +32,32 @@ pub(super) const DEMAND: u8 = 2;
 pub(super) const KEYFRAME_REQUEST: u8 = 3;
 pub(super) const SYNC: u8 = 4;
 
+/// The ECN field of an IP packet (RFC 3168 §5).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Ecn {
+    /// Not of a capable transport, or not known.
+    #[default]
+    NotEct,
+    /// Of a capable transport, ECT(1).
+    Ect1,
+    /// Of a capable transport, ECT(0).
+    Ect0,
+    /// Congestion experienced.
+    Ce,
+}
+
+impl Ecn {
+    /// The field's two bits.
+    pub const fn bits(self) -> u8 {
+        match self {
+            Self::NotEct => 0,
+            Self::Ect1 => 1,
+            Self::Ect0 => 2,
+            Self::Ce => 3,
+        }
+    }
+}
+
 /// One packet's row in FEEDBACK: `R 1 bit · ECN 2 bits · ATO 13 bits`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Report(pub u16);

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::control::{Block, Report};
+use super::control::{Block, Ecn, Report};
 use crate::id::FlowId;
 use crate::time::Instant;
 
@@ -33,6 +33,8 @@ pub enum Noted {
 pub struct Recorder {
     /// When each of the last 64 arrived, at the index `sequence % 64`.
     arrivals: [Option<Instant>; WINDOW as usize],
+    /// The low and the high bits of their ECN fields, at the same index.
+    ecn: [u64; 2],
     /// The first and the highest sequence number, extended to 64 bits.
     span: Option<(u64, u64)>,
     unique: u64,
@@ -45,6 +47,7 @@ impl Default for Recorder {
     fn default() -> Self {
         Self {
             arrivals: [None; WINDOW as usize],
+            ecn: [0; 2],
             span: None,
             unique: 0,
             missing_before: 0,
@@ -54,13 +57,19 @@ impl Default for Recorder {
 }
 
 impl Recorder {
-    /// Notes that `hop_seq` arrived at `at`. A jump, however far, costs at most 64 steps.
+    /// Notes that `hop_seq` arrived at `at`, with an ECN field that is not known. A jump, however far, costs at most 64
+    /// steps.
     pub fn note(&mut self, hop_seq: u16, at: Instant) -> Noted {
+        self.note_marked(hop_seq, at, Ecn::NotEct)
+    }
+
+    /// The same with an ECN field.
+    pub fn note_marked(&mut self, hop_seq: u16, at: Instant, ecn: Ecn) -> Noted {
         let Some((first, highest)) = self.span else {
             let sequence = u64::from(hop_seq).saturating_add(1 << 16);
             self.span = Some((sequence, sequence));
             self.unique = 1;
-            self.set(sequence, Some(at));
+            self.set(sequence, Some((at, ecn)));
             return Noted::Next;
         };
         let ahead = i64::from(hop_seq.wrapping_sub(highest as u16).cast_signed());
@@ -74,7 +83,7 @@ impl Recorder {
                 missing_before: self.missing(),
                 ..Self::default()
             };
-            return self.note(hop_seq, at);
+            return self.note_marked(hop_seq, at, ecn);
         }
         self.old_in_a_row = 0;
         if sequence <= highest {
@@ -83,7 +92,7 @@ impl Recorder {
             }
             self.span = Some((first.min(sequence), highest));
             self.unique = self.unique.saturating_add(1);
-            self.set(sequence, Some(at));
+            self.set(sequence, Some((at, ecn)));
             return Noted::Filled;
         }
         let next = highest.saturating_add(1);
@@ -92,7 +101,7 @@ impl Recorder {
         }
         self.span = Some((first, sequence));
         self.unique = self.unique.saturating_add(1);
-        self.set(sequence, Some(at));
+        self.set(sequence, Some((at, ecn)));
         if sequence == next {
             Noted::Next
         } else {
@@ -120,7 +129,7 @@ impl Recorder {
         let mut count = 0_usize;
         for (report, sequence) in reports.iter_mut().zip(begin..=highest) {
             if let Some(at) = self.get(sequence) {
-                *report = Report::received(0, now.since(at));
+                *report = Report::received(self.ecn_bits(sequence), now.since(at));
             }
             count = count.saturating_add(1);
         }
@@ -139,10 +148,22 @@ impl Recorder {
             .flatten()
     }
 
-    fn set(&mut self, sequence: u64, arrival: Option<Instant>) {
-        if let Some(slot) = self.arrivals.get_mut((sequence % WINDOW) as usize) {
-            *slot = arrival;
+    fn set(&mut self, sequence: u64, arrival: Option<(Instant, Ecn)>) {
+        let index = sequence % WINDOW;
+        if let Some(slot) = self.arrivals.get_mut(index as usize) {
+            *slot = arrival.map(|(at, _)| at);
         }
+        let bits = arrival.map_or(0, |(_, ecn)| ecn.bits());
+        for (place, half) in self.ecn.iter_mut().enumerate() {
+            let bit = u64::from(bits >> place & 1);
+            *half = *half & !(1 << index) | bit << index;
+        }
+    }
+
+    fn ecn_bits(&self, sequence: u64) -> u8 {
+        let index = sequence % WINDOW;
+        let [low, high] = self.ecn.map(|half| (half >> index & 1) as u8);
+        high << 1 | low
     }
 }
 

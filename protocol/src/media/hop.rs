@@ -8,7 +8,7 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::breaker::{Breaker, Tripped};
-use super::control::{Control, Demand, Demands, Feedback};
+use super::control::{Control, Demand, Demands, Ecn, Feedback};
 use super::controller::{Controller, PacketReport};
 use super::datagram::{Datagram, MAX_HEADER, write_header};
 use super::feedback::{PeerClock, report_timestamp};
@@ -267,8 +267,19 @@ impl Hop {
         }
     }
 
-    /// Takes a datagram that the socket had at `at`.
+    /// Takes a datagram that the socket had at `at`, with an ECN field that is not known.
     pub fn receive(&mut self, now: Instant, at: Instant, datagram: &Bytes) -> Received {
+        self.receive_marked(now, (at, Ecn::NotEct), datagram)
+    }
+
+    /// Takes a datagram that the socket had at `at`, in an IP packet with this ECN field, which the next report tells its
+    /// sender's controller.
+    pub fn receive_marked(
+        &mut self,
+        now: Instant,
+        (at, ecn): (Instant, Ecn),
+        datagram: &Bytes,
+    ) -> Received {
         match Datagram::read(datagram) {
             Ok(Datagram::Media {
                 flow,
@@ -279,7 +290,7 @@ impl Hop {
                     self.unknown = self.unknown.saturating_add(1);
                     return Received::Nothing;
                 };
-                let arrival = incoming.arrived(now, at, hop_seq, payload.len());
+                let arrival = incoming.arrived(now, at, (hop_seq, ecn), payload.len());
                 if incoming.remind() {
                     let due = now.after(DEMAND);
                     self.demand_at = earlier(self.demand_at, Some(due));

@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use super::bucket::Bucket;
+use super::control::Ecn;
 use super::feedback::{Noted, Recorder};
 use crate::time::Instant;
 
@@ -79,10 +80,10 @@ impl InFlow {
         &mut self,
         now: Instant,
         at: Instant,
-        hop_seq: u16,
+        (hop_seq, ecn): (u16, Ecn),
         bytes: usize,
     ) -> Arrival {
-        let noted = self.recorder.note(hop_seq, at);
+        let noted = self.recorder.note_marked(hop_seq, at, ecn);
         let stats = &mut self.stats;
         stats.received = stats.received.saturating_add(1);
         stats.bytes = stats.bytes.saturating_add(bytes as u64);

@@ -37,7 +37,7 @@ mod rtp;
 
 pub use breaker::{Breaker, Tripped};
 pub use bucket::Bucket;
-pub use control::{Block, Control, Demand, Demands, Feedback, Report};
+pub use control::{Block, Control, Demand, Demands, Ecn, Feedback, Report};
 pub use control_schema::{CONTROLS, ControlSchema, decode_dynamic as decode_control_dynamic};
 pub use controller::{Controller, ControllerFactory, FixedRate, PacketReport};
 pub use datagram::{

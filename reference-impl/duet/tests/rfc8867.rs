@@ -3,14 +3,16 @@
 
 use std::time::Duration;
 
-use duet::rfc8867::bands;
+use duet::rfc8867::bands::{self, Judgement};
 use duet::rfc8867::campaign::Campaign;
 use duet::rfc8867::cases;
-use duet::rfc8867::controllers::{self, Entry};
+use duet::rfc8867::controllers::{self, Entry, Governor};
 use duet::rfc8867::measure::{Measures, measure};
 use duet::rfc8867::plan::Run;
 use duet::rfc8867::record::Record;
 use duet::rfc8867::run::run;
+use duet_protocol::media::{Controller, ControllerFactory, PacketReport};
+use duet_protocol::time::Instant;
 use duet_sim::link::{Rate, RateStep};
 use duet_sim::{FlowKind, Time};
 
@@ -245,4 +247,118 @@ fn a_campaign_comes_in_order_however_many_threads_it_has() {
     assert_eq!(order[0], ("loss", "fixed", 1));
     assert_eq!(order[3], ("loss", "newreno", 2));
     assert_eq!(order[4], ("5.1", "fixed", 1));
+}
+
+/// A controller as a later one may be: it has a weight, halves at a mark at most once in half a second, and else grows.
+#[derive(Debug)]
+struct Marked {
+    weight: u64,
+    rate: u64,
+    cut: Option<Instant>,
+}
+
+impl Marked {
+    fn factory(weight: u32) -> ControllerFactory {
+        let weight = u64::from(weight);
+        std::sync::Arc::new(move || {
+            Box::new(Self {
+                weight,
+                rate: 300_000 * weight,
+                cut: None,
+            })
+        })
+    }
+}
+
+impl Controller for Marked {
+    fn on_sent(&mut self, _now: Instant, _bytes: usize) {}
+
+    fn on_feedback(&mut self, now: Instant, reports: &[PacketReport], _rtt: Duration) {
+        let rested = |cut: Instant| now.since(cut) >= Duration::from_millis(500);
+        if !reports.iter().any(|report| report.ce) {
+            self.rate += 1_000 * self.weight;
+        } else if self.cut.is_none_or(rested) {
+            self.rate = self.rate / 4 * 3;
+            self.cut = Some(now);
+        }
+    }
+
+    fn target_bitrate(&self) -> u64 {
+        self.rate
+    }
+
+    fn pacing_rate(&self) -> u64 {
+        self.rate * 3 / 2
+    }
+
+    fn window(&self) -> usize {
+        usize::MAX
+    }
+}
+
+const LATER: Entry = Entry {
+    name: "later",
+    about: "a controller of a test",
+    governor: Governor::Media(Marked::factory),
+    ecn: true,
+    priority: true,
+};
+
+/// What judges a metric of a run says of this controller.
+fn judgement(plan: &Run, entry: &Entry, measures: &Measures, metric: &str) -> Judgement {
+    let bands = bands::parse(bands::FILE).expect("the built-in bands");
+    let verdicts = bands::judge(&bands, plan, entry, measures);
+    let found = verdicts
+        .into_iter()
+        .find(|verdict| verdict.metric == metric);
+    found.expect("a band").judgement
+}
+
+#[test]
+fn a_controller_of_the_media_plane_hears_of_marks() {
+    let plan = short("6.2/5.1/rate-50ms", 60);
+    let deaf = Entry {
+        ecn: false,
+        ..LATER
+    };
+    let go = |entry: &Entry| measure(&run(&plan, entry, 1, |_| {}).expect("a network"));
+    let (heeds, ignores) = (go(&LATER), go(&deaf));
+    assert!(heeds["marked"] > 0.0 && ignores["marked"] == 0.0);
+    assert!(heeds["loss_static"] < 0.1, "{}", heeds["loss_static"]);
+    assert!(ignores["loss_static"] > 5.0, "{}", ignores["loss_static"]);
+    assert!(heeds["queue_p95"] < ignores["queue_p95"]);
+    assert_eq!(
+        judgement(&plan, &LATER, &heeds, "loss_static"),
+        Judgement::Pass
+    );
+    assert_eq!(
+        judgement(&plan, &deaf, &ignores, "loss_static"),
+        Judgement::NotApplicable
+    );
+}
+
+#[test]
+fn a_controller_of_the_media_plane_is_told_its_weight() {
+    // Behind queues that mark, so that this simple controller shares at all.
+    let mut plan = short("6.1", 120);
+    plan.ecn = true;
+    for link in plan.queues() {
+        link.queue.discipline = duet_sim::link::Discipline::CoDel(Default::default());
+    }
+    for preferred in [0, 2] {
+        for (index, flow) in plan.flows.iter_mut().enumerate() {
+            flow.priority = if index == preferred { 2 } else { 1 };
+        }
+        let measures = measure(&run(&plan, &LATER, 1, |_| {}).expect("a network"));
+        // Twice the others' share is more than its video has, and the others take the rest.
+        let ratio = measures["priority_ratio"];
+        assert!((1.4..2.4).contains(&ratio), "{ratio}");
+        let said = judgement(&plan, &LATER, &measures, "priority_ratio");
+        assert_ne!(said, Judgement::NotApplicable);
+    }
+    let (_, cubic) = go(&plan, "cubic");
+    assert_eq!(
+        judgement(&plan, &entry("cubic"), &cubic, "priority_ratio"),
+        Judgement::NotApplicable
+    );
 }

@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::report::{write_page, write_plots};
 use super::{Failure, cannot_write, say};
 use crate::report::Page;
-use crate::rfc8867::bands::{self, Band};
+use crate::rfc8867::bands::{self, Band, Judgement};
 use crate::rfc8867::campaign::{Campaign, Outcome};
 use crate::rfc8867::cases;
 use crate::rfc8867::controllers::{self, Entry};
@@ -107,10 +107,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         std::fs::create_dir_all(folder).map_err(|error| cannot_write(folder, &error))?;
     }
     let outcomes = go(&campaign)?;
-    let judge = |id: &str, measures: &_| {
+    let judge = |id: &str, controller: &str, measures: &_| {
         let run = campaign.runs.iter().find(|run| run.id() == id);
-        run.map_or(Vec::new(), |run| {
-            bands::judge(&campaign.bands, run, measures)
+        let mut entries = campaign.controllers.iter();
+        let entry = entries.find(|entry| entry.name == controller);
+        run.zip(entry).map_or(Vec::new(), |(run, entry)| {
+            bands::judge(&campaign.bands, run, entry, measures)
         })
     };
     let rows = rows(&outcomes, judge);
@@ -252,7 +254,10 @@ fn check(name: Option<&str>, rows: &[Row]) -> Result<(), Failure> {
     let Some(name) = name else { return Ok(()) };
     let checked = rows.iter().filter(|row| row.controller == name);
     let missed = checked.flat_map(|row| {
-        let failing = row.verdicts.iter().filter(|verdict| !verdict.pass);
+        let failing = row
+            .verdicts
+            .iter()
+            .filter(|verdict| verdict.judgement == Judgement::Fail);
         failing.map(|verdict| format!("{} {}", row.id, verdict.metric))
     });
     let missed: Vec<String> = missed.collect();

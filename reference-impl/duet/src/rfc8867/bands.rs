@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::controllers::{Entry, Skill};
 use super::measure::{METRICS, Measures};
 use super::plan::Run;
 
@@ -20,6 +21,8 @@ pub struct Band {
     pub min: Option<f64>,
     /// The most that passes.
     pub max: Option<f64>,
+    /// What a controller must know for it to count.
+    pub needs: Option<Skill>,
     /// Why it is so.
     pub why: String,
 }
@@ -59,8 +62,22 @@ pub struct Verdict {
     pub min: Option<f64>,
     /// The most that passes.
     pub max: Option<f64>,
-    /// Whether it does.
-    pub pass: bool,
+    /// What follows.
+    pub judgement: Judgement,
+}
+
+/// Whether a value lies within its band.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Judgement {
+    /// It does.
+    #[serde(rename = "pass")]
+    Pass,
+    /// It does not, or never happened.
+    #[serde(rename = "fail")]
+    Fail,
+    /// The controller does not know what the band is about.
+    #[serde(rename = "n/a")]
+    NotApplicable,
 }
 
 /// Reads bands.
@@ -113,8 +130,8 @@ pub fn of<'a>(bands: &'a [Band], run: &Run) -> Vec<&'a Band> {
     chosen.into_iter().map(|(_, band)| band).collect()
 }
 
-/// Holds a run's measures against its bands. What was not measured does not pass.
-pub fn judge(bands: &[Band], run: &Run, measures: &Measures) -> Vec<Verdict> {
+/// Holds a run's measures under a controller against its bands. What was not measured does not pass.
+pub fn judge(bands: &[Band], run: &Run, entry: &Entry, measures: &Measures) -> Vec<Verdict> {
     let judge = |band: &Band| {
         let value = measures.get(band.metric.as_str()).copied();
         let above = |value: f64| band.min.is_none_or(|min| value >= min);
@@ -124,7 +141,11 @@ pub fn judge(bands: &[Band], run: &Run, measures: &Measures) -> Vec<Verdict> {
             value: value.filter(|value| value.is_finite()),
             min: band.min,
             max: band.max,
-            pass: value.is_some_and(|value| above(value) && below(value)),
+            judgement: match value {
+                _ if band.needs.is_some_and(|skill| !entry.has(skill)) => Judgement::NotApplicable,
+                Some(value) if above(value) && below(value) => Judgement::Pass,
+                _ => Judgement::Fail,
+            },
         }
     };
     of(bands, run).into_iter().map(judge).collect()
@@ -133,7 +154,7 @@ pub fn judge(bands: &[Band], run: &Run, measures: &Measures) -> Vec<Verdict> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rfc8867::cases;
+    use crate::rfc8867::{cases, controllers};
 
     fn run(id: &str) -> Run {
         let found = cases::all().into_iter().find(|run| run.id() == id);
@@ -155,6 +176,7 @@ mod tests {
             cases: cases.iter().map(|case| (*case).to_owned()).collect(),
             min: None,
             max: Some(max),
+            needs: None,
             why: "a test".into(),
         };
         let bands = [
@@ -172,17 +194,57 @@ mod tests {
     fn bounds_pass_and_what_never_happened_fails() {
         let text = "[[band]]\nmetric = \"converge_up\"\ncases = [\"5.1\"]\nmax = 15.0\nwhy = \"x\"";
         let bands = parse(text).expect("a band");
-        let pass = |value: Option<f64>| {
+        let fixed = controllers::named("fixed").expect("a controller");
+        let judge = |value: Option<f64>| {
             let measures = value
                 .map(|value| ("converge_up", value))
                 .into_iter()
                 .collect();
-            judge(&bands, &run("5.1/rate-50ms"), &measures)[0].pass
+            judge(&bands, &run("5.1/rate-50ms"), &fixed, &measures)[0].judgement
         };
-        assert!(pass(Some(15.0)));
-        assert!(!pass(Some(15.1)));
-        assert!(!pass(Some(f64::INFINITY)));
-        assert!(!pass(None));
+        assert_eq!(judge(Some(15.0)), Judgement::Pass);
+        assert_eq!(judge(Some(15.1)), Judgement::Fail);
+        assert_eq!(judge(Some(f64::INFINITY)), Judgement::Fail);
+        assert_eq!(judge(None), Judgement::Fail);
+    }
+
+    #[test]
+    fn who_lacks_what_a_band_needs_neither_passes_nor_fails() {
+        let bands = parse(FILE).expect("the built-in bands");
+        let judgement = |entry: &Entry, id: &str, metric: &str, value: f64| {
+            let measures = METRICS.iter().map(|metric| (metric.name, value)).collect();
+            let verdicts = judge(&bands, &run(id), entry, &measures);
+            let found = verdicts
+                .into_iter()
+                .find(|verdict| verdict.metric == metric);
+            found.expect("a band").judgement
+        };
+        let (fixed, cubic) = (controllers::named("fixed"), controllers::named("cubic"));
+        let (fixed, cubic) = (fixed.expect("it"), cubic.expect("it"));
+        let weighs = Entry {
+            priority: true,
+            ..fixed.clone()
+        };
+        let marks = ("6.2/5.4", "queue_p95");
+        assert_eq!(
+            judgement(&fixed, marks.0, marks.1, 1.0),
+            Judgement::NotApplicable
+        );
+        assert_eq!(judgement(&cubic, marks.0, marks.1, 1.0), Judgement::Pass);
+        assert_eq!(judgement(&cubic, marks.0, marks.1, 30.0), Judgement::Fail);
+        let weights = ("6.1", "priority_ratio");
+        assert_eq!(
+            judgement(&cubic, weights.0, weights.1, 2.0),
+            Judgement::NotApplicable
+        );
+        assert_eq!(
+            judgement(&weighs, weights.0, weights.1, 2.0),
+            Judgement::Pass
+        );
+        assert_eq!(
+            judgement(&weighs, weights.0, weights.1, 1.0),
+            Judgement::Fail
+        );
     }
 
     #[test]
@@ -199,6 +261,11 @@ mod tests {
             ("queue_p95", "5.1", "min = 1.0\nwhy = \" \""),
             ("queue_p95", "5.1", "min = 1.0"),
             ("queue_p95", "5.1", "min = 1.0\nwhy = \"x\"\ncolour = 1"),
+            (
+                "queue_p95",
+                "5.1",
+                "min = 1.0\nwhy = \"x\"\nneeds = \"luck\"",
+            ),
         ] {
             assert!(band(metric, case, rest).is_err(), "{metric} {case} {rest}");
         }

@@ -129,7 +129,7 @@ impl Campaign {
         };
         let record = run(plan, entry, seed, second)?;
         let measures = measure(&record);
-        let verdicts = judge(&self.bands, plan, &measures);
+        let verdicts = judge(&self.bands, plan, entry, &measures);
         progress(Progress {
             seconds: 0,
             ended: true,

@@ -11,7 +11,27 @@
 //!   window / 2 / least round trip), less a tenth for the headers of hop and QUIC, which the window counts. The hop paces at twice that and lets four packets more than the window be on
 //!   their way, so that what waits, waits in the hop, where it expires, and yet QUIC does not run dry.
 //!
-//! A controller that comes later is one row of [`all`]: its name, what it is, and its factory.
+//! # A controller that comes later
+//!
+//! It is one row of [`all`], an [`Entry`]: its name, what it is, what it heeds, and how it is made. `--controller`, the table,
+//! the report and the tests find it by that row. What makes it is a function from a flow's weight to a
+//! [`ControllerFactory`], which makes one controller for each hop, and one more after each new connection. The controller
+//! implements [`Controller`]:
+//!
+//! | method | what it must do |
+//! |---|---|
+//! | `on_sent` | note, if it wants to, that a datagram left; `now` is virtual time, as everywhere |
+//! | `on_feedback` | take the fates of transmissions, every 25 ms or so: when each was sent, its bytes, whether and when it arrived (on the receiver's clock, so that only differences count), and whether it bore a mark (`ce`). Reports are flow after flow, video and audio, each in the order of sending |
+//! | `on_path_change` | begin anew |
+//! | `target_bitrate` | what video and audio together should produce, in b/s; it is asked at each step, so it must be cheap |
+//! | `pacing_rate`, `window` | how fast packets leave the hop, and how many bytes may be unreported |
+//!
+//! - It must do the same on the same calls: no clock, no randomness of its own, no floats of the platform's library.
+//! - **ECN** (RFC 8867 §6.2): with `ecn` in its row its packets are sent as ECT(0), and the receiver's reports tell the ECN
+//!   field of each (RFC 8888 §3.1), which arrives as `ce`. Without it they are sent as not capable, and queues that mark drop
+//!   instead.
+//! - **Priority** (§6.1): with `priority` in its row, the weight that its function is given must count: at one bottleneck,
+//!   shares in proportion to the weights. Without it, what judges that is not applicable, neither passed nor missed.
 
 use std::fmt;
 use std::sync::Arc;
@@ -28,10 +48,30 @@ const FIXED: u64 = 1_000_000;
 /// Who decides.
 #[derive(Clone)]
 pub enum Governor {
-    /// The media plane.
-    Media(ControllerFactory),
+    /// The media plane. The function is given the flow's weight.
+    Media(fn(u32) -> ControllerFactory),
     /// QUIC.
     Quic(MediaControl),
+}
+
+/// What a case may be about that not every controller knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Skill {
+    /// Heeding marks (RFC 8867 §6.2).
+    Ecn,
+    /// Sharing by weights (RFC 8867 §6.1).
+    Priority,
+}
+
+impl Skill {
+    /// Its name for people.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ecn => "ECN",
+            Self::Priority => "priority",
+        }
+    }
 }
 
 /// A row of the table.
@@ -47,6 +87,16 @@ pub struct Entry {
     pub ecn: bool,
     /// Whether it heeds priorities.
     pub priority: bool,
+}
+
+impl Entry {
+    /// Whether it has a skill.
+    pub const fn has(&self, skill: Skill) -> bool {
+        match skill {
+            Skill::Ecn => self.ecn,
+            Skill::Priority => self.priority,
+        }
+    }
 }
 
 impl fmt::Debug for Entry {
@@ -68,7 +118,7 @@ pub fn all() -> Vec<Entry> {
         Entry {
             name: "fixed",
             about: "1 Mb/s, whatever happens",
-            governor: Governor::Media(FixedRate::factory(FIXED)),
+            governor: Governor::Media(|_| FixedRate::factory(FIXED)),
             ecn: false,
             priority: false,
         },
@@ -90,7 +140,7 @@ pub fn all() -> Vec<Entry> {
         Entry {
             name: "gcc",
             about: "Google Congestion Control of the crate rtc-interceptor",
-            governor: Governor::Media(super::gcc::Gcc::factory()),
+            governor: Governor::Media(|_| super::gcc::Gcc::factory()),
             ecn: false,
             priority: false,
         },

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use duet_protocol::id::FlowId;
 use duet_protocol::io::{ConnId, Core, Deadline, Input, Output, Purpose, Timer};
 use duet_protocol::media::{
-    ControllerFactory, Datagram, Hop, HopConfig, HopEvent, Received, Tripped,
+    ControllerFactory, Datagram, Ecn, Hop, HopConfig, HopEvent, Received, Tripped,
 };
 use duet_protocol::time::Instant;
 use duet_sim::Time;
@@ -197,6 +197,8 @@ impl Sender {
 /// The end that receives and reports.
 pub struct Receiver {
     hop: Hop,
+    /// The ECN field of the UDP datagram at hand, which the driver does not hand on with what was in it.
+    ecn: Cell<Ecn>,
     conn: Option<ConnId>,
     /// The numbers of the packets that arrived, and when.
     arrivals: Vec<(u32, Time)>,
@@ -216,6 +218,7 @@ impl Receiver {
         hop.open_in(now, AUDIO, 0);
         Self {
             hop,
+            ecn: Cell::default(),
             conn: None,
             arrivals: Vec::new(),
         }
@@ -241,6 +244,13 @@ impl End {
     pub fn tell_time(&self, now: Time) {
         if let Self::Sender(sender) = self {
             sender.clock.set(now);
+        }
+    }
+
+    /// Tells the ECN field of the UDP datagram that comes next.
+    pub fn tell_ecn(&self, ecn: Ecn) {
+        if let Self::Receiver(receiver) = self {
+            receiver.ecn.set(ecn);
         }
     }
 
@@ -276,7 +286,11 @@ impl End {
     }
 
     fn arrived(&mut self, now: Instant, at: Instant, bytes: &Bytes) {
-        let received = self.hop().receive(now, at, bytes);
+        let ecn = match self {
+            Self::Sender(_) => Ecn::NotEct,
+            Self::Receiver(receiver) => receiver.ecn.get(),
+        };
+        let received = self.hop().receive_marked(now, (at, ecn), bytes);
         if let (Self::Receiver(receiver), Received::Payload { payload, .. }) = (self, received)
             && let Some(number) = packet_number(&payload)
         {

@@ -153,7 +153,7 @@ impl Media<'_> {
         let schedule = schedule.collect();
         let (model, video) = (Model::default(), self.run.video);
         let source = Source::new(model, video, self.seed, &flow.name, schedule);
-        let (factory, allowance) = self.controller();
+        let (factory, allowance) = self.controller(flow.priority);
         let settings = ClientSettings {
             server: SocketAddr::new(address_of(NodeId(flow.ends.1)), PORT),
             server_name: NAME.into(),
@@ -176,9 +176,9 @@ impl Media<'_> {
     }
 
     /// The controller of one hop, and through what it learns of QUIC.
-    fn controller(&self) -> (ControllerFactory, Option<Arc<Allowance>>) {
+    fn controller(&self, weight: u32) -> (ControllerFactory, Option<Arc<Allowance>>) {
         match &self.entry.governor {
-            Governor::Media(factory) => (factory.clone(), None),
+            Governor::Media(factory) => (factory(weight), None),
             Governor::Quic(_) => {
                 let allowance = Arc::new(Allowance::default());
                 let told = allowance.clone();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::bands::Judgement;
 use super::campaign::{Campaign, Outcome};
 use super::measure::METRICS;
 use super::series::Series as Data;
@@ -45,7 +46,7 @@ pub fn page(campaign: &Campaign, outcomes: &[Outcome], rows: &[Row], command: &s
 
 fn verdicts(campaign: &Campaign, rows: &[Row]) -> Section {
     let how = "How many of its bands each controller passes. The bands are our own, for conversational media, each with \
-               its reason in sim/scenarios/rfc8867/bands.toml; the RFC has none. Figures are medians over the seeds.";
+               its reason in sim/scenarios/rfc8867/bands.toml; the RFC has none. Bands about what a controller lacks are not counted. Figures are medians over the seeds.";
     let tiles = totals(rows).into_iter().map(|(name, passed, of)| {
         let entry = campaign.controllers.iter().find(|entry| entry.name == name);
         Tile {
@@ -74,8 +75,10 @@ fn verdicts(campaign: &Campaign, rows: &[Row]) -> Section {
                 .find(|row| row.id == id && row.controller == entry.name);
             cells.push(row.map_or_else(Cell::default, |row| {
                 let (passed, of) = row.passed();
+                let lacks = row.lacks;
+                let lacks = lacks.map_or(String::new(), |skill| format!(" no {}", skill.as_str()));
                 Cell {
-                    text: format!("{passed}/{of}"),
+                    text: format!("{passed}/{of}{lacks}"),
                     tone: if passed == of { Tone::Good } else { Tone::Bad },
                 }
             }));
@@ -177,12 +180,20 @@ fn figures(campaign: &Campaign, rows: &[Row], id: &str) -> Table {
             let row = of_id.get(name);
             let value = row.and_then(|row| row.measures.get(metric.name));
             let verdict = row.and_then(|row| row.verdict(metric.name));
-            cells.push(Cell {
-                text: value.map_or(String::new(), |value| figure(*value, 2)),
-                tone: match verdict {
-                    None => Tone::Plain,
-                    Some(verdict) if verdict.pass => Tone::Good,
-                    Some(_) => Tone::Bad,
+            let text = value.map_or(String::new(), |value| figure(*value, 2));
+            cells.push(match verdict.map(|verdict| verdict.judgement) {
+                None => plain(text),
+                Some(Judgement::Pass) => Cell {
+                    text,
+                    tone: Tone::Good,
+                },
+                Some(Judgement::Fail) => Cell {
+                    text,
+                    tone: Tone::Bad,
+                },
+                Some(Judgement::NotApplicable) => Cell {
+                    text: format!("{text} (n/a)"),
+                    tone: Tone::Faint,
                 },
             });
         }

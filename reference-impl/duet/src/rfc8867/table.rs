@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::bands::Verdict;
+use super::bands::{Judgement, Verdict};
 use super::campaign::Outcome;
-use super::controllers::Entry;
+use super::controllers::{Entry, Skill};
 use super::measure::{METRICS, Measures};
 use super::statistics::percentile;
 
@@ -21,14 +21,20 @@ pub struct Row {
     /// What the bands say of these.
     pub verdicts: Vec<Verdict>,
     /// What the controller lacks that the case is about.
-    pub lacks: Option<&'static str>,
+    pub lacks: Option<Skill>,
 }
 
 impl Row {
-    /// How many bands pass, of how many.
+    /// How many bands pass, of how many that are for this controller.
     pub fn passed(&self) -> (usize, usize) {
-        let passed = self.verdicts.iter().filter(|verdict| verdict.pass);
-        (passed.count(), self.verdicts.len())
+        let count = |judgement| {
+            let verdicts = self.verdicts.iter();
+            verdicts
+                .filter(|verdict| verdict.judgement == judgement)
+                .count()
+        };
+        let passed = count(Judgement::Pass);
+        (passed, passed + count(Judgement::Fail))
     }
 
     /// What the bands say of a metric, if they judge it here.
@@ -91,10 +97,14 @@ queue  ms, 95th percentile                         loss   % of media lost on the
 drop   % of media lost within 2 s of a decrease    exp    % of media that never left its sender
 osc    standard deviation over mean of 1 s rates   fair   greatest over least share, 20 s
 trips  of circuit breakers                         own    what the case alone is about, named beside its title
-\u{2713} within its band, \u{2717} not, no mark: not judged in that case; \u{221e} never; bands: passed, of those for the case";
+\u{2713} within its band, \u{2717} not, \u{2013} not applicable: the controller lacks what it is about, no mark: not judged in that case
+\u{221e} never; bands: passed, of those that apply";
 
 /// The rows of outcomes that came in the order of a campaign, its seeds put together.
-pub fn rows(outcomes: &[Outcome], judge: impl Fn(&str, &Measures) -> Vec<Verdict>) -> Vec<Row> {
+pub fn rows(
+    outcomes: &[Outcome],
+    judge: impl Fn(&str, &str, &Measures) -> Vec<Verdict>,
+) -> Vec<Row> {
     let mut groups: Vec<Vec<&Outcome>> = Vec::new();
     for outcome in outcomes {
         let same = |group: &&mut Vec<&Outcome>| {
@@ -126,7 +136,7 @@ pub fn rows(outcomes: &[Outcome], judge: impl Fn(&str, &Measures) -> Vec<Verdict
         let measures: Measures = values.into_iter().map(median).collect();
         let controller = super::controllers::named(&first.controller);
         Row {
-            verdicts: judge(&id, &measures),
+            verdicts: judge(&id, &first.controller, &measures),
             lacks: controller.and_then(|entry| lacks(&first.case, &entry)),
             controller: first.controller.clone(),
             id,
@@ -136,30 +146,32 @@ pub fn rows(outcomes: &[Outcome], judge: impl Fn(&str, &Measures) -> Vec<Verdict
     groups.into_iter().map(row).collect()
 }
 
-fn lacks(case: &str, entry: &Entry) -> Option<&'static str> {
-    match case {
-        "6.1" if !entry.priority => Some("no priority"),
-        "6.2" if !entry.ecn => Some("no ECN"),
-        _ => None,
-    }
+fn lacks(case: &str, entry: &Entry) -> Option<Skill> {
+    let skill = match case {
+        "6.1" => Skill::Priority,
+        "6.2" => Skill::Ecn,
+        _ => return None,
+    };
+    (!entry.has(skill)).then_some(skill)
 }
 
 /// A number as the table has it.
 pub fn figure(value: f64, decimals: usize) -> String {
     match value {
         value if value.is_infinite() => "\u{221e}".into(),
-        // Six characters are all that there is room for.
-        value if value >= 1_000.0 => format!("{value:.0}"),
+        // Three digits say enough, and six characters are all that there is room for.
+        value if value >= 99.5 => format!("{value:.0}"),
         value => format!("{value:.decimals$}"),
     }
 }
 
 /// The mark of a verdict.
 pub fn mark(verdict: Option<&Verdict>) -> char {
-    match verdict {
+    match verdict.map(|verdict| verdict.judgement) {
         None => ' ',
-        Some(verdict) if verdict.pass => '\u{2713}',
-        Some(_) => '\u{2717}',
+        Some(Judgement::Pass) => '\u{2713}',
+        Some(Judgement::Fail) => '\u{2717}',
+        Some(Judgement::NotApplicable) => '\u{2013}',
     }
 }
 
@@ -187,7 +199,8 @@ pub fn text(rows: &[Row], title: impl Fn(&str) -> String) -> String {
             let _ = write!(out, "{}", cell(row, column));
         }
         let (passed, of) = row.passed();
-        let lacks = row.lacks.map_or(String::new(), |lacks| format!(" {lacks}"));
+        let lacks = row.lacks;
+        let lacks = lacks.map_or(String::new(), |skill| format!(" no {}", skill.as_str()));
         let _ = writeln!(out, "{:>5}{lacks}", format!("{passed}/{of}"));
     }
     out
@@ -259,10 +272,11 @@ mod tests {
         outcomes
     }
 
-    fn judge(id: &str, measures: &Measures) -> Vec<Verdict> {
+    fn judge(id: &str, controller: &str, measures: &Measures) -> Vec<Verdict> {
         let bands = bands::parse(bands::FILE).expect("the built-in bands");
         let run = cases::all().into_iter().find(|run| run.id() == id);
-        bands::judge(&bands, &run.expect("a run"), measures)
+        let entry = controllers::named(controller).expect("a controller");
+        bands::judge(&bands, &run.expect("a run"), &entry, measures)
     }
 
     fn title(id: &str) -> String {
@@ -286,8 +300,9 @@ mod tests {
         let row = &rows[0];
         assert_eq!(row.id, "5.1/rate-50ms");
         assert_eq!(row.measures["oscillation"], 0.2);
-        assert!(!row.verdict("oscillation").expect("a band").pass);
-        assert!(row.verdict("loss_static").expect("a band").pass);
+        let judgement = |metric| row.verdict(metric).expect("a band").judgement;
+        assert_eq!(judgement("oscillation"), Judgement::Fail);
+        assert_eq!(judgement("loss_static"), Judgement::Pass);
         let text = text(&rows[..1], title);
         assert!(text.contains("0.20\u{2717}"), "{text}");
         assert!(text.contains("0.2\u{2713}"), "{text}");
@@ -298,9 +313,27 @@ mod tests {
     }
 
     #[test]
+    fn what_a_controller_lacks_is_said_and_not_counted() {
+        let rows = rows(&outcomes(1.0, 1), judge);
+        let found = |id: &str, controller: &str| {
+            let mut rows = rows.iter();
+            let found =
+                rows.find(|row| (row.id.as_str(), row.controller.as_str()) == (id, controller));
+            found.expect("a row")
+        };
+        let marked = found("6.2/5.4", "fixed");
+        assert_eq!(marked.lacks, Some(Skill::Ecn));
+        assert_eq!(marked.passed().1, found("6.2/5.4", "cubic").passed().1 - 2);
+        let line = text(std::slice::from_ref(found("6.1", "cubic")), title);
+        assert!(line.contains("1.00\u{2013}"), "{line}");
+        assert!(line.contains("no priority"), "{line}");
+    }
+
+    #[test]
     fn what_never_happened_is_no_number() {
         assert_eq!(figure(f64::INFINITY, 1), "\u{221e}");
         assert_eq!(figure(12.345, 1), "12.3");
+        assert_eq!(figure(906.15, 2), "906");
         assert_eq!(figure(123_456.0, 2), "123456");
     }
 }
