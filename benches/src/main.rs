@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! duet-bench growth [--check]
-//! duet-bench sim [--check] [--json]
+//! duet-bench sim | impair [--check] [--json]
 //! duet-bench [codec] [--check] [--json] [--instructions] [--save]
 //!
 //! --check          exit with 1 where a goal or the committed baseline is missed: by instructions; without valgrind
@@ -15,7 +15,9 @@
 mod allocations;
 mod baseline;
 mod codec;
+mod goals;
 mod growth;
+mod impair;
 mod instructions;
 mod measure;
 mod profile;
@@ -24,7 +26,7 @@ mod sim;
 
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: duet-bench growth [--check]\n       duet-bench sim [--check] [--json]\n       duet-bench [codec] [--check] [--json] [--instructions] [--save]";
+const USAGE: &str = "usage: duet-bench growth [--check]\n       duet-bench sim | impair [--check] [--json]\n       duet-bench [codec] [--check] [--json] [--instructions] [--save]";
 
 #[global_allocator]
 static ALLOCATOR: allocations::Counting = allocations::Counting;
@@ -45,12 +47,17 @@ fn main() -> ExitCode {
         ("sim", ["--only", case, passes]) => sim::run_only(case, passes),
         ("growth", []) => growth::bench(false),
         ("growth", ["--check"]) => growth::bench(true),
-        ("sim", options)
+        ("sim" | "impair", options)
             if options
                 .iter()
                 .all(|option| ["--check", "--json"].contains(option)) =>
         {
-            sim::bench(options.contains(&"--check"), options.contains(&"--json"))
+            let bench = if name == "sim" {
+                sim::bench
+            } else {
+                impair::bench
+            };
+            bench(options.contains(&"--check"), options.contains(&"--json"))
         }
         ("codec", options) if options.iter().all(|option| known.contains(option)) => {
             let is_set = |option| options.contains(&option);

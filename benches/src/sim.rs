@@ -7,11 +7,11 @@ mod calls;
 mod clock;
 mod load;
 
-use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use serde_json::json;
 
+use crate::goals::{Goal, Report};
 use calls::Cost;
 use clock::Cpu;
 use load::Load;
@@ -46,31 +46,9 @@ const fn load(leaves: usize, per_tick: usize, datagrams: usize) -> Load {
     }
 }
 
-/// Something that must be, and what it is.
-struct Goal {
-    what: String,
-    is: f64,
-    /// At least this; else at most.
-    at_least: bool,
-    bound: f64,
-}
-
-impl Goal {
-    fn is_reached(&self) -> bool {
-        match self.at_least {
-            true => self.is >= self.bound,
-            false => self.is <= self.bound,
-        }
-    }
-}
-
 /// Measures everything; with `check` the exit code says whether all goals are reached.
 pub(crate) fn bench(check: bool, json: bool) -> ExitCode {
-    let mut report = Report {
-        json,
-        rows: Vec::new(),
-        goals: Vec::new(),
-    };
+    let mut report = Report::new("sim", json);
     let done = bare(&mut report)
         .and_then(|()| call(&mut report))
         .and_then(|()| room(&mut report));
@@ -78,66 +56,7 @@ pub(crate) fn bench(check: bool, json: bool) -> ExitCode {
         eprintln!("error: {error}");
         return ExitCode::FAILURE;
     }
-    report.end();
-    match check && !report.goals.iter().all(Goal::is_reached) {
-        true => ExitCode::FAILURE,
-        false => ExitCode::SUCCESS,
-    }
-}
-
-struct Report {
-    json: bool,
-    rows: Vec<serde_json::Value>,
-    goals: Vec<Goal>,
-}
-
-impl Report {
-    fn say(&self, text: &str) {
-        if !self.json {
-            println!("{text}");
-        }
-    }
-
-    /// What is being done, where someone looks on.
-    fn doing(&self, text: &str) {
-        let mut err = std::io::stderr();
-        if err.is_terminal() {
-            let _ = write!(err, "\r\x1b[K{text}");
-            let _ = err.flush();
-        }
-    }
-
-    fn end(&self) {
-        self.doing("");
-        if self.json {
-            let goals: Vec<_> = self
-                .goals
-                .iter()
-                .map(|goal| {
-                    let bound = if goal.at_least { "at_least" } else { "at_most" };
-                    json!({"what": goal.what, "is": goal.is, bound: goal.bound, "reached": goal.is_reached()})
-                })
-                .collect();
-            println!(
-                "{}",
-                json!({"bench": "sim", "figures": self.rows, "goals": goals})
-            );
-            return;
-        }
-        println!();
-        for goal in &self.goals {
-            let mark = if goal.is_reached() {
-                "reached"
-            } else {
-                "MISSED"
-            };
-            let bound = if goal.at_least { "at least" } else { "at most" };
-            println!(
-                "goal {mark}: {} is {:.2}, {bound} {:.2}",
-                goal.what, goal.is, goal.bound
-            );
-        }
-    }
+    report.end(check)
 }
 
 type Pass = fn(Load) -> usize;
