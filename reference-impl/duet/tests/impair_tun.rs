@@ -137,7 +137,7 @@ fn the_models_packets_are_lost_and_no_others() {
         }
         for expected in expected
             .iter()
-            .filter(|sent| (lot..lot + LOT).contains(sent))
+            .filter(|sent| (lot..lot + LOT).contains(*sent))
         {
             let (size, source) = receive(target, &mut packet);
             assert_eq!((size, number(&packet)), (100, *expected));
