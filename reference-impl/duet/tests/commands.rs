@@ -285,8 +285,6 @@ fn a_scenario_that_asks_for_what_there_is_not_is_refused() {
     let folder = Folder::new("refused");
     let file = folder.file("call.toml");
     let right = include_str!("../../../sim/scenarios/first-call.toml");
-    let service = "\n[[node]]\nname = \"biz\"\nrole = \"service\"\n\
-        [[link]]\nfrom = \"biz\"\nto = \"server\"\n";
     let cases = [
         (
             "\n[[expect]]\nmetric = \"video.godput\"\nof = \"alice\"\nmin = 1\n",
@@ -297,8 +295,8 @@ fn a_scenario_that_asks_for_what_there_is_not_is_refused() {
             "no invariant is called `room.order`; there is session.order, ",
         ),
         (
-            service,
-            "`biz` is a service, which does not run in a simulation",
+            "\n[[node]]\nname = \"other\"\nrole = \"server\"\n",
+            "a scenario has one server",
         ),
     ];
     for (more, words) in cases {

@@ -255,3 +255,16 @@ fn what_a_step_says_wrong_is_shown_at_its_place() {
         );
     }
 }
+
+/// A linked service decides instead of the server: it is killed and another takes over; where none runs, nobody gets in.
+#[test]
+fn services_decide_and_stand_in_for_each_other() {
+    all_hold(&committed("service-in-trouble"), 3);
+    let text = include_str!("../../../sim/scenarios/service-in-trouble.toml");
+    let without = text
+        .replace("at = \"15 s\"", "at = \"0 s\"")
+        .replace("at = \"75 s\"", "at = \"0 s\"")
+        .replace("restart_after = ", "# ");
+    let line = run_line(&written(&without), duet::simulate::MediaMode::Synthetic);
+    assert_eq!(line.metrics["session.begun"], 0.0);
+}

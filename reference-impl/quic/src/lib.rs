@@ -69,7 +69,7 @@ pub use crate::controller::{MediaControl, Mode};
 pub use crate::driver::{Datagram, Door, Driver, Heading, Statistics, Transmit};
 pub use crate::inside::Inside;
 pub use crate::net::{Loop, Pumped, now};
-pub use crate::node::{SimEndpoint, address_of};
+pub use crate::node::{SERVICE_PORT, SimEndpoint, address_of};
 pub use crate::settings::{ClientSettings, ServerSettings, ServiceDoor, SettingsError};
 #[cfg(feature = "turmoil")]
 pub use crate::simulated_socket::SimulatedSocket;

@@ -8,10 +8,13 @@ use duet_sim::net::{self, Content, Ecn, Host};
 use duet_sim::{Node, NodeId, Time};
 use quinn_proto::EcnCodepoint;
 
-use crate::driver::{Datagram, Driver};
+use crate::driver::{Datagram, Door, Driver};
 
 /// The port on which every simulated endpoint has its socket.
 const PORT: u16 = 4433;
+
+/// The port of a simulated server's door for services.
+pub const SERVICE_PORT: u16 = 4434;
 
 /// A node's UDP address: 10.0.0.1:4433 for node 0, and so on.
 pub fn address_of(node: NodeId) -> SocketAddr {
@@ -76,6 +79,10 @@ impl<C: Core> Host for SimEndpoint<C> {
         let Content::Bytes(bytes) = datagram.content else {
             return;
         };
+        let door = match datagram.destination.port() {
+            SERVICE_PORT => Door::Services,
+            _ => Door::Clients,
+        };
         let now = core_time(now);
         let datagram = Datagram {
             remote: datagram.source,
@@ -83,14 +90,18 @@ impl<C: Core> Host for SimEndpoint<C> {
             ecn: from_ecn(datagram.ecn),
             at: now,
         };
-        self.driver.receive(now, datagram);
+        self.driver.receive_by(now, door, datagram);
     }
 
     fn transmit(&mut self, now: Time) -> Option<net::Datagram> {
         let transmit = self.driver.transmit(core_time(now))?;
+        let port = match transmit.door {
+            Door::Clients => PORT,
+            Door::Services => SERVICE_PORT,
+        };
         Some(net::Datagram {
             // The station has an address, and puts it in.
-            source: SocketAddr::from((Ipv4Addr::UNSPECIFIED, PORT)),
+            source: SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)),
             destination: transmit.remote,
             ecn: to_ecn(transmit.ecn),
             class: class(&transmit.bytes),

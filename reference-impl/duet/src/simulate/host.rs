@@ -1,7 +1,10 @@
 //! What runs on the nodes of a simulated network.
 
+use std::rc::Rc;
+
 use duet_protocol::client::Client;
-use duet_quic::SimEndpoint;
+use duet_protocol::service;
+use duet_quic::{SERVICE_PORT, SimEndpoint};
 use duet_sim::Time;
 use duet_sim::net::{Datagram, Host, Ports};
 use duet_sim::traffic::Traffic;
@@ -31,6 +34,8 @@ pub(super) enum Program {
     Client(Box<ClientHost>),
     /// The server with its embedded service.
     Server(Box<ServerHost>),
+    /// A business service, linked to the server.
+    Service(Box<ServiceHost>),
     /// A killed process: it hears nothing and says nothing; what it had done is kept.
     /// Beside it, what its application had left to do.
     Killed(Vec<Record>, Vec<(Time, Op)>),
@@ -43,7 +48,34 @@ pub(super) struct ClientHost {
 
 pub(super) struct ServerHost {
     pub(super) endpoint: SimEndpoint<ServerCore>,
-    pub(super) service: Service,
+    /// Decides what no linked service is asked.
+    pub(super) service: Rc<Service>,
+}
+
+pub(super) struct ServiceHost {
+    pub(super) endpoint: SimEndpoint<service::client::Service>,
+    /// What it knows outlives its process, as a database does.
+    pub(super) service: Rc<Service>,
+    /// Whether it has begun to link.
+    pub(super) started: bool,
+}
+
+impl ServiceHost {
+    fn advance(&mut self, now: Time) {
+        let driver = &mut self.endpoint.driver;
+        if !std::mem::replace(&mut self.started, true) {
+            driver.command(instant(now), |core, now| core.start(now));
+        }
+        while let Some(event) = driver.poll_event() {
+            if let service::client::Event::Question { question, what, .. } = event {
+                let decision = self.service.decide(&what);
+                // It may be too late.
+                let _ = driver.command(instant(now), |core, now| {
+                    core.answer(now, question, decision)
+                });
+            }
+        }
+    }
 }
 
 impl ServerHost {
@@ -68,6 +100,8 @@ impl Host for Program {
         match self {
             Self::None | Self::Killed(..) => None,
             Self::Server(host) => Host::deadline(&host.endpoint),
+            Self::Service(host) if !host.started => Some(Time::ZERO),
+            Self::Service(host) => Host::deadline(&host.endpoint),
             Self::Client(host) => {
                 let endpoint = Host::deadline(&host.endpoint);
                 endpoint.into_iter().chain(host.actor.deadline()).min()
@@ -79,6 +113,10 @@ impl Host for Program {
         match self {
             Self::None | Self::Killed(..) => {}
             Self::Server(host) => {
+                Host::wake(&mut host.endpoint, now);
+                host.advance(now);
+            }
+            Self::Service(host) => {
                 Host::wake(&mut host.endpoint, now);
                 host.advance(now);
             }
@@ -96,6 +134,10 @@ impl Host for Program {
                 Host::receive(&mut host.endpoint, now, datagram);
                 host.advance(now);
             }
+            Self::Service(host) => {
+                Host::receive(&mut host.endpoint, now, datagram);
+                host.advance(now);
+            }
             Self::Client(host) => {
                 Host::receive(&mut host.endpoint, now, datagram);
                 host.advance(now);
@@ -107,6 +149,7 @@ impl Host for Program {
         match self {
             Self::None | Self::Killed(..) => None,
             Self::Server(host) => Host::transmit(&mut host.endpoint, now),
+            Self::Service(host) => Host::transmit(&mut host.endpoint, now),
             Self::Client(host) => Host::transmit(&mut host.endpoint, now),
         }
     }
@@ -126,7 +169,7 @@ impl Host for Site {
     }
 
     fn receive(&mut self, now: Time, datagram: Datagram) {
-        if datagram.destination.port() == self.port {
+        if [self.port, SERVICE_PORT].contains(&datagram.destination.port()) {
             self.program.receive(now, datagram);
         } else {
             self.traffic.receive(now, datagram);

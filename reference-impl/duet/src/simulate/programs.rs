@@ -7,12 +7,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use duet_protocol::client::{self, Client};
+use duet_protocol::message::service::Permissions;
 use duet_protocol::seed::Seed;
 use duet_protocol::server::{self, Server};
+use duet_protocol::service::{self, LinkConfig, ServiceToken};
 use duet_protocol::time::Instant;
 use duet_quic::{
-    ClientSettings, Driver, Identity, Inside, Secrets, ServerSettings, SimEndpoint, Simulation,
-    Trust, address_of,
+    ClientSettings, Driver, Identity, Inside, SERVICE_PORT, Secrets, ServerSettings, ServiceDoor,
+    SimEndpoint, Simulation, Trust, address_of,
 };
 use duet_sim::net::{Network, ProgramFault};
 use duet_sim::{
@@ -20,7 +22,7 @@ use duet_sim::{
 };
 
 use super::actor::{Actor, Witness, guest};
-use super::host::{ClientHost, PORT, Program, ServerHost, Site};
+use super::host::{ClientHost, PORT, Program, ServerHost, ServiceHost, Site};
 use super::plan::Plan;
 use super::{MediaMode, Options, SimulateError};
 use crate::accounts::Accounts;
@@ -30,6 +32,9 @@ use crate::service::Service;
 use crate::studio::synthetic::SyntheticStudio;
 use crate::studio::{Format, Studio};
 use crate::trace::Tracer;
+
+/// What a service shows to the server.
+const SERVICE_TOKEN: &[u8] = b"the token of simulated services";
 
 /// The name in the server's certificate.
 const SERVER_NAME: &str = "duet.test";
@@ -47,6 +52,8 @@ pub(super) struct Programs<'a> {
     key: [u8; 32],
     trust: Trust,
     epoch: std::time::Instant,
+    /// Users and their lists: what services know.
+    business: Rc<Service>,
     /// How often each node's program was started.
     starts: BTreeMap<usize, u32>,
     /// By node.
@@ -76,6 +83,7 @@ impl<'a> Programs<'a> {
             trust: Trust::Fingerprint(identity.fingerprint()),
             // Any instant will do: drivers only add to it.
             epoch: std::time::Instant::now(),
+            business: Rc::new(Service::new(Accounts::default(), true)),
             starts: BTreeMap::new(),
             tracers: BTreeMap::new(),
             witness,
@@ -100,6 +108,7 @@ impl<'a> Programs<'a> {
         match self.scenario.nodes[node].role {
             NodeRole::Server => self.server(node, &mut seeds),
             NodeRole::Client => self.client(node, &mut seeds, agenda),
+            NodeRole::Service => self.service(node, &mut seeds),
             _ => Ok(Program::None),
         }
     }
@@ -180,11 +189,21 @@ impl<'a> Programs<'a> {
     fn server(&mut self, node: usize, seeds: &mut Stream) -> Result<Program, SimulateError> {
         let mut config = server::Config::default();
         config.media.repair = self.plan.repair;
+        let mut nodes = self.scenario.nodes.iter();
+        let serviced = nodes.any(|node| node.role == NodeRole::Service);
+        // Then the services decide, and only they.
+        config.link = serviced.then(|| LinkConfig {
+            tokens: vec![ServiceToken::new(SERVICE_TOKEN, Permissions::ALL)],
+            asks: Permissions::ALL,
+        });
         let core = Server::new(Arc::new(config), Seed(seeds.bytes32()), Instant::EPOCH);
         #[cfg(feature = "planted")]
         let core = super::planted::Planted::new(core, self.options.planted);
         let identity = Identity::ed25519(self.key, &[SERVER_NAME]).map_err(setup)?;
-        let settings = ServerSettings::new(identity);
+        let settings = ServerSettings {
+            services: serviced.then(ServiceDoor::default),
+            ..ServerSettings::new(identity)
+        };
         let simulation = self.simulation();
         let mut driver =
             Driver::simulated_server(simulation, settings, core, seeds.bytes32(), self.epoch)
@@ -195,7 +214,31 @@ impl<'a> Programs<'a> {
         }
         Ok(Program::Server(Box::new(ServerHost {
             endpoint: SimEndpoint::new(driver),
-            service: Service::new(Accounts::default(), true),
+            service: self.business.clone(),
+        })))
+    }
+
+    fn service(&mut self, node: usize, seeds: &mut Stream) -> Result<Program, SimulateError> {
+        let config = service::client::Config::new(&*self.scenario.nodes[node].name, SERVICE_TOKEN);
+        let seed = Seed(seeds.bytes32());
+        let core = service::client::Service::new(Arc::new(config), seed, Instant::EPOCH);
+        let mut server = address_of(NodeId(self.server));
+        server.set_port(SERVICE_PORT);
+        let settings = ClientSettings {
+            server,
+            server_name: SERVER_NAME.into(),
+            trust: self.trust.clone(),
+        };
+        let simulation = self.simulation();
+        let seed = seeds.bytes32();
+        let mut driver =
+            Driver::simulated_client(simulation, None, settings, core, seed, self.epoch)
+                .map_err(setup)?;
+        driver.wall_clock(Instant::EPOCH, 0);
+        Ok(Program::Service(Box::new(ServiceHost {
+            endpoint: SimEndpoint::new(driver),
+            service: self.business.clone(),
+            started: false,
         })))
     }
 
@@ -284,13 +327,6 @@ pub(super) fn server_of(scenario: &Scenario) -> Result<usize, ScenarioError> {
         .clone()
         .filter(|(_, node)| node.role == NodeRole::Server);
     let fail = |message: &str| Err(scenario.error_at(&["node"], message, None));
-    let mut all = scenario.nodes.iter();
-    if let Some(service) = all.find(|node| node.role == NodeRole::Service) {
-        return fail(&format!(
-            "`{}` is a service, which does not run in a simulation: the server decides by itself",
-            service.name
-        ));
-    }
     let media = |flow: &FlowSpec| matches!(flow.kind, FlowKind::Media(_));
     if nodes.clone().all(|(_, node)| node.role != NodeRole::Server)
         && scenario.flows.iter().any(media)
@@ -311,7 +347,7 @@ pub(super) fn finish(program: &mut Program) -> Vec<Record> {
     match program {
         Program::Client(host) => host.actor.finish(),
         Program::Killed(records, _) => core::mem::take(records),
-        Program::None | Program::Server(_) => Vec::new(),
+        Program::None | Program::Server(_) | Program::Service(_) => Vec::new(),
     }
 }
 
