@@ -12,7 +12,6 @@
 //! | what applications do, as a scenario's steps say it | [`script`] |
 //! | scenarios at random; how runs fail; smaller scenarios that fail in the same way | [`swarm`], [`failure`], [`shrink`] |
 //! | congestion controllers on the test cases of RFC 8867 | [`rfc8867`] |
-//! | what a scenario tells a client to do | [`action`] |
 //! | what must hold of every run, whoever drives it | [`invariants`] |
 //! | the tokio program through crashes and partitions (feature `turmoil`) | `faults` |
 //! | a scenario's network in real time, for other programs | [`impair`] |
@@ -20,7 +19,6 @@
 //! | what a run leaves behind | [`report`] |
 
 pub mod accounts;
-pub mod action;
 pub mod assign;
 pub mod cli;
 pub mod contacts;

@@ -1,4 +1,12 @@
 //! What applications do, as a scenario's steps say it; the same for every driver.
+//!
+//! | `do` | with |
+//! |---|---|
+//! | `login`, `logout` | |
+//! | `join`, `leave` | `room` |
+//! | `send` (text), `data` | one of `to` (a user), `session` and `room`; `size`; `count` and `every` for several |
+//! | `call` | `to`; `length` |
+//! | `hang-up` | |
 
 use std::time::Duration;
 
@@ -50,11 +58,41 @@ const ACTIONS: &[(&str, &[&str])] = &[
     ("logout", &[]),
     ("join", &["room"]),
     ("leave", &["room"]),
-    ("send", &["room", "to", "session", "size"]),
-    ("data", &["room", "to", "session", "size"]),
+    ("send", &["room", "to", "session", "size", "count", "every"]),
+    ("data", &["room", "to", "session", "size", "count", "every"]),
     ("call", &["to", "length"]),
     ("hang-up", &[]),
 ];
+
+/// Most actions of one step.
+const MAX_COUNT: i64 = 100_000;
+
+impl Op {
+    /// The client whom it concerns, if it does.
+    pub fn whom(&self) -> Option<usize> {
+        match self {
+            Self::Call(whom, _) | Self::Send(_, To::User(whom) | To::Session(whom), _) => {
+                Some(*whom)
+            }
+            _ => None,
+        }
+    }
+
+    /// The same, with clients by other numbers.
+    #[must_use]
+    pub fn about(self, number: impl Fn(usize) -> usize) -> Self {
+        match self {
+            Self::Call(whom, length) => Self::Call(number(whom), length),
+            Self::Send(kind, To::User(whom), size) => {
+                Self::Send(kind, To::User(number(whom)), size)
+            }
+            Self::Send(kind, To::Session(whom), size) => {
+                Self::Send(kind, To::Session(number(whom)), size)
+            }
+            other => other,
+        }
+    }
+}
 
 /// The clients of a scenario: the indices of their nodes. A client's number is its place here.
 pub fn clients(scenario: &Scenario) -> Vec<usize> {
@@ -75,16 +113,54 @@ pub fn agendas(scenario: &Scenario) -> Result<Vec<Vec<(Time, Op)>>, ScenarioErro
     let clients = clients(scenario);
     let mut agendas = vec![Vec::new(); clients.len()];
     for step in &scenario.steps {
-        let who = clients.iter().position(|node| *node == step.who);
-        let who = who.ok_or_else(|| at(scenario, step, "who", "only a client follows a script"))?;
-        agendas[who].push((step.at, op(scenario, &clients, step)?));
+        let (who, ops) = read(scenario, &clients, step)?;
+        agendas[who].extend(ops);
     }
     for agenda in &mut agendas {
+        agenda.sort_by_key(|(at, _)| *at);
         if !agenda.iter().any(|(_, op)| *op == Op::LogIn) {
             agenda.insert(0, (Time::ZERO, Op::LogIn));
         }
     }
     Ok(agendas)
+}
+
+/// Reads a step, which may be several actions: the number of the client that does it, and what it does when. `clients`
+/// are those of [`clients`].
+///
+/// # Errors
+///
+/// [`ScenarioError`] at the step: an unknown action, a key that it does not have or lacks, a node that is no client.
+pub fn read(
+    scenario: &Scenario,
+    clients: &[usize],
+    step: &Step,
+) -> Result<(usize, Vec<(Time, Op)>), ScenarioError> {
+    let who = clients.iter().position(|node| *node == step.who);
+    let who = who.ok_or_else(|| at(scenario, step, "who", "only a client follows a script"))?;
+    let op = op(scenario, clients, step)?;
+    let fail = |key: &str, message: &str| at(scenario, step, key, message);
+    let count = match step.args.get("count") {
+        None => 1,
+        Some(toml::Value::Integer(count)) if (1..=MAX_COUNT).contains(count) => *count,
+        Some(_) => {
+            let message = format!("this is a whole number, 1 to {MAX_COUNT}");
+            return Err(fail("count", &message));
+        }
+    };
+    let every = match step.args.get("every") {
+        None if step.args.contains_key("count") => {
+            return Err(fail("count", "`every` how long?"));
+        }
+        None => Duration::ZERO,
+        Some(toml::Value::String(text)) => {
+            parse_duration(text).map_err(|error| fail("every", &error.to_string()))?
+        }
+        Some(_) => return Err(fail("every", "this is a text, in quotes")),
+    };
+    let count = u32::try_from(count).unwrap_or(1);
+    let times = (0..count).map(|turn| step.at.after(every * turn));
+    Ok((who, times.map(|at| (at, op.clone())).collect()))
 }
 
 fn op(scenario: &Scenario, clients: &[usize], step: &Step) -> Result<Op, ScenarioError> {

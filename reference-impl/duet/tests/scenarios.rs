@@ -268,3 +268,62 @@ fn services_decide_and_stand_in_for_each_other() {
     let line = run_line(&written(&without), duet::simulate::MediaMode::Synthetic);
     assert_eq!(line.metrics["session.begun"], 0.0);
 }
+
+/// One step may be several messages; each is sent when it is due.
+#[test]
+fn a_step_repeats_what_it_says() {
+    let text = |more: &str| {
+        format!(
+            r#"
+            name = "several"
+            duration = "20 s"
+            [[node]]
+            name = "server"
+            role = "server"
+            [[node]]
+            name = "alice"
+            role = "client"
+            [[node]]
+            name = "bob"
+            role = "client"
+            [[link]]
+            from = "alice"
+            to = "server"
+            [[link]]
+            from = "bob"
+            to = "server"
+            [[step]]
+            at = "2 s"
+            who = "alice"
+            do = "send"
+            to = "bob"
+            {more}
+            [[step]]
+            at = "3 s"
+            who = "alice"
+            do = "data"
+            session = "bob"
+            "#
+        )
+    };
+    let several = outcome(&written(&text("count = 7\nevery = \"2 s\"")));
+    assert_eq!((several.tally.sent, several.tally.received), (8, 8));
+    let cases = [
+        ("count = 7", "`every` how long?"),
+        (
+            "count = 0\nevery = \"1 s\"",
+            "this is a whole number, 1 to 100000",
+        ),
+        ("every = 3", "this is a text, in quotes"),
+        (
+            "room = \"hall\"",
+            "`send` needs one of `room`, `to` and `session`",
+        ),
+    ];
+    for (more, expected) in cases {
+        let scenario = written(&text(more));
+        let run = run(&scenario, &Options::new(1), |_| {});
+        let error = run.err().expect("nobody can do that").to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+}

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::action::Action;
 use crate::invariants::SETTLE;
+use crate::script::Op;
 
 /// The name of the server's host.
 pub const SERVER: &str = "server";
@@ -58,7 +58,7 @@ pub struct Step {
 #[derive(Clone, Debug)]
 pub enum What {
     /// The client of this number does something. One that is not running, or has no session for it, does not.
-    Does(usize, Action),
+    Does(usize, Op),
     /// Something happens to a host, or to the network.
     Fault(Fault),
 }
@@ -136,7 +136,7 @@ impl Course {
     }
 
     /// A client does something.
-    pub fn does(&mut self, millis: u64, client: usize, action: Action) -> &mut Self {
+    pub fn does(&mut self, millis: u64, client: usize, action: Op) -> &mut Self {
         self.at(millis, What::Does(client, action))
     }
 

@@ -12,8 +12,8 @@ use super::course::{Client, Course, CourseError, Fault, Host, SERVER, TICK, What
 use super::hosts::{Agenda, Application, Disk, server};
 use super::witness::{Hearing, Witness};
 use crate::accounts::Accounts;
-use crate::action::Action;
 use crate::invariants::{Act, Breach, Tally};
+use crate::script::Op;
 
 /// Packets that a socket may have waiting: as many as come. turmoil has no queues, and none is to be seen.
 const SOCKET: usize = 1 << 16;
@@ -185,7 +185,7 @@ fn add_clients(
 
 /// What a client does, in the order of time.
 fn agenda(course: &Course, who: usize) -> Agenda {
-    let mut agenda: Vec<(Time, Action)> = course
+    let mut agenda: Vec<(Time, Op)> = course
         .steps
         .iter()
         .filter_map(|step| match &step.what {

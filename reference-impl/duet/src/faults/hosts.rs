@@ -24,8 +24,8 @@ use duet_sim::{Stream, Time};
 use super::course::{self, SERVER};
 use super::witness::{Witness, now};
 use crate::accounts::Accounts;
-use crate::action::{Action, Kind, To};
 use crate::invariants::Act;
+use crate::script::{Kind, Op, To};
 use crate::service::Service;
 use crate::serving::{Seeds, Serving};
 
@@ -88,7 +88,7 @@ pub(super) async fn server(
 }
 
 /// What a client does, and when.
-pub(super) type Agenda = Rc<RefCell<VecDeque<(Time, Action)>>>;
+pub(super) type Agenda = Rc<RefCell<VecDeque<(Time, Op)>>>;
 
 /// A client of a process.
 pub(super) struct Application {
@@ -179,9 +179,9 @@ impl Application {
     }
 
     /// Does something, if it can be done at present.
-    fn act(&mut self, action: Action) {
+    fn act(&mut self, action: Op) {
         match action {
-            Action::LogIn => {
+            Op::LogIn => {
                 let name = self.client.name.clone();
                 let credentials = match self.client.password.clone() {
                     Some(password) => Credentials::Password { name, password },
@@ -195,18 +195,18 @@ impl Application {
                     self.did(Act::LogIn);
                 }
             }
-            Action::LogOut => {
+            Op::LogOut => {
                 self.did(Act::LogOut);
                 self.net.command(Client::logout);
             }
-            Action::Join(name) => {
+            Op::Join(name) => {
                 let asked = self.net.command(|core, now| core.join(now, &name, b""));
                 if let Ok(request) = asked {
                     let name = &name;
                     self.did(Act::Join { request, name });
                 }
             }
-            Action::Leave(name) => {
+            Op::Leave(name) => {
                 let Some(room) = self.rooms.remove(&name) else {
                     return;
                 };
@@ -215,8 +215,8 @@ impl Application {
                     self.did(Act::Leave { request, room });
                 }
             }
-            Action::Send(kind, to) => self.send(kind, &to),
-            Action::Call(whom) => {
+            Op::Send(kind, to, size) => self.send(kind, &to, size),
+            Op::Call(whom, _) => {
                 let Some((user, _)) = self.witness.borrow().known(whom) else {
                     return;
                 };
@@ -229,7 +229,7 @@ impl Application {
                     self.did(Act::Invite { call });
                 }
             }
-            Action::HangUp => {
+            Op::HangUp => {
                 if let Some(call) = self.call {
                     // Where the call has just ended there is nothing left to end.
                     let _ = self.net.command(|core, now| core.hang_up(now, call));
@@ -238,7 +238,7 @@ impl Application {
         }
     }
 
-    fn send(&mut self, kind: Kind, to: &To) {
+    fn send(&mut self, kind: Kind, to: &To, size: usize) {
         let to = match to {
             To::User(whom) => self
                 .witness
@@ -253,7 +253,7 @@ impl Application {
             To::Room(name) => self.rooms.get(name).map(|room| Address::Room(*room)),
         };
         let Some(to) = to else { return };
-        let body = self.witness.borrow_mut().body(self.who);
+        let body = self.witness.borrow_mut().body(self.who, size);
         let sent = self.net.command(|core, now| match kind {
             Kind::Text => core.text(now, to, &body),
             Kind::Data => core.data(now, to, body.as_bytes()),
@@ -266,7 +266,7 @@ impl Application {
 }
 
 /// The next thing to do, if its time has come.
-fn due(agenda: &Agenda) -> Option<(Time, Action)> {
+fn due(agenda: &Agenda) -> Option<(Time, Op)> {
     let mut agenda = agenda.borrow_mut();
     match agenda.front() {
         Some((at, _)) if *at <= now() => agenda.pop_front(),

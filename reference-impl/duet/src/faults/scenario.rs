@@ -9,8 +9,8 @@ use duet_sim::{
 
 use super::Run;
 use super::course::{Client, Course, CourseError, Fault, Host, SERVER, Step, TICK, What};
-use crate::action::Action;
 use crate::invariants::{Invariant, Tally};
+use crate::script::{self, Op};
 
 /// What this driver is called where it refuses.
 const DRIVER: &str = "the turmoil driver";
@@ -215,11 +215,20 @@ impl<'a> Reader<'a> {
 
     fn steps(&self, course: &mut Course) -> Result<(), ScenarioError> {
         let client = |node: usize| self.places.get(&node).map_or(0, |(_, client)| *client);
+        let clients = script::clients(self.scenario);
+        // By its number in the script, and in the course.
+        let number = |number: usize| clients.get(number).map_or(0, |node| client(*node));
         for step in &self.scenario.steps {
-            for (at, action) in Action::read(self.scenario, step)? {
+            let (who, ops) = script::read(self.scenario, &clients, step)?;
+            for (at, op) in ops {
+                if let Op::Call(_, Some(_)) = op {
+                    let message = format!("{DRIVER} has calls without `length` only");
+                    let place = step.place;
+                    return Err(self.scenario.error_in(place, &["length"], message, None));
+                }
                 course.steps.push(Step {
                     at: at.since(Time::ZERO),
-                    what: What::Does(client(step.who), action.about(client)),
+                    what: What::Does(number(who), op.about(number)),
                 });
             }
         }

@@ -75,9 +75,10 @@ impl Witness {
         self.known[who]
     }
 
-    /// What nobody has sent yet.
-    pub(super) fn body(&mut self, who: usize) -> String {
+    /// What nobody has sent yet, of so many bytes at least.
+    pub(super) fn body(&mut self, who: usize, size: usize) -> String {
         self.sent += 1;
-        format!("{} {}", self.names[who], self.sent)
+        let body = format!("{} {}", self.names[who], self.sent);
+        format!("{body:.<size$}")
     }
 }

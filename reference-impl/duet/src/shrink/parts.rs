@@ -34,9 +34,11 @@ fn expectations(shrinker: &mut Shrinker<'_>) -> bool {
 fn arguments(shrinker: &mut Shrinker<'_>) -> bool {
     let mut changed = false;
     for index in 0..shrinker.best.steps.len() {
-        for key in ["size", "length"] {
+        for keys in [&["size"][..], &["length"], &["count", "every"]] {
             let mut candidate = shrinker.best.clone();
-            if candidate.steps[index].args.remove(key).is_some() {
+            let args = &mut candidate.steps[index].args;
+            let gone = keys.iter().filter(|key| args.remove(**key).is_some());
+            if gone.count() > 0 {
                 changed |= shrinker.keep(candidate);
             }
         }

@@ -1,7 +1,7 @@
 //! Calls, when something happens to one side, or to the server.
 
-use duet::action::Action;
 use duet::faults::{Fault, Run, SERVER};
+use duet::script::Op;
 
 use crate::support::{gathered, sound};
 
@@ -19,7 +19,7 @@ fn ends(run: &Run, code: &str) -> usize {
 #[test]
 fn a_call_ends_with_its_server() {
     let mut course = gathered(&["alice", "bob"]);
-    course.does(2_000, 0, Action::Call(1));
+    course.does(2_000, 0, Op::Call(1, None));
     course.fault(5_000, Fault::Crash(SERVER.into()));
     course.fault(6_000, Fault::Restart(SERVER.into()));
     let run = sound(&mut course);
@@ -31,10 +31,10 @@ fn a_call_ends_with_its_server() {
 #[test]
 fn a_call_outlives_a_short_silence() {
     let mut course = gathered(&["alice", "bob"]);
-    course.does(2_000, 0, Action::Call(1));
+    course.does(2_000, 0, Op::Call(1, None));
     course.fault(5_000, Fault::Cut("bob".into(), SERVER.into()));
     course.fault(13_000, Fault::Mend("bob".into(), SERVER.into()));
-    course.does(30_000, 0, Action::HangUp);
+    course.does(30_000, 0, Op::HangUp);
     let run = sound(&mut course);
     assert_eq!((run.tally.calls_started, run.tally.calls_ended), (2, 2));
     assert_eq!(ends(&run, "hangup"), 2);
@@ -44,12 +44,12 @@ fn a_call_outlives_a_short_silence() {
 #[test]
 fn a_call_ends_for_the_one_who_is_left() {
     let mut course = gathered(&["alice", "bob"]);
-    course.does(2_000, 0, Action::Call(1));
+    course.does(2_000, 0, Op::Call(1, None));
     course.fault(5_000, Fault::Crash("bob".into()));
     course.fault(6_000, Fault::Restart("bob".into()));
-    course.does(6_100, 1, Action::LogIn);
-    course.does(90_000, 0, Action::Call(1));
-    course.does(100_000, 1, Action::HangUp);
+    course.does(6_100, 1, Op::LogIn);
+    course.does(90_000, 0, Op::Call(1, None));
+    course.does(100_000, 1, Op::HangUp);
     let run = sound(&mut course);
     assert_eq!(run.tally.calls_started, 4);
     assert_eq!(

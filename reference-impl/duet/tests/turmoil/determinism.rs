@@ -2,8 +2,8 @@
 
 use std::process::Command;
 
-use duet::action::Action;
 use duet::faults::{Course, Fault, SERVER};
+use duet::script::Op;
 
 use crate::support::{chatter, gathered, settled};
 
@@ -13,7 +13,7 @@ const MARK: &str = "the log:";
 fn course() -> Course {
     let mut course = gathered(&["alice", "bob", "carol"]);
     chatter(&mut course, 1_000, 40_000, 500);
-    course.does(2_000, 0, Action::Call(1));
+    course.does(2_000, 0, Op::Call(1, None));
     course.fault(5_000, Fault::Crash(SERVER.into()));
     course.fault(6_000, Fault::Restart(SERVER.into()));
     course.fault(30_000, Fault::Hold("carol".into()));

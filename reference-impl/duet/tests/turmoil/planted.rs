@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use duet::action::Action;
 use duet::faults::{Course, Fault, SERVER, run_heard};
 use duet::invariants::{Invariant, SETTLE};
+use duet::script::Op;
 use duet_protocol::client::Event;
 use duet_protocol::message::room::Change;
 
@@ -14,9 +14,9 @@ use crate::support::{chatter, gathered};
 fn course() -> Course {
     let mut course = gathered(&["alice", "bob"]);
     chatter(&mut course, 1_000, 4_000, 500);
-    course.does(2_000, 0, Action::Call(1));
-    course.does(5_000, 0, Action::HangUp);
-    course.does(6_000, 0, Action::Leave("lobby".into()));
+    course.does(2_000, 0, Op::Call(1, None));
+    course.does(5_000, 0, Op::HangUp);
+    course.does(6_000, 0, Op::Leave("lobby".into()));
     course.fault(10_000, Fault::Cut("alice".into(), SERVER.into()));
     course.fault(35_000, Fault::Mend("alice".into(), SERVER.into()));
     course.length = Duration::from_secs(36) + SETTLE;

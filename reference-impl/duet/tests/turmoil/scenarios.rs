@@ -45,7 +45,7 @@ apart = "20 ms"
 [[step]]
 at = "4 s"
 who = "alice"
-do = "text"
+do = "send"
 room = "lobby"
 count = 20
 every = "1 s"
@@ -190,13 +190,30 @@ fn what_turmoil_lacks_is_refused() {
             "queue.delay.p95",
             "the turmoil driver does not judge `queue.delay.p95`, or not of this",
         ),
-        ("\"login\"", "\"sleep\"", "nobody can `sleep`"),
-        ("room = \"lobby\"", "rom = \"lobby\"", "unknown key `rom`"),
-        ("to = \"crowd-2\"", "to = \"dave\"", "no node of that name"),
+        (
+            "to = \"crowd-2\"",
+            "to = \"crowd-2\"\nlength = \"3 s\"",
+            "the turmoil driver has calls without `length` only",
+        ),
+        (
+            "\"login\"",
+            "\"sleep\"",
+            "nobody can `sleep`; there is login, logout, join, leave, send, data, call, hang-up",
+        ),
+        (
+            "room = \"lobby\"",
+            "rom = \"lobby\"",
+            "`join` takes room, and no `rom`",
+        ),
+        (
+            "to = \"crowd-2\"",
+            "to = \"dave\"",
+            "this is the name of a client",
+        ),
         (
             "who = \"crowd-1\"",
             "who = \"server\"",
-            "only a client does that, or has it done to it",
+            "only a client follows a script",
         ),
     ];
     for (before, after, expected) in cases {

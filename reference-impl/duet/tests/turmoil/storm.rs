@@ -1,7 +1,7 @@
 //! Everybody comes back at once.
 
-use duet::action::{Action, Kind, To};
 use duet::faults::{Client, Fault, Host, SERVER};
+use duet::script::{Kind, Op, To};
 
 use crate::support::{LATENCY, count, gathered, sound};
 
@@ -24,9 +24,9 @@ fn two_hundred_clients_find_the_server_that_was_started_anew() {
     let all = HOSTS * CLIENTS;
     for who in 0..all {
         let (at, room) = (10 * who as u64, format!("room-{}", who / CLIENTS));
-        course.does(at, who, Action::LogIn);
-        course.does(at + 500, who, Action::Join(room.clone()));
-        course.does(60_000 + at, who, Action::Send(Kind::Text, To::Room(room)));
+        course.does(at, who, Op::LogIn);
+        course.does(at + 500, who, Op::Join(room.clone()));
+        course.does(60_000 + at, who, Op::Send(Kind::Text, To::Room(room), 0));
     }
     course.fault(5_000, Fault::Crash(SERVER.into()));
     course.fault(7_000, Fault::Restart(SERVER.into()));

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use duet::action::{Action, Kind, To};
 use duet::faults::{Course, Run, run};
 use duet::invariants::SETTLE;
+use duet::script::{Kind, Op, To};
 
 /// From a client to the server.
 pub(crate) const LATENCY: Duration = Duration::from_millis(20);
@@ -13,8 +13,8 @@ pub(crate) const LATENCY: Duration = Duration::from_millis(20);
 pub(crate) fn gathered(clients: &[&str]) -> Course {
     let mut course = Course::new(1, LATENCY, clients.iter().copied());
     for who in 0..clients.len() {
-        course.does(10 * who as u64, who, Action::LogIn);
-        course.does(500 + 10 * who as u64, who, Action::Join("lobby".into()));
+        course.does(10 * who as u64, who, Op::LogIn);
+        course.does(500 + 10 * who as u64, who, Op::Join("lobby".into()));
     }
     course
 }
@@ -25,7 +25,7 @@ pub(crate) fn chatter(course: &mut Course, from: u64, to: u64, every: usize) {
     for (turn, at) in (from..to).step_by(every).enumerate() {
         let kind = [Kind::Text, Kind::Data][turn % 2];
         for who in 0..clients {
-            course.does(at, who, Action::Send(kind, To::Room("lobby".into())));
+            course.does(at, who, Op::Send(kind, To::Room("lobby".into()), 0));
         }
     }
 }
