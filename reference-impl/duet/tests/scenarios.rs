@@ -326,4 +326,58 @@ fn a_step_repeats_what_it_says() {
         let error = run.err().expect("nobody can do that").to_string();
         assert!(error.contains(expected), "{error}");
     }
+
+/// A source whose connections come one after the other goes through its own ports, round and round, and never comes to
+/// those of the flow after it: there it would wait for acknowledgements for ever.
+#[test]
+fn many_short_connections_keep_to_the_ports_of_their_flow() {
+    let scenario = written(
+        r#"
+name = "files"
+duration = "60 s"
+
+[[node]]
+name = "client"
+role = "client"
+[[node]]
+name = "server"
+role = "server"
+
+[[link]]
+from = "client"
+to = "server"
+rate = "20 Mb/s"
+delay = "5 ms"
+
+[[flow]]
+name = "files"
+kind = "tcp-on-off"
+from = "client"
+to = "server"
+file = "10 kB"
+mean_idle = "50 ms"
+starts_on = true
+
+[[flow]]
+name = "beside"
+kind = "tcp"
+from = "client"
+to = "server"
+bytes = "1 MB"
+start = "1 s"
+
+# 300 of them: more than a flow has ports.
+[[expect]]
+metric = "bytes"
+of = "files"
+min = "3 MB"
+
+[[expect]]
+metric = "bytes"
+of = "beside"
+min = "1 MB"
+max = "1.01 MB"
+"#,
+    );
+    all_hold(&scenario, 1);
 }

@@ -95,7 +95,8 @@ pub struct OnOff {
     /// When the next burst begins; `None` during one.
     next: Option<Time>,
     active: Vec<Active>,
-    /// How many ports have been used.
+    /// How many ports it goes through, and how many it has used since the last first one.
+    room: u16,
     ports: u16,
     stats: OnOffStats,
 }
@@ -123,6 +124,7 @@ impl OnOff {
             idles: Stream::new(seed, &format!("{label}/idle")),
             next: Some(config.start),
             active: Vec::new(),
+            room: (u16::MAX - source.port()).max(1),
             ports: 0,
             stats: OnOffStats::default(),
             config,
@@ -133,6 +135,13 @@ impl OnOff {
             on_off.next = Some(on_off.config.start.after(idle));
         }
         on_off
+    }
+
+    /// The same, through so many ports at most: those of others begin after them. At least as many as a burst has
+    /// connections.
+    pub fn through(mut self, ports: u16) -> OnOff {
+        self.room = self.room.min(ports.max(1));
+        self
     }
 
     /// What it has done.
@@ -160,9 +169,8 @@ impl OnOff {
                 ..self.config.tcp.clone()
             };
             let mut source = self.source;
-            let room = u16::MAX - source.port();
-            source.set_port(source.port() + self.ports % room.max(1));
-            self.ports = (self.ports + 1) % room.max(1);
+            source.set_port(source.port() + self.ports);
+            self.ports = (self.ports + 1) % self.room;
             let mut sender = TcpSender::new(config, source, self.destination);
             sender.wake(now);
             self.stats.begun += 1;

@@ -10,8 +10,8 @@ use duet_sim::{FlowKind, FlowSpec, NodeId, Scenario, ScenarioError};
 /// The first port of the first flow; each has [`PORTS`] of its own, on both sides.
 const FIRST_PORT: u16 = 10_000;
 
-/// Ports of one flow: sources with connections one after the other go through them.
-const PORTS: u16 = 64;
+/// Ports of one flow: sources with connections one after the other go through them, and round again.
+const PORTS: u16 = 256;
 
 /// Most flows of a scenario.
 const MAX_FLOWS: usize = (u16::MAX - FIRST_PORT) as usize / PORTS as usize;
@@ -57,7 +57,10 @@ pub(crate) fn ends(
             )
         }
         FlowKind::TcpOnOff(config, sink) => {
-            let source = OnOff::new(config, from, to, seed, &label);
+            if config.connections_per_burst > PORTS {
+                return fail(format!("more than {PORTS} connections in a burst"));
+            }
+            let source = OnOff::new(config, from, to, seed, &label).through(PORTS);
             (
                 Traffic::OnOff(Box::new(source)),
                 Traffic::TcpSink(TcpSink::new(sink)),
