@@ -326,6 +326,7 @@ fn a_step_repeats_what_it_says() {
         let error = run.err().expect("nobody can do that").to_string();
         assert!(error.contains(expected), "{error}");
     }
+}
 
 /// A source whose connections come one after the other goes through its own ports, round and round, and never comes to
 /// those of the flow after it: there it would wait for acknowledgements for ever.

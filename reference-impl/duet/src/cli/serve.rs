@@ -259,10 +259,11 @@ async fn serve(
     if let Some(address) = arguments.service_listen {
         serving = serving.with_services(bind(address, "--service-listen")?);
     }
+    // Whoever reads the greeting may end it at once.
+    let mut terminated = terminated()?;
     greet(arguments, serving.net(), &fingerprint.to_string())?;
 
     let json = arguments.json;
-    let mut terminated = terminated()?;
     let served = serving.until(terminated.recv(), |event| tell(event, json));
     served
         .await
