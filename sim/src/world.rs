@@ -1,14 +1,18 @@
 //! Nodes, the links between them, and the course of time.
 
+mod media;
+
 use core::cmp::Reverse;
 use core::time::Duration;
 use std::collections::{BTreeMap, BinaryHeap};
 
-use crate::link::{Emitted, Fate, Link, LinkConfig, Medium, MediumConfig, OutageMode, Rate};
+use crate::link::{Emitted, Fate, Link, LinkConfig, OutageMode, Rate};
 use crate::log::{EventLog, LinkId, Record};
 use crate::node::{Node, NodeId};
 use crate::queue::{EventQueue, Lane};
 use crate::time::Time;
+
+use media::SharedMedium;
 
 /// Steps at one instant after which a world counts as stuck.
 const MAX_STEPS_PER_INSTANT: u32 = 10_000;
@@ -83,15 +87,6 @@ struct Way<P> {
     scheduled: Option<Time>,
     /// What is in the air.
     air: Lane,
-}
-
-#[derive(Debug)]
-struct SharedMedium {
-    medium: Medium,
-    /// The links that share it.
-    links: Vec<usize>,
-    /// The earliest event that is on its way to it.
-    scheduled: Option<Time>,
 }
 
 #[derive(Debug)]
@@ -178,28 +173,6 @@ impl<N: Node> World<N> {
             offered: 0,
             scheduled: None,
             air: self.events.add_lane(),
-        });
-    }
-
-    /// Lets links share a medium, on which one sends at a time: those of a Wi-Fi cell, or the two directions of one
-    /// link.
-    ///
-    /// # Panics
-    ///
-    /// If there is no such link, or it shares a medium already.
-    pub fn share(&mut self, links: &[(NodeId, NodeId)], config: MediumConfig) {
-        let indices = links.iter().map(|(from, to)| self.way(*from, *to));
-        let indices: Vec<usize> = indices.collect();
-        for (place, index) in indices.iter().enumerate() {
-            let way = &mut self.ways[*index];
-            assert!(way.medium.is_none(), "{} shares two media", way.name);
-            way.medium = Some((self.media.len(), place));
-            way.link.share();
-        }
-        self.media.push(SharedMedium {
-            medium: Medium::new(config),
-            links: indices,
-            scheduled: None,
         });
     }
 
@@ -511,45 +484,6 @@ impl<N: Node> World<N> {
             way.scheduled = Some(at);
             self.events.push(at, LINK, Event::Link(index));
         }
-    }
-
-    /// Sees to it that a shared medium is woken when it is free, if anyone wants it, and its links when they will.
-    fn attend_medium(&mut self, index: usize) {
-        let mut wanted = false;
-        for place in 0..self.media[index].links.len() {
-            let way = self.media[index].links[place];
-            wanted |= self.ways[way].link.wants(self.now).is_some();
-            // Its deadline may be when a transmitter goes on that was stopped just now.
-            self.schedule(way);
-        }
-        let shared = &mut self.media[index];
-        let at = shared.medium.free_at().max(self.now);
-        if wanted && shared.scheduled.is_none_or(|scheduled| at < scheduled) {
-            shared.scheduled = Some(at);
-            self.events.push(at, MEDIUM, Event::Medium(index));
-        }
-    }
-
-    /// Lets whoever has his turn on a shared medium send, if it is free.
-    fn take_turn(&mut self, index: usize) {
-        let shared = &mut self.media[index];
-        let now = self.now;
-        if shared.scheduled.is_some_and(|at| at <= now) {
-            shared.scheduled = None;
-        }
-        if shared.medium.free_at() <= now {
-            let ways = &mut self.ways;
-            let places = shared.links.iter().enumerate();
-            let wanting =
-                places.filter_map(|(place, way)| Some((place, ways[*way].link.wants(now)?)));
-            if let Some(place) = shared.medium.choose(wanting) {
-                let way = shared.links[place];
-                let until = ways[way].link.transmit(now, shared.medium.config());
-                shared.medium.occupy(place, until);
-                return self.attend(way);
-            }
-        }
-        self.attend_medium(index);
     }
 
     /// Runs all that happens up to and including `end`, then stands at `end`, so that commands can be given there.

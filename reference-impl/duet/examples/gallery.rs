@@ -4,7 +4,8 @@
 
 use std::path::PathBuf;
 
-use duet::report::variants::{Metric, Runs, Samples, Variant, comparison};
+use duet::report::comparison::comparison;
+use duet::report::variants::{Metric, Runs, Samples, Variant};
 use duet::report::{
     Arrow, Better, Chart, Colour, Events, Ladder, Level, Lines, Mark, Note, Page, Plot, Scale,
     Section, Series, Span, Style, files, html,

@@ -1,6 +1,7 @@
 //! One connection: its streams, its graceful end, its reports on the path.
 
 mod bulk;
+mod clock;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -27,14 +28,6 @@ pub(crate) use self::bulk::{Given, Taken};
 
 /// How long a close waits for acknowledgements.
 const LINGER: Duration = Duration::from_secs(1);
-
-/// How long QUIC's timers wait after the peer was seen to move.
-///
-/// quinn-proto 0.11 keeps the loss timer of the path that it leaves, where it has packets in flight, and takes it for one
-/// of the path that it is on, where it has none: an assertion fails, and without assertions a probe is lost. Any packet
-/// that must be acknowledged sets that timer anew, and a challenge to the new path is such a packet: it only has to leave
-/// first. Back on the path before, after a validation that failed (quinn-rs/quinn#2658), a PING does the same.
-const REST: Duration = Duration::from_millis(1);
 
 /// How often the path is told even if it stays the same; and the change of the round-trip time, as a divisor of it,
 /// that is told at once.
@@ -181,69 +174,6 @@ impl Conn {
 
     pub(crate) fn is_gone(&self) -> bool {
         self.phase == Phase::Gone
-    }
-
-    /// The same, given up if it is not established by then.
-    pub(crate) fn within(self, patience: Option<Instant>) -> Self {
-        Self { patience, ..self }
-    }
-
-    /// When it ends by this side's clock: a close no longer waits, or the peer has not answered.
-    pub(crate) fn ends_at(&self) -> Option<Instant> {
-        match self.phase {
-            Phase::Closing { until, .. } => Some(until),
-            Phase::Handshake => self.patience,
-            _ => None,
-        }
-    }
-
-    /// What came of a packet for QUIC to see to.
-    pub(crate) fn handle_event(
-        &mut self,
-        quic_now: std::time::Instant,
-        event: quinn_proto::ConnectionEvent,
-    ) {
-        let before = self.quic.remote_address();
-        self.quic.handle_event(event);
-        if self.quic.remote_address() != before {
-            self.rest = Some(quic_now + REST);
-        }
-    }
-
-    /// What QUIC has to do when its timer has run.
-    pub(crate) fn handle_timeout(&mut self, quic_now: std::time::Instant) {
-        let before = self.quic.remote_address();
-        self.quic.handle_timeout(quic_now);
-        if self.quic.remote_address() != before {
-            // The peer did not answer from where it had moved to, and QUIC is back on the path before: see [`REST`].
-            self.quic.ping();
-            self.rest = Some(quic_now + REST);
-        }
-    }
-
-    /// When QUIC's timer is due.
-    pub(crate) fn quic_timeout(&mut self) -> Option<std::time::Instant> {
-        let at = self.quic.poll_timeout()?;
-        Some(self.rest.map_or(at, |rest| at.max(rest)))
-    }
-
-    /// Gives up a peer that has not answered in time.
-    pub(crate) fn give_up(
-        &mut self,
-        now: Instant,
-        quic_now: std::time::Instant,
-        inputs: &mut VecDeque<Input>,
-    ) {
-        if self.phase != Phase::Handshake || self.patience.is_none_or(|until| now < until) {
-            return;
-        }
-        let code = cause::error_code(Code::LOGIN_TIMEOUT);
-        self.quic.close(quic_now, code, Bytes::new());
-        self.phase = Phase::Gone;
-        inputs.push_back(Input::Closed {
-            conn: self.id,
-            cause: Cause::TimedOut,
-        });
     }
 
     /// Turns what QUIC has to say into inputs for the core; `at` is when the socket had the packet that caused it.

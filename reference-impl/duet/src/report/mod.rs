@@ -11,7 +11,8 @@
 //! | rates, waiting and loss of links over time | [`traffic`] |
 //! | freezes, rates of pictures | [`frames`] |
 //! | the page of many runs | [`runs`] |
-//! | over seeds, over parameters, two sets of runs | [`variants`] |
+//! | over seeds, over parameters | [`variants`] |
+//! | what differs between two sets of runs | [`comparison`] |
 //! | figures that stand for many samples, comparisons | [`stats`] |
 //! | a call's data, and its page | `call` |
 //! | long series made short | `thin` |
@@ -19,6 +20,7 @@
 
 mod build;
 mod call;
+pub mod comparison;
 mod draw;
 pub mod frames;
 mod html;

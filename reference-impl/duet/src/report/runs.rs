@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::comparison::comparison;
 use super::model::*;
 use super::text::count;
-use super::variants::{Metric, Runs, Samples, Variant, comparison};
+use super::variants::{Metric, Runs, Samples, Variant};
 use crate::simulate::RunLine;
 
 /// Most metrics that get a chart; the table has all.

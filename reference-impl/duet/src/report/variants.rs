@@ -1,4 +1,4 @@
-//! Many runs: over seeds, over the values of parameters, and two sets of them beside each other.
+//! Many runs: over seeds, and over the values of parameters. Two sets of them beside each other are in `comparison.rs`.
 //!
 //! | what differs between the variants | what is drawn of a metric |
 //! |---|---|
@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::model::*;
 use super::number;
-use super::stats::{Comparison, compare, compare_pairs, holm, median, median_interval, quantile};
-use super::text::{Format, UNKNOWN, count, fixed};
+use super::stats::{median, median_interval, quantile};
+use super::text::{Format, count};
 
 /// Variants whose distributions stand in one chart at most.
 const MOST_CURVES: usize = 8;
@@ -442,121 +442,6 @@ fn numbers(values: &[String]) -> Option<(String, Vec<f64>)> {
     Some((base.to_owned(), numbers))
 }
 
-/// Two sets of runs metric by metric: in pairs where both ran the same, corrected for the number of metrics.
-pub fn compare_variants(a: &Variant, b: &Variant, metrics: usize) -> Vec<Option<Comparison>> {
-    let paired = !a.runs.is_empty() && a.runs == b.runs;
-    let one = |metric: usize| {
-        if paired {
-            compare_pairs(a.of(metric), b.of(metric))
-        } else {
-            compare(a.of(metric), b.of(metric))
-        }
-    };
-    let mut all: Vec<Option<Comparison>> = (0..metrics).map(one).collect();
-    holm(all.iter_mut().flatten());
-    all
-}
-
-/// What differs between two sets of runs beyond noise: a table of all metrics, and the distributions of those that do.
-pub fn comparison(metrics: &[Metric], a: &Variant, b: &Variant) -> Section {
-    let all = compare_variants(a, b, metrics.len());
-    let paired = all.iter().flatten().any(|comparison| comparison.paired);
-    let test = if paired {
-        "Both ran the same seeds and are compared seed by seed, by Wilcoxon's signed-rank test"
-    } else {
-        "The seeds are not the same; compared by the Mann–Whitney test"
-    };
-    let how = format!(
-        "{test}. Corrected by Holm's method for {} metrics; beyond noise is what has a corrected p below 0.05. The interval of \
-         the shift is that of 2,000 seeded bootstrap resamples; δ is Cliff's: ±1 where the two do not overlap.",
-        count(metrics.len() as u64)
-    );
-    let mut table = Table::numbers([
-        "Metric".to_owned(),
-        a.name.clone(),
-        b.name.clone(),
-        "Shift".into(),
-        "95 % interval".into(),
-        "δ".into(),
-        "p".into(),
-        "Corrected".into(),
-        "Verdict".into(),
-    ]);
-    let mut differ = Vec::new();
-    for (index, (metric, comparison)) in metrics.iter().zip(&all).enumerate() {
-        let Some(comparison) = comparison else {
-            let blank = std::iter::repeat_n(UNKNOWN.to_owned(), 7);
-            let name = std::iter::once(metric.label.clone());
-            table.row(name.chain(blank).chain(["no values".into()]));
-            continue;
-        };
-        if comparison.beyond_noise() {
-            differ.push(index);
-        }
-        let (first, second) = comparison.medians;
-        let (low, high) = comparison.interval;
-        let format = Format::new(&metric.unit, [first, second, low, high].into_iter());
-        let mut row: Vec<Cell> = [
-            format.head(&metric.label),
-            format.text(Some(first)),
-            format.text(Some(second)),
-            format.signed(comparison.shift),
-            format!("{} to {}", format.signed(low), format.signed(high)),
-            fixed(comparison.delta, 2),
-            small(comparison.p),
-            small(comparison.adjusted),
-        ]
-        .map(Cell::from)
-        .into();
-        row.push(verdict(metric, comparison));
-        table.rows.push(row);
-    }
-    let title = format!("{} and {}", a.name, b.name);
-    let mut section = Section::new("comparison", "What differs beyond noise", how)
-        .heading(title, "")
-        .table(table);
-    let runs = Runs {
-        metrics: metrics.to_vec(),
-        variants: vec![a.clone(), b.clone()],
-    };
-    if differ.is_empty() {
-        section = section.block(Block::Text("Nothing differs beyond noise.".into()));
-    }
-    for metric in differ {
-        section = section.chart(runs.distribution(metric));
-    }
-    section
-}
-
-fn verdict(metric: &Metric, comparison: &Comparison) -> Cell {
-    if !comparison.beyond_noise() {
-        return Cell::new("noise", Tone::Faint);
-    }
-    // The shift of medians may be nothing where the distributions differ all the same.
-    let more = if comparison.shift == 0.0 {
-        comparison.delta > 0.0
-    } else {
-        comparison.shift > 0.0
-    };
-    match (metric.better, more) {
-        (Some(Better::High), true) | (Some(Better::Low), false) => {
-            Cell::new("▲ better", Tone::Good)
-        }
-        (Some(_), _) => Cell::new("▼ worse", Tone::Bad),
-        (None, true) => Cell::new("more", Tone::Plain),
-        (None, false) => Cell::new("less", Tone::Plain),
-    }
-}
-
-/// A probability: never "0".
-fn small(p: f64) -> String {
-    if p < 0.000_1 {
-        "< 0.0001".into()
-    } else {
-        fixed(p, 4)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -642,27 +527,6 @@ mod tests {
         for odd in [&["", "1"][..], &["1-2", "3"], &["1 cat", "2 dogs"], &[]] {
             assert_eq!(of(odd), None, "{odd:?}");
         }
-    }
-
-    #[test]
-    fn the_same_seeds_are_compared_in_pairs() {
-        let a = variant(&[("x", "a")], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]);
-        let mut b = variant(&[("x", "b")], &[1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5, 8.5]);
-        let verdict = |a: &Variant, b: &Variant, better| {
-            let section = comparison(&[metric("delay", better)], a, b);
-            let table = section.blocks.iter().find_map(|block| match block {
-                Block::Table(table) => Some(table.rows[0][8].text.clone()),
-                _ => None,
-            });
-            table.expect("a table")
-        };
-        assert_eq!(verdict(&a, &b, Better::Low), "▼ worse");
-        assert_eq!(verdict(&a, &b, Better::High), "▲ better");
-        assert_eq!(verdict(&b, &a, Better::Low), "▲ better");
-        b.runs.reverse();
-        assert_eq!(verdict(&a, &b, Better::Low), "noise");
-        b.values.clear();
-        assert_eq!(verdict(&a, &b, Better::Low), "no values");
     }
 
     #[test]

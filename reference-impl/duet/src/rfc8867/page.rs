@@ -46,7 +46,8 @@ pub fn page(campaign: &Campaign, outcomes: &[Outcome], rows: &[Row], command: &s
 
 fn verdicts(campaign: &Campaign, rows: &[Row]) -> Section {
     let how = "How many of its bands each controller passes. The bands are our own, for conversational media, each with \
-               its reason in sim/scenarios/rfc8867/bands.toml; the RFC has none. Bands about what a controller lacks are not counted. Figures are medians over the seeds.";
+               its reason in sim/scenarios/rfc8867/bands.toml; the RFC has none. † marks where bands are not counted \
+               because the controller lacks what they are about: priority in 6.1, ECN in 6.2. Figures are medians over the seeds.";
     let tiles = totals(rows).into_iter().map(|(name, passed, of)| {
         let entry = campaign.controllers.iter().find(|entry| entry.name == name);
         Tile {
@@ -75,10 +76,9 @@ fn verdicts(campaign: &Campaign, rows: &[Row]) -> Section {
                 .find(|row| row.id == id && row.controller == entry.name);
             cells.push(row.map_or_else(Cell::default, |row| {
                 let (passed, of) = row.passed();
-                let lacks = row.lacks;
-                let lacks = lacks.map_or(String::new(), |skill| format!(" no {}", skill.as_str()));
+                let mark = if row.lacks.is_some() { " †" } else { "" };
                 Cell {
-                    text: format!("{passed}/{of}{lacks}"),
+                    text: format!("{passed}/{of}{mark}"),
                     tone: if passed == of { Tone::Good } else { Tone::Bad },
                 }
             }));
