@@ -630,3 +630,39 @@ fn commands_begin_and_end_outages_of_every_kind() {
     let cause = duet_sim::Cause::Down;
     assert_eq!(link.poll().unwrap().journey.fate, Fate::Lost { cause });
 }
+
+/// A link without a rate passes its queue by where nothing can wait; in an outage something can.
+#[test]
+fn a_link_without_a_rate_keeps_what_an_outage_keeps() {
+    let (from, to) = (Time::from_millis(1), Time::from_millis(5));
+    for mode in [OutageMode::Hold, OutageMode::Burst] {
+        let configured = LinkConfig {
+            outages: vec![Outage { from, to, mode }],
+            ..LinkConfig::default()
+        };
+        for config in [LinkConfig::default(), configured] {
+            let commanded = config.outages.is_empty();
+            let mut link = Link::new(config, 1, "a>b");
+            if commanded {
+                link.set_outage(from, Some(mode));
+            }
+            for millis in 2..4 {
+                link.offer(Time::from_millis(millis), Cell::new(1_000));
+            }
+            assert!(link.poll().is_none(), "{mode} lets packets through");
+            assert_eq!(link.inside(), 2);
+            if commanded {
+                link.set_outage(to, None);
+            }
+            link.wake(to);
+            link.offer(Time::from_millis(6), Cell::new(1_000));
+            let arrivals: Vec<Fate> = std::iter::from_fn(|| link.poll())
+                .map(|e| e.journey.fate)
+                .collect();
+            let at = |millis| Fate::Delivered {
+                at: Time::from_millis(millis),
+            };
+            assert_eq!(arrivals, [at(5), at(5), at(6)], "{mode}");
+        }
+    }
+}
