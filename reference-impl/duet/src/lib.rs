@@ -11,6 +11,7 @@
 //! | a scenario in virtual time, and what repair is worth in it | [`simulate`], [`study`] |
 //! | what applications do, as a scenario's steps say it | [`script`] |
 //! | scenarios at random; how runs fail; smaller scenarios that fail in the same way | [`swarm`], [`failure`], [`shrink`] |
+//! | a scenario's flows: cross traffic, and media under congestion controllers | [`flows`] |
 //! | congestion controllers on the test cases of RFC 8867 | [`rfc8867`] |
 //! | what must hold of every run, whoever drives it | [`invariants`] |
 //! | the tokio program through crashes and partitions (feature `turmoil`) | `faults` |
@@ -26,6 +27,7 @@ mod deciding;
 pub mod failure;
 #[cfg(feature = "turmoil")]
 pub mod faults;
+pub mod flows;
 #[cfg(unix)]
 pub mod impair;
 pub mod inbox;

@@ -344,7 +344,7 @@ fn what_needs_the_simulators_programs_is_refused_with_its_place() {
         ),
         (
             "[[flow]]\nkind = \"media\"\nfrom = \"a\"\nto = \"b\"",
-            "media flows are there in `duet simulate` only",
+            "a media flow's would be taken for such",
         ),
         (
             "[[step]]\nat = \"1 s\"\nwho = \"a\"\ndo = \"login\"",

@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
+use duet::flows::controllers::{self, Entry, Governor};
 use duet::rfc8867::bands::{self, Judgement};
 use duet::rfc8867::campaign::Campaign;
 use duet::rfc8867::cases;
-use duet::rfc8867::controllers::{self, Entry, Governor};
 use duet::rfc8867::measure::{Measures, measure};
 use duet::rfc8867::plan::Run;
 use duet::rfc8867::record::Record;
@@ -346,15 +346,23 @@ fn a_controller_of_the_media_plane_is_told_its_weight() {
         link.queue.discipline = duet_sim::link::Discipline::CoDel(Default::default());
     }
     for preferred in [0, 2] {
-        for (index, flow) in plan.flows.iter_mut().enumerate() {
-            flow.priority = if index == preferred { 2 } else { 1 };
+        for (index, flow) in plan.scenario.flows.iter_mut().enumerate() {
+            if let FlowKind::Media(keys) = &mut flow.kind {
+                let weight = if index == preferred { 2 } else { 1 };
+                keys.insert("priority".into(), toml::Value::Integer(weight));
+            }
         }
-        let measures = measure(&run(&plan, &LATER, 1, |_| {}).expect("a network"));
+        plan.flows = Run::of(plan.scenario.clone()).expect("a run").flows;
+        // Which flow's packets are marked is chance: one seed says little.
+        let ratios = [1, 2, 3].map(|seed| {
+            let measures = measure(&run(&plan, &LATER, seed, |_| {}).expect("a network"));
+            let said = judgement(&plan, &LATER, &measures, "priority_ratio");
+            assert_ne!(said, Judgement::NotApplicable);
+            measures["priority_ratio"]
+        });
         // Twice the others' share is more than its video has, and the others take the rest.
-        let ratio = measures["priority_ratio"];
-        assert!((1.4..2.4).contains(&ratio), "{ratio}");
-        let said = judgement(&plan, &LATER, &measures, "priority_ratio");
-        assert_ne!(said, Judgement::NotApplicable);
+        let mean = ratios.iter().sum::<f64>() / 3.0;
+        assert!((1.3..2.4).contains(&mean), "{ratios:?}");
     }
     let (_, cubic) = go(&plan, "cubic");
     assert_eq!(

@@ -5,10 +5,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use duet::flows::model::Model;
+use duet::flows::source::{AUDIO_BYTES, AUDIO_INTERVAL};
 use duet::rfc8867::cases::{self, FILES};
-use duet::rfc8867::model::Model;
 use duet::rfc8867::plan::{MediaFlow, Run};
-use duet::rfc8867::source::{AUDIO_BYTES, AUDIO_INTERVAL};
 use duet_sim::link::{Discipline, Jitter, LinkConfig, Loss};
 use duet_sim::traffic::Congestion;
 use duet_sim::{FlowKind, Scenario, Time};

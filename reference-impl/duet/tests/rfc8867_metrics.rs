@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use duet::flows::peers::{SenderRecord, Sent};
+use duet::flows::record::FlowRecord;
 use duet::rfc8867::cases;
-use duet::rfc8867::flow::{SenderRecord, Sent};
 use duet::rfc8867::measure::{Measures, measure};
 use duet::rfc8867::plan::Run;
-use duet::rfc8867::record::{FlowRecord, LinkRecord, Record, TcpRecord, Wait};
+use duet::rfc8867::record::{LinkRecord, Record, TcpRecord, Wait};
 use duet_sim::Time;
 
 fn case(id: &str) -> Run {

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::signals::terminated;
 use super::{Failure, cannot_write, runtime, say};
+use crate::flows::FlowError;
 use crate::impair::proxy::Proxy;
 use crate::impair::{Ends, Impairment, LATE, Run, Summary, refuse};
 #[cfg(target_os = "linux")]
@@ -93,7 +94,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             .usage()
     })?;
     let seed = arguments.seed.unwrap_or(scenario.seed);
-    let impairment = Impairment::new(&scenario, seed, &ends).map_err(wrong)?;
+    let impairment = Impairment::new(&scenario, seed, &ends).map_err(|error| match error {
+        FlowError::Scenario(error) => wrong(error),
+        FlowError::Setup(what) => Failure::new(what),
+    })?;
     let names = |nodes: &[duet_sim::NodeId]| -> Vec<String> {
         let names = nodes.iter().map(|node| scenario.node_name(node.0));
         names.map(str::to_owned).collect()

@@ -10,13 +10,13 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::report::{write_page, write_plots};
 use super::{Failure, cannot_write, say};
+use crate::flows::controllers::{self, Entry};
+use crate::flows::model;
 use crate::report::Page;
 use crate::rfc8867::bands::{self, Band, Judgement};
 use crate::rfc8867::campaign::{Campaign, Outcome};
 use crate::rfc8867::cases;
-use crate::rfc8867::controllers::{self, Entry};
 use crate::rfc8867::measure::METRICS;
-use crate::rfc8867::model;
 use crate::rfc8867::page::page;
 use crate::rfc8867::plan::Run;
 use crate::rfc8867::table::{LEGEND, Row, rows, text, totals};

@@ -1,6 +1,6 @@
 //! The ends of a scenario's network, and what is not to be had in real time.
 
-use duet_sim::{FaultKind, FlowKind, NodeId, Role, Scenario, ScenarioError};
+use duet_sim::{FaultKind, FlowKind, FlowSpec, NodeId, Role, Scenario, ScenarioError};
 use thiserror::Error;
 
 /// The nodes at which real packets come in and go out.
@@ -100,8 +100,7 @@ fn find(scenario: &Scenario, name: &str) -> Result<NodeId, EndsError> {
     }
 }
 
-/// Refuses a scenario that asks for what only `duet simulate` has: programs that do something or crash, media,
-/// expectations. With `network_only` what programs do and what is expected of them is left out instead.
+/// Refuses a scenario that asks for what only `duet simulate` has: programs that do something or crash, expectations. With `network_only` what programs do and what is expected of them is left out instead.
 ///
 /// # Errors
 ///
@@ -118,12 +117,6 @@ pub fn refuse(scenario: &Scenario, network_only: bool) -> Result<(), ScenarioErr
             return within(fault.place, message);
         }
     }
-    for flow in &scenario.flows {
-        if let FlowKind::Media(_) = flow.kind {
-            let message = "media flows are there in `duet simulate` only; cross traffic is there in real time too";
-            return within(flow.place, message);
-        }
-    }
     if network_only {
         return Ok(());
     }
@@ -138,6 +131,24 @@ pub fn refuse(scenario: &Scenario, network_only: bool) -> Result<(), ScenarioErr
     if let Some(expectation) = scenario.expect.first() {
         let message = "expectations are judged by `duet simulate`: --network-only leaves them out";
         return Err(scenario.error_in(expectation.place, &[], message, None));
+    }
+    Ok(())
+}
+
+/// Refuses media flows at the ends, where each packet is taken for a real one.
+///
+/// # Errors
+///
+/// The first such flow, with its place.
+pub fn refuse_media_at(scenario: &Scenario, ends: &Ends) -> Result<(), ScenarioError> {
+    let media = |flow: &&FlowSpec| matches!(flow.kind, FlowKind::Media(_));
+    for flow in scenario.flows.iter().filter(media) {
+        for (key, node) in [("from", flow.from), ("to", flow.to)] {
+            if ends.contains(NodeId(node)) {
+                let message = "real packets come in and go out at this node, and a media flow's would be taken for such: let it end at another host";
+                return Err(scenario.error_in(flow.place, &[key], message, None));
+            }
+        }
     }
     Ok(())
 }

@@ -29,9 +29,11 @@ pub mod tun;
 use std::net::IpAddr;
 
 use duet_sim::net::{Datagram, Faults, Network};
-use duet_sim::{EventLog, NodeId, Record, Scenario, ScenarioError, Time};
+use duet_sim::{EventLog, NodeId, Record, Scenario, Time};
 
-pub use ends::{Ends, EndsError, refuse, refuse_for_bridge};
+use crate::flows::FlowError;
+
+pub use ends::{Ends, EndsError, refuse, refuse_for_bridge, refuse_media_at};
 pub use lateness::Lateness;
 pub use run::{Clock, LATE, Run, Summary};
 
@@ -52,7 +54,8 @@ impl Impairment {
     /// # Errors
     ///
     /// What it says of flows, that cannot be.
-    pub fn new(scenario: &Scenario, seed: u64, ends: &Ends) -> Result<Self, ScenarioError> {
+    pub fn new(scenario: &Scenario, seed: u64, ends: &Ends) -> Result<Self, FlowError> {
+        refuse_media_at(scenario, ends)?;
         let network = site::network(scenario, seed, ends)?;
         let faults = Faults::of(scenario);
         Ok(Self { network, faults })

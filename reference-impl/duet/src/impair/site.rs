@@ -1,27 +1,26 @@
-//! What stands at the edge of the network: gates, and ends of cross traffic.
+//! What stands at the edge of the network: gates, and ends of flows.
 
 use std::convert::Infallible;
 
 use duet_sim::net::{Content, Datagram, Gate, Host, Network, Ports};
-use duet_sim::traffic::Traffic;
-use duet_sim::{NodeId, Scenario, ScenarioError, Time};
+use duet_sim::{NodeId, Scenario, Time};
 
 use super::Ends;
-use crate::simulate::flows;
+use crate::flows::{self, FlowEnd, FlowError, Setting};
 
 /// A node at the edge. What real packets consist of goes to its gate, what models consist of to its traffic, so that
-/// no port of theirs is in the way of a real one.
+/// no port of theirs is in the way of a real one. Media flows, whose packets are real ones, do not end at a gate.
 pub(super) struct Site {
     pub(super) gate: Option<Gate>,
-    pub(super) traffic: Ports<Traffic>,
+    pub(super) traffic: Ports<FlowEnd>,
 }
 
-/// The scenario's nodes and links, gates at the ends, and its cross traffic.
+/// The scenario's nodes and links, gates at the ends, and its flows.
 pub(super) fn network(
     scenario: &Scenario,
     seed: u64,
     ends: &Ends,
-) -> Result<Network<Site>, ScenarioError> {
+) -> Result<Network<Site>, FlowError> {
     let site = |node| {
         Ok::<_, Infallible>(Site {
             gate: ends.contains(NodeId(node)).then(Gate::new),
@@ -29,11 +28,10 @@ pub(super) fn network(
         })
     };
     let Ok(mut network) = Network::of(scenario, seed, site);
-    for (number, flow) in scenario.flows.iter().enumerate() {
-        let flow = flows::ends(scenario, flow, number, seed)?;
-        for (node, end) in [flow.source, flow.sink] {
+    for ends in flows::ends(scenario, &Setting::new(seed))? {
+        for (node, end) in [ends.source, ends.sink] {
             let site = network.host_mut(node);
-            site.traffic.insert(flow.ports.clone(), end);
+            site.traffic.insert(ends.ports.clone(), end);
         }
     }
     Ok(network)

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::controllers::{Entry, Skill};
 use super::measure::{METRICS, Measures};
 use super::plan::Run;
+use crate::flows::controllers::{Entry, Skill};
 
 /// The bands that are built in: `sim/scenarios/rfc8867/bands.toml`.
 pub const FILE: &str = include_str!("../../../../sim/scenarios/rfc8867/bands.toml");
@@ -154,7 +154,8 @@ pub fn judge(bands: &[Band], run: &Run, entry: &Entry, measures: &Measures) -> V
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rfc8867::{cases, controllers};
+    use crate::flows::controllers;
+    use crate::rfc8867::cases;
 
     fn run(id: &str) -> Run {
         let found = cases::all().into_iter().find(|run| run.id() == id);

@@ -8,13 +8,13 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::bands::{Band, Verdict, judge};
-use super::controllers::Entry;
 use super::measure::{Measures, measure};
-use super::model::Video;
 use super::network::BuildError;
 use super::plan::Run;
 use super::run::run;
 use super::series::Series;
+use crate::flows::controllers::Entry;
+use crate::flows::model::Video;
 
 /// What is to be run.
 #[derive(Clone, Debug)]

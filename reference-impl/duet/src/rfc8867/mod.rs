@@ -5,9 +5,7 @@
 //!
 //! | to look for | look in |
 //! |---|---|
-//! | the synthetic encoder, pictures as recorded; packets of video and audio | [`model`], [`trace`], [`source`] |
-//! | who decides how much is sent | [`controllers`], `gcc` |
-//! | the two ends of a flow, and how they stand in a network | [`flow`], [`host`] |
+//! | the flows themselves, and who decides how much they send | [`crate::flows`] |
 //! | the test cases, what a run is made of, its network | [`cases`], [`plan`], [`network`] |
 //! | one run; many runs | [`run`], [`campaign`] |
 //! | what a run leaves behind, and what is computed of it | [`record`], [`statistics`], [`measure`] |
@@ -17,20 +15,12 @@
 pub mod bands;
 pub mod campaign;
 pub mod cases;
-pub mod controllers;
-pub mod flow;
-#[cfg(feature = "gcc")]
-pub mod gcc;
-pub mod host;
 pub mod measure;
-pub mod model;
 pub mod network;
 pub mod page;
 pub mod plan;
 pub mod record;
 pub mod run;
 pub mod series;
-pub mod source;
 pub mod statistics;
 pub mod table;
-pub mod trace;

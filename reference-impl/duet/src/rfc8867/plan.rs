@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use duet_sim::link::LinkConfig;
-use duet_sim::units::parse_duration;
 use duet_sim::{FlowKind, FlowSpec, Role, Scenario, ScenarioError, Time};
 
-use super::model::Video;
+use crate::flows::media::MediaKeys;
+use crate::flows::model::Video;
 
 /// A link direction between routers that limits what media can have.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -164,49 +164,16 @@ fn place_of(scenario: &Scenario, host: usize) -> usize {
 }
 
 fn media_flow(scenario: &Scenario, flow: &FlowSpec) -> Result<MediaFlow, ScenarioError> {
-    const KEYS: &[&str] = &["pause", "priority"];
-    let fail = |path: &[&str], message: &str, known| {
-        Err(scenario.error_in(flow.place, path, message, known))
-    };
-    let start = second(flow.start);
-    let stop = flow.stop.map_or_else(|| whole(scenario.duration), second);
-    let (mut on, mut priority) = (vec![(start, stop)], 1);
-    if let FlowKind::Media(keys) = &flow.kind {
-        for (key, value) in keys {
-            match key.as_str() {
-                "pause" => match pause(value) {
-                    Some((from, until)) if start < from && from < until && until < stop => {
-                        on = vec![(start, from), (until, stop)];
-                    }
-                    _ => {
-                        let message = "a pause is a pair of times between `start` and `stop`";
-                        return fail(&["pause"], message, None);
-                    }
-                },
-                "priority" => match value.as_integer().map(u32::try_from) {
-                    Some(Ok(weight @ 1..)) => priority = weight,
-                    _ => return fail(&["priority"], "a priority is a positive number", None),
-                },
-                key => return fail(&[key], "media flows have no such key", Some(KEYS)),
-            }
-        }
-    }
+    let keys = MediaKeys::of(scenario, flow)?;
+    let on = keys.on.iter();
     Ok(MediaFlow {
         name: scenario.node_name(flow.from).to_owned(),
         from: place_of(scenario, flow.from),
         to: place_of(scenario, flow.to),
         ends: (flow.from, flow.to),
-        on,
-        priority,
+        on: on.map(|on| (second(on.0), second(on.1))).collect(),
+        priority: keys.priority,
     })
-}
-
-fn pause(value: &toml::Value) -> Option<(u32, u32)> {
-    let [from, until] = value.as_array()?.as_slice() else {
-        return None;
-    };
-    let second = |value: &toml::Value| parse_duration(value.as_str()?).ok().map(whole);
-    Some((second(from)?, second(until)?))
 }
 
 fn narrow(scenario: &Scenario) -> Vec<Bottleneck> {

@@ -4,28 +4,8 @@ use std::time::Duration;
 
 use duet_sim::Time;
 
-use super::flow::SenderRecord;
 use super::plan::Run;
-
-/// A UDP datagram at a host: when, and its bytes with the IP and UDP headers.
-pub type Wire = (Time, u32);
-
-/// A media flow.
-#[derive(Clone, Debug, Default)]
-pub struct FlowRecord {
-    /// What the sender remembers.
-    pub sender: SenderRecord,
-    /// Packets that arrived: their numbers, and when.
-    pub arrivals: Vec<(u32, Time)>,
-    /// Datagrams that the sender sent.
-    pub sent: Vec<Wire>,
-    /// Datagrams that the receiver received.
-    pub received: Vec<Wire>,
-    /// Datagrams that the receiver sent: feedback and acknowledgements.
-    pub feedback: Vec<Wire>,
-    /// Of those received, the ones with a mark (ECN-CE).
-    pub marked: u64,
-}
+use crate::flows::record::{FlowRecord, Wire};
 
 /// A packet's wait at a bottleneck.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

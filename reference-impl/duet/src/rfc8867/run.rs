@@ -3,15 +3,17 @@
 use std::time::Duration;
 
 use duet_sim::traffic::Traffic;
-use duet_sim::{EventLog, Fate, NodeId, Record as LogRecord, Time};
+use duet_sim::{EventLog, Fate, Record as LogRecord, Time};
 
+use crate::flows::FlowEnd;
+use crate::flows::controllers::Entry;
+use crate::flows::host::MEDIA;
+use crate::flows::record::FlowRecord;
 use crate::simulate::audit;
 
-use super::controllers::Entry;
-use super::host::{Endpoint, MEDIA};
-use super::network::{BuildError, Built, build};
+use super::network::{BuildError, Built, Site, build};
 use super::plan::Run;
-use super::record::{FlowRecord, LinkRecord, Record, TcpRecord, Wait};
+use super::record::{LinkRecord, Record, TcpRecord, Wait};
 
 /// Runs a case and gives what it left behind; `progress` is told the virtual time each second.
 ///
@@ -35,13 +37,17 @@ pub fn run(
             .run_until(Time::from_millis(second * 1_000));
         progress(Duration::from_secs(second));
     }
-    let host = |node: NodeId| network.host(node);
-    let flows = flows
-        .iter()
-        .map(|(sender, receiver)| flow(host(*sender), host(*receiver)));
+    let end = |(node, port): Site| network.host(node).at(port);
+    let media = |site: Site| end(site).and_then(FlowEnd::media);
+    let flows = flows.iter().map(|[sender, receiver]| {
+        let ends = media(*sender).zip(media(*receiver));
+        ends.map_or(FlowRecord::default(), |(sender, receiver)| {
+            FlowRecord::of(sender, receiver)
+        })
+    });
     let flows = flows.collect();
-    let end = |(node, port): (NodeId, u16)| host(node).traffic(port);
-    let ends: Vec<_> = tcp.iter().map(|ends| ends.map(end)).collect();
+    let traffic = |site: Site| end(site).and_then(FlowEnd::traffic);
+    let ends: Vec<_> = tcp.iter().map(|ends| ends.map(traffic)).collect();
     let tcp = run.tcp.then(|| tcp_record(&ends));
     let log = network.world().log();
     if let Some(what) = audit::tell(&audit::check(&run.scenario, log)) {
@@ -62,20 +68,6 @@ pub fn run(
         tcp,
         log_hash: log.hash(),
     })
-}
-
-fn flow(sender: &Endpoint, receiver: &Endpoint) -> FlowRecord {
-    let (Some(sender), Some(receiver)) = (sender.flow(), receiver.flow()) else {
-        return FlowRecord::default();
-    };
-    FlowRecord {
-        sender: sender.end().sent().cloned().unwrap_or_default(),
-        arrivals: receiver.end().arrivals().to_vec(),
-        sent: sender.sent().to_vec(),
-        received: receiver.received().to_vec(),
-        feedback: receiver.sent().to_vec(),
-        marked: receiver.marked(),
-    }
 }
 
 fn link(log: &EventLog, name: &str) -> LinkRecord {

@@ -66,13 +66,7 @@ impl Series {
         let (mut left, mut lost) = (vec![0_u32; count], vec![0_u32; count]);
         let mut delays = Vec::new();
         for flow in &record.flows {
-            let mut arrived = vec![None; flow.sender.packets.len()];
-            for (number, at) in &flow.arrivals {
-                if let Some(slot) = arrived.get_mut(*number as usize) {
-                    *slot = Some(*at);
-                }
-            }
-            for (packet, arrived) in flow.sender.packets.iter().zip(arrived) {
+            for (packet, arrived) in flow.sender.packets.iter().zip(flow.arrived()) {
                 let Some(sent) = packet.left else { continue };
                 let bin = (seconds(sent) / BIN) as usize;
                 if let (Some(left), Some(lost)) = (left.get_mut(bin), lost.get_mut(bin)) {

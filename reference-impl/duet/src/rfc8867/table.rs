@@ -5,9 +5,9 @@ use std::fmt::Write;
 
 use super::bands::{Judgement, Verdict};
 use super::campaign::Outcome;
-use super::controllers::{Entry, Skill};
 use super::measure::{METRICS, Measures};
 use super::statistics::percentile;
+use crate::flows::controllers::{Entry, Skill};
 
 /// A row: one case under one controller, all seeds together.
 #[derive(Clone, Debug, PartialEq)]
@@ -134,7 +134,7 @@ pub fn rows(
             (name, percentile(&values, 0.5))
         };
         let measures: Measures = values.into_iter().map(median).collect();
-        let controller = super::controllers::named(&first.controller);
+        let controller = crate::flows::controllers::named(&first.controller);
         Row {
             verdicts: judge(&id, &first.controller, &measures),
             lacks: controller.and_then(|entry| lacks(&first.case, &entry)),
@@ -245,7 +245,8 @@ pub fn totals(rows: &[Row]) -> Vec<(String, usize, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rfc8867::{bands, cases, controllers};
+    use crate::flows::controllers;
+    use crate::rfc8867::{bands, cases};
 
     fn outcomes(value: f64, seeds: u64) -> Vec<Outcome> {
         let mut outcomes = Vec::new();

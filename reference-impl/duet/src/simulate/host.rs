@@ -7,10 +7,10 @@ use duet_protocol::service;
 use duet_quic::{SERVICE_PORT, SimEndpoint};
 use duet_sim::Time;
 use duet_sim::net::{Datagram, Host, Ports};
-use duet_sim::traffic::Traffic;
 
 use super::actor::Actor;
 use super::{ServerCore, instant};
+use crate::flows::FlowEnd;
 use crate::party::Record;
 use crate::script::Op;
 use crate::service::Service;
@@ -18,17 +18,17 @@ use crate::service::Service;
 /// The port of every program.
 pub(super) const PORT: u16 = 4433;
 
-/// A node at the edge: a program of Duet's, if one runs there, and ends of cross traffic.
+/// A node at the edge: a program of Duet's, if one runs there, and ends of flows.
 pub(super) struct Site {
     pub(super) program: Program,
-    pub(super) traffic: Ports<Traffic>,
+    pub(super) traffic: Ports<FlowEnd>,
     /// The port of the program.
     pub(super) port: u16,
 }
 
 /// A program of Duet's.
 pub(super) enum Program {
-    /// None: only cross traffic ends here.
+    /// None: only flows end here.
     None,
     /// A client with its application.
     Client(Box<ClientHost>),

@@ -10,8 +10,8 @@ use duet_sim::{
     Time, Unit, Window,
 };
 
-use super::flows;
 use super::host::Site;
+use crate::flows::{self, FlowEnd};
 use crate::invariants::{Breach, Invariant, Tally};
 use crate::report::{ON_TIME_MS, Side};
 
@@ -80,7 +80,11 @@ impl Measured {
         }
         let sink = |number: usize, to: usize| {
             let site = network.host(NodeId(to));
-            match site.traffic.at(flows::port(number)) {
+            match site
+                .traffic
+                .at(flows::port(number))
+                .and_then(FlowEnd::traffic)
+            {
                 Some(Traffic::UdpSink(sink)) => sink.stats().bins.clone(),
                 Some(Traffic::TcpSink(sink)) => sink.stats().goodput.clone(),
                 _ => Bins::new(Duration::from_millis(100)),

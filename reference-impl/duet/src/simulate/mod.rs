@@ -6,7 +6,6 @@
 //! | what a scenario's script and media come to | `plan.rs`, `crate::script` |
 //! | the programs on the nodes, and how they are started again | `programs.rs` |
 //! | a client's application | `actor.rs` |
-//! | cross traffic | `flows.rs` |
 //! | many runs | `many.rs` |
 //! | what is measured, for expectations | `measure.rs` |
 //! | whether a run is like its repetition | `repeat.rs` |
@@ -15,7 +14,6 @@
 
 mod actor;
 pub(crate) mod audit;
-pub(crate) mod flows;
 mod host;
 mod many;
 mod measure;
@@ -48,6 +46,7 @@ use host::{Program, Site};
 use plan::Plan;
 use programs::Programs;
 
+use crate::flows::{self, FlowError, Setting};
 use crate::invariants::{Breach, Invariants, Tally};
 use crate::party::Record;
 use crate::report::traffic::packets;
@@ -148,6 +147,15 @@ pub enum SimulateError {
     Setup(String),
 }
 
+impl From<FlowError> for SimulateError {
+    fn from(error: FlowError) -> Self {
+        match error {
+            FlowError::Scenario(error) => Self::Scenario(error),
+            FlowError::Setup(what) => Self::Setup(what),
+        }
+    }
+}
+
 fn instant(time: Time) -> Instant {
     Instant::from_micros(time.as_micros())
 }
@@ -160,9 +168,7 @@ fn instant(time: Time) -> Instant {
 pub fn inspect(scenario: &Scenario) -> Result<(), ScenarioError> {
     programs::server_of(scenario)?;
     Plan::of(scenario)?;
-    for (number, flow) in scenario.flows.iter().enumerate() {
-        flows::ends(scenario, flow, number, scenario.seed)?;
-    }
+    flows::check(scenario)?;
     measure::known(scenario)
 }
 
@@ -184,11 +190,14 @@ pub fn run(
         let program = programs.start(node, None)?;
         Ok::<_, SimulateError>(Site::new(program))
     })?;
-    for (number, flow) in scenario.flows.iter().enumerate() {
-        let flow = flows::ends(scenario, flow, number, options.seed)?;
-        for (node, end) in [flow.source, flow.sink] {
+    let setting = Setting {
+        simulation: programs.simulation(),
+        ..Setting::new(options.seed)
+    };
+    for ends in flows::ends(scenario, &setting)? {
+        for (node, end) in [ends.source, ends.sink] {
             let site = network.host_mut(node);
-            site.traffic.insert(flow.ports.clone(), end);
+            site.traffic.insert(ends.ports.clone(), end);
         }
     }
     if options.capture {

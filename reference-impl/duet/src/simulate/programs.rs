@@ -174,7 +174,7 @@ impl<'a> Programs<'a> {
         Some(tracer.clone())
     }
 
-    fn simulation(&self) -> Simulation {
+    pub(super) fn simulation(&self) -> Simulation {
         let mut simulation = Simulation::new();
         if self.options.capture {
             simulation = simulation.keep_secrets(&self.secrets);

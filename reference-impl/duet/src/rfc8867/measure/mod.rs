@@ -9,9 +9,10 @@ use std::collections::BTreeMap;
 use duet_sim::Time;
 
 use super::plan::{Bottleneck, MediaFlow};
-use super::record::{FlowRecord, LinkRecord, Record};
-use super::source::AUDIO_INTERVAL;
+use super::record::{LinkRecord, Record};
 use super::statistics::Bins;
+use crate::flows::record::FlowRecord;
+use crate::flows::source::AUDIO_INTERVAL;
 
 /// A metric: its name in the bands, its heading in the table, its unit, and what it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,7 +93,8 @@ const LEFT: f64 = 3.0;
 /// What the sources of one flow can put on the wire at the most: 1.5 Mb/s of video in packets of 1,040 bytes and the
 /// audio, each packet with the headers of hop, QUIC, UDP and IP, about 60 bytes.
 const MOST: f64 = 1.5e6 * 1_100.0 / 1_040.0
-    + (super::source::AUDIO_BYTES as f64 + 12.0 + 60.0) * 8e9 / AUDIO_INTERVAL.as_nanos() as f64;
+    + (crate::flows::source::AUDIO_BYTES as f64 + 12.0 + 60.0) * 8e9
+        / AUDIO_INTERVAL.as_nanos() as f64;
 
 fn seconds(at: Time) -> f64 {
     at.as_nanos() as f64 / 1e9
@@ -184,15 +186,7 @@ impl<'a> View<'a> {
         let series = series
             .map(|flow| FlowSeries::new(flow, BIN, duration))
             .collect();
-        let arrived = record.flows.iter().map(|flow| {
-            let mut arrived = vec![None; flow.sender.packets.len()];
-            for (number, at) in &flow.arrivals {
-                if let Some(slot) = arrived.get_mut(*number as usize) {
-                    *slot = slot.or(Some(*at));
-                }
-            }
-            arrived
-        });
+        let arrived = record.flows.iter().map(FlowRecord::arrived);
         Self {
             record,
             duration,

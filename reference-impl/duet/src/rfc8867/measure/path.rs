@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use duet_sim::Time;
 
 use super::{Measures, View, greater, seconds};
-use crate::rfc8867::record::FlowRecord;
+use crate::flows::record::FlowRecord;
 use crate::rfc8867::statistics::Summary;
 
 /// After a decrease, for how many seconds loss counts as its consequence.

@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use duet_protocol::media;
 use duet_quic::{Driver, SimEndpoint};
-use duet_sim::net::{Datagram, Ecn, Host, Ports};
-use duet_sim::traffic::Traffic;
+use duet_sim::net::{Datagram, Ecn, Host};
 use duet_sim::{Packet, Time};
 
 use super::controllers::Allowance;
-use super::flow::End;
+use super::peers::End;
 use super::record::Wire;
 
 /// The class of what senders send, as the event log counts it.
@@ -21,6 +20,7 @@ pub const FEEDBACK: &str = "feedback";
 pub struct FlowHost {
     endpoint: SimEndpoint<End>,
     class: &'static str,
+    port: u16,
     /// Where QUIC governs, what the hop is told of it.
     allowance: Option<Arc<Allowance>>,
     /// Whether its packets ask for marks.
@@ -31,8 +31,13 @@ pub struct FlowHost {
 }
 
 impl FlowHost {
-    /// An end behind a driver. `ect`: its packets are ECN-capable where QUIC has them so.
-    pub fn new(driver: Driver<End>, allowance: Option<Arc<Allowance>>, ect: bool) -> Self {
+    /// An end behind a driver, at a port of its node. `ect`: its packets are ECN-capable where QUIC has them so.
+    pub fn new(
+        driver: Driver<End>,
+        port: u16,
+        allowance: Option<Arc<Allowance>>,
+        ect: bool,
+    ) -> Self {
         let class = match driver.core() {
             End::Sender(_) => MEDIA,
             End::Receiver(_) => FEEDBACK,
@@ -40,6 +45,7 @@ impl FlowHost {
         Self {
             endpoint: SimEndpoint::new(driver),
             class,
+            port,
             allowance,
             ect,
             sent: Vec::new(),
@@ -108,64 +114,11 @@ impl Host for FlowHost {
         self.tell(now);
         let mut datagram = Host::transmit(&mut self.endpoint, now)?;
         datagram.class = self.class;
+        datagram.source.set_port(self.port);
         if !self.ect {
             datagram.ecn = Ecn::NotEct;
         }
         self.sent.push((now, datagram.size() as u32));
         Some(datagram)
-    }
-}
-
-/// Whatever stands at the edge of a case's network.
-pub enum Endpoint {
-    /// An end of a media flow.
-    Flow(Box<FlowHost>),
-    /// Ends of other traffic.
-    Traffic(Box<Ports<Traffic>>),
-}
-
-impl Endpoint {
-    /// The end of a media flow, if it is one.
-    pub fn flow(&self) -> Option<&FlowHost> {
-        match self {
-            Self::Flow(host) => Some(host),
-            Self::Traffic(_) => None,
-        }
-    }
-
-    /// The end of other traffic that has a port, if there is one.
-    pub fn traffic(&self, port: u16) -> Option<&Traffic> {
-        match self {
-            Self::Flow(_) => None,
-            Self::Traffic(traffic) => traffic.at(port),
-        }
-    }
-
-    fn host_mut(&mut self) -> &mut dyn Host {
-        match self {
-            Self::Flow(host) => &mut **host,
-            Self::Traffic(host) => &mut **host,
-        }
-    }
-}
-
-impl Host for Endpoint {
-    fn deadline(&self) -> Option<Time> {
-        match self {
-            Self::Flow(host) => host.deadline(),
-            Self::Traffic(host) => host.deadline(),
-        }
-    }
-
-    fn wake(&mut self, now: Time) {
-        self.host_mut().wake(now);
-    }
-
-    fn receive(&mut self, now: Time, datagram: Datagram) {
-        self.host_mut().receive(now, datagram);
-    }
-
-    fn transmit(&mut self, now: Time) -> Option<Datagram> {
-        self.host_mut().transmit(now)
     }
 }
