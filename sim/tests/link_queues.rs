@@ -520,6 +520,7 @@ fn removing_a_queue_moves_no_draw_of_another_stage() {
         ("codel", Limit::None),
         ("fq-codel", Limit::None),
         ("red", Limit::Bytes(40_000)),
+        ("pie", Limit::None),
     ] {
         let discipline: Discipline = name.parse().unwrap();
         assert_eq!(discipline.to_string(), name);

@@ -8,8 +8,8 @@ use std::time::Duration;
 use drive::Cell;
 use duet_sim::link::{
     Arbitration, Bitmap, Classes, CoDel, Corrupt, DelayStep, Discipline, Duplicate, EcnMangle,
-    FqCoDel, JitterModel, Limit, MediumConfig, OnOff, Opportunities, Policer, RateOf, RateStep,
-    Red, Reorder, Sojourn, Spikes,
+    FqCoDel, JitterModel, Limit, MediumConfig, OnOff, Opportunities, Pie, Policer, RateOf,
+    RateStep, Red, Reorder, Sojourn, Spikes,
 };
 use duet_sim::verify::{Breach, Rule, Verifier};
 use duet_sim::{
@@ -169,12 +169,21 @@ fn discipline() -> impl Strategy<Value = Discipline> {
         weight: 3,
         ..Red::default()
     };
+    let pie = Pie {
+        target: Duration::from_millis(2),
+        update: Duration::from_millis(1),
+        max_burst: Duration::from_millis(5),
+        alpha: 20_000,
+        ..Pie::default()
+    };
     prop_oneof![
         Just(Discipline::DropTail),
         Just(Discipline::DropHead),
         Just(Discipline::CoDel(codel)),
         Just(Discipline::FqCoDel(fq)),
         Just(Discipline::Red(red)),
+        Just(Discipline::Pie(pie)),
+        Just(Discipline::Pie(Pie::default())),
     ]
 }
 
@@ -649,6 +658,41 @@ fn causes_that_the_link_does_not_have_are_found() {
         ),
         [Rule::Cause]
     );
+}
+
+/// PIE drops nothing while two usual packets wait or fewer, nor before its burst allowance can have been used up.
+#[test]
+fn an_early_drop_by_pie_that_cannot_be_is_found() {
+    let config = LinkConfig {
+        rate: Rate::new(8_000_000),
+        queue: QueueConfig {
+            limit: Limit::None,
+            discipline: Discipline::Pie(Pie::default()),
+        },
+        ..LinkConfig::default()
+    };
+    let verifier = Verifier::new().link("a>b", &config);
+    // One is being sent, some wait, and the last of those that come is dropped.
+    let log = |at: u64, waiting: u64| {
+        let last = waiting + 1;
+        let dropped = format!("{at} a>b {last} data 1000 {at} {at} lost queue-early\n");
+        let sent = (0..last).map(|n| {
+            let (begun, left) = (at + n * 1_000, at + n * 1_000 + 1_000);
+            format!("{left} a>b {n} data 1000 {at} {begun} delivered {left}\n")
+        });
+        // The first began a moment before, or it would count as waiting.
+        let first = format!("{} a>b 0 data 1000 {at} {at}", at + 1_000);
+        let (earlier, begun) = (at - 1, at + 999);
+        let sent: String = sent.collect();
+        let begun = format!("{begun} a>b 0 data 1000 {earlier} {earlier}");
+        let sent = sent.replace(&first, &begun);
+        nanos(&(dropped + &sent))
+    };
+    let rules = |at, waiting| rules(&verifier, &log(at, waiting));
+    assert_eq!(rules(200_000, 3), []);
+    assert_eq!(rules(200_000, 2), [Rule::Cause]);
+    assert_eq!(rules(135_000, 3), []);
+    assert_eq!(rules(134_999, 3), [Rule::Cause]);
 }
 
 #[test]

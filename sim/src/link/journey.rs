@@ -62,7 +62,7 @@ pub enum Cause {
     Policed,
     /// It did not fit the queue, or was pushed out of it.
     QueueFull,
-    /// The queue dropped it to tell its sender of congestion: CoDel, RED.
+    /// The queue dropped it to tell its sender of congestion: CoDel, RED, PIE.
     QueueEarly,
     /// As [`Cause::RandomLoss`], behind the transmitter.
     AirLoss,

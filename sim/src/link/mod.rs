@@ -1,7 +1,7 @@
 //! One direction of a link: a fixed pipeline of stages.
 //!
 //! ```text
-//! offer → outage → mtu → loss → policer → queue (drop-tail, drop-head, CoDel, FQ-CoDel, RED)
+//! offer → outage → mtu → loss → policer → queue (drop-tail, drop-head, CoDel, FQ-CoDel, RED, PIE)
 //!       → serialiser (rate, schedule, trace, on/off, shared medium) → outage (burst) → air loss → propagation → jitter
 //!       → reorder → ECN → corrupt → duplicate → arrival
 //! ```
@@ -39,5 +39,5 @@ pub use opportunities::{Opportunities, OpportunitiesError};
 pub use outage::{Outage, OutageMode};
 pub use pipeline::{Emitted, Link};
 pub use policer::Policer;
-pub use queue::{CoDel, Discipline, FqCoDel, Limit, QueueConfig, RateOf, Red};
+pub use queue::{CoDel, Discipline, FqCoDel, Limit, Pie, QueueConfig, RateOf, Red};
 pub use rate::{OnOff, Rate, RateStep};

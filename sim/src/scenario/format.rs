@@ -14,7 +14,9 @@ use super::section::{Field, Section};
 use crate::link::Rate;
 use crate::probability::Probability;
 use crate::time::Time;
-use crate::units::{parse_duration, parse_rate, parse_size, show_duration, show_size};
+use crate::units::{
+    Decimal, UnitError, parse_duration, parse_rate, parse_size, show_duration, show_size,
+};
 
 /// A way to write values of a type. What is written is read as the same value.
 pub(super) trait Format {
@@ -160,6 +162,30 @@ impl<T: Copy + TryFrom<u64> + TryInto<i64>> Format for Whole<T> {
 
     fn write(&self, value: &T) -> Value {
         (*value).try_into().unwrap_or(i64::MAX).into()
+    }
+}
+
+/// A number with three decimals at most, as its thousandths; the example is shown to those who write something else.
+pub(super) struct Thousandths(pub(super) &'static str);
+
+impl Format for Thousandths {
+    type Value = u32;
+
+    fn read(&self, field: Field<'_>) -> Result<u32, ScenarioError> {
+        if let DeValue::String(_) = field.value() {
+            return Err(field.mistyped(&format!("a number such as {}", self.0)));
+        }
+        field.quantity(self.0, |text| {
+            let (number, unit) = Decimal::split(text)?;
+            match unit {
+                "" => u32::try_from(number.times(1_000)?).map_err(|_| UnitError::TooLarge),
+                unit => Err(UnitError::NoNumber(unit.to_owned())),
+            }
+        })
+    }
+
+    fn write(&self, value: &u32) -> Value {
+        (f64::from(*value) / 1_000.0).into()
     }
 }
 

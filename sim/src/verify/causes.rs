@@ -98,7 +98,10 @@ fn possible(plan: &Plan<'_>, entry: &Entry<'_>, cause: Cause) -> bool {
         Cause::QueueEarly => coming(&|config| {
             matches!(
                 config.queue.discipline,
-                Discipline::CoDel(_) | Discipline::FqCoDel(_) | Discipline::Red(_)
+                Discipline::CoDel(_)
+                    | Discipline::FqCoDel(_)
+                    | Discipline::Red(_)
+                    | Discipline::Pie(_)
             )
         }),
         Cause::Down => plan.drops.iter().any(|down| {

@@ -39,19 +39,23 @@ pub(super) fn check(plan: &Plan<'_>, entries: &[Entry<'_>], breaches: &mut Breac
         let refusing = |config: &LinkConfig| {
             matches!(
                 config.queue.discipline,
-                Discipline::DropTail | Discipline::CoDel(_) | Discipline::Red(_)
+                Discipline::DropTail
+                    | Discipline::CoDel(_)
+                    | Discipline::Red(_)
+                    | Discipline::Pie(_)
             )
         };
         plan.during(at, at).all(refusing)
     };
     let still_inside = first_missing(entries);
-    let mut inside: BinaryHeap<Reverse<(u64, u64)>> = BinaryHeap::new();
+    // When they leave, their bytes, and when they began to.
+    let mut inside: BinaryHeap<Reverse<(u64, u64, u64)>> = BinaryHeap::new();
     let mut bytes = 0u64;
     for (at, _, number, entry) in coming {
         if at >= plan.unknown_from {
             return;
         }
-        while let Some(Reverse((left, size))) = inside.peek().copied()
+        while let Some(Reverse((left, size, _))) = inside.peek().copied()
             && left <= at
         {
             inside.pop();
@@ -71,11 +75,22 @@ pub(super) fn check(plan: &Plan<'_>, entries: &[Entry<'_>], breaches: &mut Breac
             }
             continue;
         }
+        if entry.end == Err(Cause::QueueEarly) && number < still_inside {
+            let waiting = inside.iter().filter(|inside| inside.0.2 >= at);
+            let waiting: u64 = waiting.map(|inside| inside.0.1).sum();
+            if let Some(why) = spared(plan, at, waiting) {
+                breaches.add(
+                    entry.line,
+                    Rule::Cause,
+                    format!("{} {number} {why}", plan.name),
+                );
+            }
+        }
         if entry.left <= at {
             continue;
         }
         bytes = with;
-        inside.push(Reverse((entry.left, entry.size)));
+        inside.push(Reverse((entry.left, entry.size, entry.started)));
         if !fits && !entry.reliable {
             let what = format!(
                 "{} {number} makes {bytes} bytes, {count} packets inside",
@@ -84,6 +99,29 @@ pub(super) fn check(plan: &Plan<'_>, entries: &[Entry<'_>], breaches: &mut Breac
             breaches.add(entry.line, Rule::Overfull, what);
         }
     }
+}
+
+/// Why a packet cannot have been dropped early that finds at most so many bytes waiting: PIE drops none while no more
+/// than two usual packets wait, nor before its burst allowance can have been used up.
+fn spared(plan: &Plan<'_>, at: u64, waiting: u64) -> Option<String> {
+    let now = plan.phases.iter().rev();
+    let mut now = now.skip_while(|phase| at < phase.from);
+    let phase = now
+        .next()
+        .filter(|phase| phase.from < at && at < phase.to)?;
+    let Discipline::Pie(pie) = &phase.config.queue.discipline else {
+        return None;
+    };
+    if waiting <= pie.mean_packet.saturating_mul(2) {
+        return Some(format!("is dropped early with {waiting} bytes waiting"));
+    }
+    let same =
+        now.take_while(|before| before.config.queue.discipline == phase.config.queue.discipline);
+    let begun = same.last().unwrap_or(phase).from;
+    // The first update is less than its period after the first packet.
+    let least = pie.max_burst.saturating_sub(pie.update);
+    let used_up = u128::from(begun) + least.as_nanos();
+    (u128::from(at) < used_up).then(|| "is dropped early within the burst allowance".to_owned())
 }
 
 /// Whether the limit at an instant is certain.

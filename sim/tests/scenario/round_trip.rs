@@ -285,6 +285,7 @@ const FORMS: &[(&str, &[&str])] = &[
             "\"9 packets\"",
             "{ kind = \"codel\" }",
             "{ kind = \"red\", limit = \"9 ms\", of = \"current\" }",
+            "{ kind = \"pie\", alpha = 0.25, ecn_below = \"3 %\" }",
         ],
     ),
     ("rate", &["\"none\"", "\"1 Mb/s\"", "\"999 b/s\""]),

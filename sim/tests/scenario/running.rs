@@ -186,6 +186,7 @@ fn the_log_of_a_scenario_with_every_fault_of_links_passes() {
     let faults = [
         fault("1 s", "for = \"2 s\"\nset = { rate = \"100 kb/s\", loss = \"20 %\" }"),
         fault("4 s", "set = { queue = { limit = \"2 kB\", kind = \"codel\" } }"),
+        fault("6 s", "set = { queue = { limit = \"2 kB\", kind = \"pie\", target = \"5 ms\" } }"),
         "[[fault]]\nkind = \"drop\"\nlink = \"a>c\"\npackets = [1, 3]\n".to_owned(),
         "[[fault]]\nkind = \"handover\"\nnode = \"a\"\nat = \"5 s\"\noutage = \"300 ms\"\nnew_address = true\n\
          set = { delay = \"30 ms\", mtu = \"900 B\" }\n"

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use duet_sim::link::{
     Classes, CoDel, Corrupt, Corruption, DelayStep, Discipline, Duplicate, EcnMangle, FqCoDel,
-    Jitter, JitterModel, Limit, LinkConfig, Loss, OnOff, Opportunities, Outage, OutageMode,
+    Jitter, JitterModel, Limit, LinkConfig, Loss, OnOff, Opportunities, Outage, OutageMode, Pie,
     Policer, QueueConfig, Rate, RateOf, RateStep, Red, Reorder, Sojourn, Spikes,
 };
 use duet_sim::{Probability, Scenario, Time};
@@ -202,6 +202,26 @@ fn queues() {
         )),
         with(Limit::Packets(10), Discipline::Red(red))
     );
+    assert_eq!(
+        queue("{ kind = \"pie\" }"),
+        with(Limit::None, Discipline::Pie(Pie::default()))
+    );
+    let pie = Pie {
+        target: ms(20),
+        update: ms(30),
+        max_burst: Duration::ZERO,
+        alpha: 250,
+        beta: 2_500,
+        mean_packet: 500,
+        derandomize: false,
+        ecn: false,
+        ecn_below: percent(5),
+    };
+    let keys = "target = \"20 ms\", update = \"30 ms\", max_burst = \"0 s\", alpha = 0.25, beta = 2.5, mean_packet = \"500 B\", derandomize = false, ecn = false, ecn_below = \"5 %\"";
+    assert_eq!(
+        queue(&format!("{{ kind = \"pie\", limit = \"1 MB\", {keys} }}")),
+        with(Limit::Bytes(1_000_000), Discipline::Pie(pie))
+    );
 }
 
 #[test]
@@ -245,6 +265,28 @@ fn what_is_wrong_with_queues() {
             .split(" @")
             .next(),
         Some("`min` must be below `max`")
+    );
+    assert_eq!(
+        wrong("{ kind = \"pie\", target = \"250 ms\" }"),
+        "`target` of `pie` must be less than 250 ms @ `\"250 ms\"` ? such as \"15 ms\""
+    );
+    assert_eq!(
+        wrong("{ kind = \"pie\", update = \"0 ms\" }"),
+        "`update` must not be zero @ `\"0 ms\"`"
+    );
+    assert_eq!(
+        wrong("{ kind = \"pie\", alpha = 0 }"),
+        "`alpha` must not be zero @ `0`"
+    );
+    assert_eq!(
+        wrong("{ kind = \"pie\", beta = 1.2345 }"),
+        "`beta`: is finer than the simulator resolves @ `1.2345` ? such as \"1.25\""
+    );
+    assert_eq!(
+        wrong("{ kind = \"pie\", interval = \"100 ms\" }")
+            .split(" @")
+            .next(),
+        Some("unknown key `interval`")
     );
     assert_eq!(
         super::complaint(&link(

@@ -1,8 +1,8 @@
 //! TCP over links with all that they can do to it.
 
-use duet_sim::link::{CoDel, Corrupt, Discipline, Duplicate, Limit, Reorder};
+use duet_sim::link::{CoDel, Corrupt, Discipline, Duplicate, Limit, Pie, Reorder};
 use duet_sim::traffic::{Congestion, TcpConfig};
-use duet_sim::{Loss, NodeId, Probability, QueueConfig, Time};
+use duet_sim::{Loss, NodeId, Probability, QueueConfig, Record, Time};
 
 use crate::{Path, millis};
 
@@ -108,5 +108,51 @@ fn marks_hold_the_queue_down_without_loss() {
         assert!(late.clone().count() > 100);
         let most = late.map(|(_, w)| w.in_flight).max().unwrap();
         assert!(most < 75_000, "{congestion}: {most}");
+    }
+}
+
+/// A long TCP flow fills every queue that lets it: 200 packets of 1500 bytes take 240 ms at 10 Mb/s. PIE holds the wait
+/// near 15 ms, by drops or by marks, and the link stays filled.
+#[test]
+fn pie_holds_a_long_flow_near_its_target() {
+    for (congestion, ecn) in [
+        (Congestion::NewReno, false),
+        (Congestion::Cubic, false),
+        (Congestion::NewReno, true),
+        (Congestion::Cubic, true),
+    ] {
+        let waits = |discipline: Discipline| {
+            let mut path = Path::bottleneck(10_000_000, 0, millis(40));
+            let limit = Limit::Packets(200);
+            path.there.queue = QueueConfig { limit, discipline };
+            let config = TcpConfig {
+                congestion,
+                ecn,
+                ..TcpConfig::default()
+            };
+            let mut world = path.logged(&[config]);
+            let (from, to) = (Time::from_millis(10_000), Time::from_millis(60_000));
+            world.run_until(to);
+            let stats = world.node(NodeId::A).sender(0).stats();
+            let share = stats.goodput.rate(from, to) / (1e7 * 1_448.0 / 1_500.0);
+            assert!(share > 0.9, "{congestion} {ecn}: {share}");
+            let marked = world.node(NodeId::B).sink().stats().marked;
+            let log = world.finish();
+            let journeys = log.records().iter().filter_map(|record| match record {
+                Record::Packet { journey, .. } => Some(journey),
+                _ => None,
+            });
+            let sent =
+                journeys.filter(|j| j.offered > from && j.size > 1_000 && j.started < j.left);
+            let waits: Vec<f64> = sent
+                .map(|j| j.started.since(j.offered).as_secs_f64() * 1e3)
+                .collect();
+            (waits.iter().sum::<f64>() / waits.len() as f64, marked)
+        };
+        let (held, marked) = waits(Discipline::Pie(Pie::default()));
+        assert!((8.0..22.0).contains(&held), "{congestion} {ecn}: {held} ms");
+        assert_eq!(marked > 10, ecn, "{congestion}: {marked}");
+        let (filled, _) = waits(Discipline::DropTail);
+        assert!(filled > 100.0, "{congestion} {ecn}: {filled} ms");
     }
 }

@@ -152,13 +152,19 @@ impl Path {
 
     /// A world with these senders.
     pub(crate) fn world(&self, senders: &[TcpConfig]) -> World<Point> {
+        let mut world = self.logged(senders);
+        world.keep_counts_only();
+        world
+    }
+
+    /// The same, with its log.
+    pub(crate) fn logged(&self, senders: &[TcpConfig]) -> World<Point> {
         let hosts = senders.iter().enumerate().map(|(n, config)| {
             let (from, to) = (sender_address(n), sink_address());
             (from, TcpSender::new(config.clone(), from, to).into())
         });
         let sink = (sink_address(), TcpSink::new(self.sink.clone()).into());
         let mut world = World::new(self.seed);
-        world.keep_counts_only();
         let a = world.add_node("senders", Point::new(hosts.collect(), NodeId::B));
         let b = world.add_node("sink", Point::new(vec![sink], NodeId::A));
         world.connect(a, b, self.there.clone());

@@ -6,6 +6,7 @@
 mod codel;
 mod drop_tail;
 mod fq_codel;
+mod pie;
 mod red;
 
 use core::fmt;
@@ -14,6 +15,7 @@ use core::time::Duration;
 
 pub use codel::CoDel;
 pub use fq_codel::FqCoDel;
+pub use pie::Pie;
 pub use red::Red;
 
 use drop_tail::Fifo;
@@ -129,13 +131,15 @@ pub enum Discipline {
     FqCoDel(FqCoDel),
     /// Random early detection.
     Red(Red),
+    /// PIE (RFC 8033).
+    Pie(Pie),
 }
 
 impl FromStr for Discipline {
     type Err = String;
 
-    /// Reads a discipline with its usual parameters: `drop-tail`, `drop-head`, `codel`, `fq-codel`, `red`; the error is
-    /// what was expected.
+    /// Reads a discipline with its usual parameters: `drop-tail`, `drop-head`, `codel`, `fq-codel`, `red`, `pie`; the
+    /// error is what was expected.
     fn from_str(text: &str) -> Result<Discipline, String> {
         match text {
             "drop-tail" => Ok(Discipline::DropTail),
@@ -143,7 +147,8 @@ impl FromStr for Discipline {
             "codel" => Ok(Discipline::CoDel(CoDel::default())),
             "fq-codel" => Ok(Discipline::FqCoDel(FqCoDel::default())),
             "red" => Ok(Discipline::Red(Red::default())),
-            _ => Err("drop-tail, drop-head, codel, fq-codel, or red".to_owned()),
+            "pie" => Ok(Discipline::Pie(Pie::default())),
+            _ => Err("drop-tail, drop-head, codel, fq-codel, red, or pie".to_owned()),
         }
     }
 }
@@ -156,6 +161,7 @@ impl fmt::Display for Discipline {
             Discipline::CoDel(_) => "codel",
             Discipline::FqCoDel(_) => "fq-codel",
             Discipline::Red(_) => "red",
+            Discipline::Pie(_) => "pie",
         })
     }
 }
@@ -253,6 +259,7 @@ enum Order<P> {
     CoDel(Fifo<P>, codel::State),
     FqCoDel(Box<fq_codel::State<P>>),
     Red(Fifo<P>, red::State),
+    Pie(Fifo<P>, pie::State),
 }
 
 impl<P> Order<P> {
@@ -262,7 +269,8 @@ impl<P> Order<P> {
             Order::DropTail(fifo)
             | Order::DropHead(fifo)
             | Order::CoDel(fifo, _)
-            | Order::Red(fifo, _) => fifo.pop(),
+            | Order::Red(fifo, _)
+            | Order::Pie(fifo, _) => fifo.pop(),
             Order::FqCoDel(state) => state.take(),
         }
     }
@@ -282,6 +290,10 @@ impl<P> Queue<P> {
             Discipline::Red(config) => {
                 let draws = Stream::new(seed, &format!("{link}/red"));
                 Order::Red(Fifo::new(), red::State::new(config, draws))
+            }
+            Discipline::Pie(config) => {
+                let draws = Stream::new(seed, &format!("{link}/pie"));
+                Order::Pie(Fifo::new(), pie::State::new(config, draws))
             }
         };
         Queue {
@@ -319,7 +331,7 @@ impl<P> Queue<P> {
                     fifo.push(queued);
                 }
                 Order::FqCoDel(state) => state.push(queued, dropped),
-                Order::Red(fifo, _) => fifo.push(queued),
+                Order::Red(fifo, _) | Order::Pie(fifo, _) => fifo.push(queued),
             }
         }
         if let Order::Red(fifo, state) = &mut next.order {
@@ -353,6 +365,7 @@ impl<P> Queue<P> {
                 }
                 Order::FqCoDel(state) => state.push(queued, dropped),
                 Order::Red(fifo, state) => state.push(now, rate, fifo, queued, dropped),
+                Order::Pie(fifo, state) => state.push(now, fifo, queued, dropped),
             }
             return;
         }
@@ -361,6 +374,10 @@ impl<P> Queue<P> {
             Order::Red(fifo, state) => {
                 // The average sees every arrival, also one that finds no room.
                 state.observe(now, rate, fifo);
+                dropped.push((queued, Cause::QueueFull));
+            }
+            Order::Pie(_, state) => {
+                state.overflow(now);
                 dropped.push((queued, Cause::QueueFull));
             }
             Order::DropHead(_) => self.push_out_oldest(queued, dropped),
@@ -385,6 +402,7 @@ impl<P> Queue<P> {
             Order::CoDel(fifo, state) => state.dequeue(now, fifo, dropped),
             Order::FqCoDel(state) => state.dequeue(now, dropped),
             Order::Red(fifo, state) => state.pop(now, fifo),
+            Order::Pie(fifo, state) => state.pop(now, fifo),
         }?;
         self.sending.0 = self.sending.0.saturating_add(queued.size);
         self.sending.1 += 1;
@@ -412,7 +430,8 @@ impl<P> Queue<P> {
             Order::DropTail(fifo)
             | Order::DropHead(fifo)
             | Order::CoDel(fifo, _)
-            | Order::Red(fifo, _) => fifo.front().map(|queued| queued.arrived),
+            | Order::Red(fifo, _)
+            | Order::Pie(fifo, _) => fifo.front().map(|queued| queued.arrived),
             Order::FqCoDel(state) => state.oldest(),
         }
     }
@@ -423,7 +442,8 @@ impl<P> Queue<P> {
             Order::DropTail(fifo)
             | Order::DropHead(fifo)
             | Order::CoDel(fifo, _)
-            | Order::Red(fifo, _) => (fifo.bytes(), fifo.packets()),
+            | Order::Red(fifo, _)
+            | Order::Pie(fifo, _) => (fifo.bytes(), fifo.packets()),
             Order::FqCoDel(state) => (state.bytes(), state.packets()),
         }
     }

@@ -3,17 +3,16 @@
 use core::time::Duration;
 
 use toml::Value;
-use toml::de::DeValue;
 
 use super::rate::steps;
 use super::{is_none, sparse};
 use crate::link::{DelayStep, Jitter, JitterModel, Spikes};
 use crate::scenario::error::ScenarioError;
 use crate::scenario::format::{
-    BitRate, Flag, Format, Instant, List, Maybe, NonZero, Span, Whole, keys, optional, required,
+    BitRate, Flag, Format, Instant, List, Maybe, NonZero, Span, Thousandths, Whole, keys, optional,
+    required,
 };
 use crate::scenario::section::{Field, Section};
-use crate::units::{Decimal, UnitError};
 
 /// How a link's delay changes: `[["10 s", "80 ms"]]`.
 pub(in crate::scenario) struct DelaySteps;
@@ -103,7 +102,7 @@ impl Format for Jittering {
             } => vec![
                 ("kind", "pareto".into()),
                 ("scale", Span("").write(scale)),
-                ("shape", Thousandths.write(shape_milli)),
+                ("shape", Thousandths("").write(shape_milli)),
                 ("cap", Span("").write(cap)),
             ],
             JitterModel::Table(delays) => {
@@ -137,7 +136,7 @@ fn model(kind: &str, section: Section<'_>) -> Result<JitterModel, ScenarioError>
             only(&["scale", "shape", "cap"])?;
             JitterModel::Pareto {
                 scale: required(section, "scale", &Span("1 ms"))?,
-                shape_milli: required(section, "shape", &NonZero(Thousandths))?,
+                shape_milli: required(section, "shape", &NonZero(Thousandths("2.5")))?,
                 cap: required(section, "cap", &Span("200 ms"))?,
             }
         }
@@ -151,30 +150,6 @@ fn model(kind: &str, section: Section<'_>) -> Result<JitterModel, ScenarioError>
             JitterModel::None
         }
     })
-}
-
-/// A number with three decimals at most, as its thousandths.
-struct Thousandths;
-
-impl Format for Thousandths {
-    type Value = u32;
-
-    fn read(&self, field: Field<'_>) -> Result<u32, ScenarioError> {
-        if let DeValue::String(_) = field.value() {
-            return Err(field.mistyped("a number such as 2.5"));
-        }
-        field.quantity("2.5", |text| {
-            let (number, unit) = Decimal::split(text)?;
-            match unit {
-                "" => u32::try_from(number.times(1_000)?).map_err(|_| UnitError::TooLarge),
-                unit => Err(UnitError::NoNumber(unit.to_owned())),
-            }
-        })
-    }
-
-    fn write(&self, value: &u32) -> Value {
-        (f64::from(*value) / 1_000.0).into()
-    }
 }
 
 /// Spells in which nothing gets through: `{ every = "10 s", height = "300 ms" }`.

@@ -5,10 +5,11 @@ use core::time::Duration;
 use toml::Value;
 
 use super::{sparse, table};
-use crate::link::{CoDel, Discipline, FqCoDel, Limit, Policer, QueueConfig, RateOf, Red};
+use crate::link::{CoDel, Discipline, FqCoDel, Limit, Pie, Policer, QueueConfig, RateOf, Red};
 use crate::scenario::error::ScenarioError;
 use crate::scenario::format::{
-    BitRate, Chance, Flag, Format, NonZero, Span, Whole, Word, bytes, keys, optional, required,
+    BitRate, Chance, Flag, Format, NonZero, Span, Thousandths, Whole, Word, bytes, keys, optional,
+    required,
 };
 use crate::scenario::section::{Field, Section};
 use crate::units::{UnitError, parse_duration, parse_size};
@@ -20,7 +21,7 @@ use crate::units::{UnitError, parse_duration, parse_size};
 /// - `{ kind = "codel", limit = "1 MB", target = "5 ms" }`, and so on
 pub(in crate::scenario) struct Queueing;
 
-const KINDS: &[&str] = &["drop-tail", "drop-head", "codel", "fq-codel", "red"];
+const KINDS: &[&str] = &["drop-tail", "drop-head", "codel", "fq-codel", "red", "pie"];
 
 const RATE_OF: Word<RateOf> = Word {
     names: &["reference", "physical", "current"],
@@ -56,6 +57,21 @@ keys! {
         gentle = Flag;
         ecn = Flag;
         mean_packet = NonZero(bytes("1000 B"));
+    }
+}
+
+keys! {
+    /// The keys of [`Pie`].
+    pie: Pie {
+        target = NonZero(Span("15 ms"));
+        update = NonZero(Span("15 ms"));
+        max_burst = Span("150 ms");
+        alpha = NonZero(Thousandths("0.125"));
+        beta = Thousandths("1.25");
+        mean_packet = NonZero(bytes("1000 B"));
+        derandomize = Flag;
+        ecn = Flag;
+        ecn_below = Chance;
     }
 }
 
@@ -114,6 +130,7 @@ impl Format for Queueing {
                 [fq_codel::write(config, &standard), inner].concat()
             }
             Discipline::Red(config) => red::write(config, &Red::default()),
+            Discipline::Pie(config) => pie::write(config, &Pie::default()),
         });
         sparse(keys)
     }
@@ -143,6 +160,19 @@ fn discipline(kind: &str, section: Section<'_>) -> Result<Discipline, ScenarioEr
                 return Err(section.error("`min` must be below `max`"));
             }
             Discipline::Red(config)
+        }
+        "pie" => {
+            section.only(&[OWN, pie::KEYS].concat())?;
+            let mut config = Pie::default();
+            pie::read(section, &mut config)?;
+            // From there on its probability rises by itself.
+            match section.optional("target") {
+                Some(field) if config.target >= Duration::from_millis(250) => {
+                    let error = field.error("`target` of `pie` must be less than 250 ms");
+                    return Err(error.with_help("such as \"15 ms\""));
+                }
+                _ => Discipline::Pie(config),
+            }
         }
         kind => {
             section.only(OWN)?;
