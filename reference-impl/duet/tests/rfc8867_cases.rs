@@ -222,7 +222,7 @@ const TABLE: &[Row] = &[
 
 /// Whether a run is one of those above with other queues.
 fn is_repeated(run: &Run) -> bool {
-    ["6.2", "fq-codel"].contains(&run.case.as_str())
+    ["6.2", "fq-codel", "pie"].contains(&run.case.as_str())
 }
 
 /// The link direction between two nodes.
@@ -454,7 +454,7 @@ fn audio_beside_each_video_and_weights() {
 }
 
 #[test]
-fn ecn_repeats_section_5_and_so_does_fair_queueing() {
+fn other_queues_repeat_section_5() {
     let runs = cases::all();
     let ids: BTreeSet<String> = runs.iter().map(Run::id).collect();
     assert_eq!(ids.len(), runs.len(), "each once");
@@ -469,27 +469,29 @@ fn ecn_repeats_section_5_and_so_does_fair_queueing() {
         rows
     );
     for again in runs.iter().filter(|run| is_repeated(run)) {
-        let marks = again.case == "6.2";
         let mut plain = run(&again.variant);
         assert!(plain.case.starts_with('5'));
-        assert_eq!(again.ecn, marks);
+        assert_eq!(again.ecn, again.case == "6.2");
         for link in plain.queues() {
-            link.queue.discipline = match marks {
-                true => Discipline::CoDel(Default::default()),
-                false => Discipline::FqCoDel(Default::default()),
+            link.queue.discipline = match again.case.as_str() {
+                "6.2" => Discipline::CoDel(Default::default()),
+                "pie" => Discipline::Pie(Default::default()),
+                _ => Discipline::FqCoDel(Default::default()),
             };
         }
         assert_eq!(again.scenario, plain.scenario, "{}", again.id());
         assert_eq!((&again.flows, &again.narrow), (&plain.flows, &plain.narrow));
     }
-    for (case, name) in [("6.2", "marks"), ("fq-codel", "schedules")] {
+    for (case, count) in [("6.2", 17), ("fq-codel", 8), ("pie", 8)] {
+        let found = runs.iter().filter(|run| run.case == case);
+        assert_eq!(found.count(), count, "{case}");
         let cases: BTreeSet<&str> = runs
             .iter()
             .filter(|run| run.case == case)
             .map(|run| &run.variant[..3])
             .collect();
         let all = ["5.1", "5.2", "5.3", "5.4", "5.5", "5.6", "5.7", "5.8"];
-        assert_eq!(cases, BTreeSet::from(all), "{name}");
+        assert_eq!(cases, BTreeSet::from(all), "{case}");
     }
 }
 

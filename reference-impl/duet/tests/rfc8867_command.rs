@@ -127,3 +127,33 @@ fn wrong_arguments_say_what_there_is() {
         assert!(list.contains(name), "{list}");
     }
 }
+
+/// What the help says that a campaign takes is what the list adds up to.
+#[test]
+fn the_help_counts_the_seconds_of_the_list() {
+    let help = text(&run(&["--help"]).stdout);
+    let list = text(&run(&["--list"]).stdout);
+    let cases = list.lines().skip(1).take_while(|line| !line.is_empty());
+    let cases: Vec<(&str, u32)> = cases
+        .map(|line| {
+            let mut words = line.split_whitespace();
+            let case = words.next().expect("a name");
+            (
+                case,
+                words.next().expect("seconds").parse().expect("seconds"),
+            )
+        })
+        .collect();
+    for (family, said) in [
+        ("", "8,390 virtual seconds"),
+        ("6.2/", "2,280 are the cases of section 5"),
+        ("fq-codel/", "1,285 the first variant of each with FQ-CoDel"),
+        ("pie/", "1,285 with PIE"),
+    ] {
+        let of = cases.iter().filter(|(case, _)| case.starts_with(family));
+        let sum: u32 = of.map(|(_, seconds)| seconds).sum();
+        let number = said.split(' ').next().expect("a number").replace(',', "");
+        assert_eq!(number, sum.to_string(), "{family}");
+        assert!(help.contains(said), "{help}");
+    }
+}

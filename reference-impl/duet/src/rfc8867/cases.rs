@@ -5,7 +5,7 @@
 
 use std::sync::OnceLock;
 
-use duet_sim::link::{CoDel, Discipline, FqCoDel};
+use duet_sim::link::{CoDel, Discipline, FqCoDel, Pie};
 use duet_sim::{Scenario, Seeds};
 
 use super::plan::Run;
@@ -51,19 +51,14 @@ fn marked(files: &[Run]) -> Vec<Run> {
     marked.collect()
 }
 
-/// The first variant of each case of §5 with FQ-CoDel (RFC 8290), as RFC 8867 §4.1 encourages. PIE, which it names
-/// beside it, is not in the simulator: one queue with a state for each flow and one without are enough to see whether a
-/// controller needs a full queue as its signal.
-fn scheduled(files: &[Run]) -> Vec<Run> {
+/// The first variant of each case of §5 with what RFC 8867 §4.1 encourages beside drop-tail: FQ-CoDel (RFC 8290), or PIE
+/// (RFC 8033).
+fn managed(files: &[Run], case: &str, discipline: &Discipline) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
     for run in files.iter().filter(|run| run.case.starts_with('5')) {
         let is_later = |other: &Run| other.variant.split('/').next() == Some(&run.case);
         if !runs.iter().any(is_later) {
-            runs.push(again(
-                run,
-                "fq-codel",
-                &Discipline::FqCoDel(FqCoDel::default()),
-            ));
+            runs.push(again(run, case, discipline));
         }
     }
     runs
@@ -86,12 +81,15 @@ pub fn all() -> Vec<Run> {
     let all = ALL.get_or_init(|| {
         let files = FILES.iter().flat_map(|(name, text)| read(name, text));
         let mut runs: Vec<Run> = files.collect();
-        let (marked, scheduled) = (marked(&runs), scheduled(&runs));
+        let marked = marked(&runs);
+        let fair = Discipline::FqCoDel(FqCoDel::default());
+        let fair = managed(&runs, "fq-codel", &fair);
+        let pie = managed(&runs, "pie", &Discipline::Pie(Pie::default()));
         let place = |runs: &[Run], case: &str| runs.iter().position(|run| run.case == case);
         let at = place(&runs, "6.3").unwrap_or(runs.len());
         runs.splice(at..at, marked);
         let at = place(&runs, "loss").unwrap_or(runs.len());
-        runs.splice(at..at, scheduled);
+        runs.splice(at..at, fair.into_iter().chain(pie));
         runs
     });
     all.clone()
