@@ -382,3 +382,18 @@ max = "1.01 MB"
     );
     all_hold(&scenario, 1);
 }
+
+/// `sim`'s own test reads them; here they are what can be run.
+#[test]
+fn the_examples_of_the_page_can_be_run() {
+    let page = include_str!("../../../sim/scenarios/README.md");
+    let blocks = page.split("```toml\n").skip(1);
+    let blocks: Vec<&str> = blocks.filter_map(|rest| rest.split("```").next()).collect();
+    assert!(blocks.len() >= 7);
+    for block in blocks {
+        for variant in written(block).expand() {
+            let inspected = duet::simulate::inspect(&variant.scenario);
+            inspected.unwrap_or_else(|error| panic!("{error}"));
+        }
+    }
+}

@@ -29,10 +29,14 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let scenario = read(&arguments.scenario)?;
     let variants = scenario.expand();
-    // What has no server is for others to run.
-    let runs = |variant: &Scenario| variant.nodes.iter().any(|node| node.role == Role::Server);
+    // A network in which nothing happens is for `duet impair`.
+    let network_only = |variant: &Scenario| {
+        let programs = [Role::Client, Role::Server, Role::Service];
+        let mut nodes = variant.nodes.iter();
+        variant.flows.is_empty() && nodes.all(|node| !programs.contains(&node.role))
+    };
     for variant in variants.iter().map(|variant| &variant.scenario) {
-        if runs(variant) {
+        if !network_only(variant) {
             inspect(variant).map_err(|error| wrong_scenario(&error))?;
         }
     }
@@ -72,6 +76,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
             one.expect.len(),
             one.duration.as_secs_f64(),
         ))?;
+        if network_only(one) {
+            say("  a network alone: `duet impair` runs it, `duet simulate` does not")?;
+        }
         if arguments.print {
             say(one.to_toml())?;
         }

@@ -1,12 +1,27 @@
 //! What a media flow leaves behind, before anything is computed of it.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use duet_sim::Time;
 
 use super::host::FlowHost;
 use super::peers::SenderRecord;
 
+/// What left so shortly before the end of a run may be on its way, and is not counted as lost.
+pub const ON_ITS_WAY: Duration = Duration::from_secs(2);
+
 /// A UDP datagram at a host: when, and its bytes with the IP and UDP headers.
 pub type Wire = (Time, u32);
+
+/// A picture of a media flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// When it was captured.
+    pub captured: Time,
+    /// When the last of its packets arrived, if all did.
+    pub whole: Option<Time>,
+}
 
 /// A media flow.
 #[derive(Clone, Debug, Default)]
@@ -47,5 +62,22 @@ impl FlowRecord {
             }
         }
         arrived
+    }
+
+    /// The pictures, in order, given when packets [arrived](Self::arrived).
+    pub fn frames(&self, arrived: &[Option<Time>]) -> Vec<Frame> {
+        let mut frames: BTreeMap<u32, Frame> = BTreeMap::new();
+        for (packet, arrived) in self.sender.packets.iter().zip(arrived) {
+            if packet.audio {
+                continue;
+            }
+            let first = Frame {
+                captured: packet.captured,
+                whole: Some(Time::ZERO),
+            };
+            let frame = frames.entry(packet.frame).or_insert(first);
+            frame.whole = frame.whole.and_then(|last| arrived.map(|at| at.max(last)));
+        }
+        frames.into_values().collect()
     }
 }

@@ -1,17 +1,16 @@
 //! What is measured in a run: for expectations, for the lines of many runs, and for comparisons.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use duet_sim::net::Network;
-use duet_sim::traffic::{Bins, Traffic};
 use duet_sim::{
-    Check, Fate, Journey, LinkConfig, Metrics, NodeId, Record, Scenario, ScenarioError, Subject,
-    Time, Unit, Window,
+    Check, Fate, FlowKind, Journey, LinkConfig, Metrics, NodeId, Record, Scenario, ScenarioError,
+    Subject, Time, Unit, Window,
 };
 
+use super::flow::{FlowMeasured, MEDIA, TRAFFIC};
 use super::host::Site;
-use crate::flows::{self, FlowEnd};
+use crate::flows;
 use crate::invariants::{Breach, Invariant, Tally};
 use crate::report::{ON_TIME_MS, Side};
 
@@ -26,7 +25,7 @@ pub struct Measured {
     end: Time,
     /// By the nodes that it joins.
     links: BTreeMap<(usize, usize), Line>,
-    flows: Vec<(String, Bins)>,
+    flows: Vec<FlowMeasured>,
     /// By node.
     sides: BTreeMap<usize, Side>,
     names: Vec<String>,
@@ -78,26 +77,18 @@ impl Measured {
                 line.journeys.push(*journey);
             }
         }
-        let sink = |number: usize, to: usize| {
-            let site = network.host(NodeId(to));
-            match site
-                .traffic
-                .at(flows::port(number))
-                .and_then(FlowEnd::traffic)
-            {
-                Some(Traffic::UdpSink(sink)) => sink.stats().bins.clone(),
-                Some(Traffic::TcpSink(sink)) => sink.stats().goodput.clone(),
-                _ => Bins::new(Duration::from_millis(100)),
-            }
-        };
+        let end = network.world().now();
         let flows = scenario.flows.iter().enumerate();
-        let flows = flows.map(|(number, flow)| (flow.name.clone(), sink(number, flow.to)));
+        let flows = flows.map(|(number, flow)| {
+            let at = |node: usize| network.host(NodeId(node)).traffic.at(flows::port(number));
+            FlowMeasured::new(&flow.name, at(flow.from), at(flow.to), end)
+        });
         let sides = sides.iter().filter_map(|side| {
             let node = scenario.node(&side.name)?;
             Some((node, side.clone()))
         });
         Measured {
-            end: network.world().now(),
+            end,
             flows: flows.collect(),
             sides: sides.collect(),
             links,
@@ -129,8 +120,8 @@ impl Measured {
         for node in self.sides.keys() {
             put(&self.names[*node], Subject::Node(*node), NODE);
         }
-        for (number, (name, _)) in self.flows.iter().enumerate() {
-            put(name, Subject::Flow(number), FLOW);
+        for (number, flow) in self.flows.iter().enumerate() {
+            put(&flow.name, Subject::Flow(number), flow.metrics());
         }
         for ((from, to), line) in &self.links {
             let link = duet_sim::LinkRef {
@@ -279,20 +270,6 @@ impl Measured {
         }
     }
 
-    fn flow(&self, metric: &str, flow: usize, window: Window) -> Option<f64> {
-        let (_, bins) = self.flows.get(flow)?;
-        let intervals = self.intervals(Subject::Run, window);
-        let bytes: u64 = intervals
-            .iter()
-            .map(|(from, to)| bins.between(*from, *to))
-            .sum();
-        match metric {
-            "bytes" => Some(bytes as f64),
-            "goodput" => Some(bytes as f64 * 8.0 / spans(&intervals).max(1e-9)),
-            _ => None,
-        }
-    }
-
     fn run(&self, metric: &str) -> Option<f64> {
         match metric {
             "breaches" => Some(self.breaches.len() as f64),
@@ -301,7 +278,7 @@ impl Measured {
     }
 }
 
-/// The metrics of a run, of a client in a call, of a flow, of a link.
+/// The metrics of a run, of a client in a call, of a link.
 const RUN: &[&str] = &["breaches"];
 const NODE: &[&str] = &[
     "video.sent",
@@ -316,7 +293,6 @@ const NODE: &[&str] = &[
     "audio.shown",
     "call.duration",
 ];
-const FLOW: &[&str] = &["goodput", "bytes"];
 const LINK: &[&str] = &[
     "packets",
     "rate",
@@ -358,7 +334,10 @@ pub(super) fn known(scenario: &Scenario) -> Result<(), ScenarioError> {
                 let (whose, all) = match of {
                     Subject::Run => ("a run", [RUN, &counts, LINK].concat()),
                     Subject::Node(_) => ("a client in a call", NODE.to_vec()),
-                    Subject::Flow(_) => ("a flow", FLOW.to_vec()),
+                    Subject::Flow(flow) => match scenario.flows[*flow].kind {
+                        FlowKind::Media(_) => ("a media flow", MEDIA.to_vec()),
+                        _ => ("cross traffic", TRAFFIC.to_vec()),
+                    },
                     Subject::Link(_) => ("a link", LINK.to_vec()),
                 };
                 if all.contains(&&**metric) {
@@ -379,17 +358,19 @@ impl Metrics for Measured {
         match of {
             Subject::Run => self.run(metric).or_else(|| self.link(metric, of, window)),
             Subject::Node(node) => self.node(metric, node, window),
-            Subject::Flow(flow) => self.flow(metric, flow, window),
+            Subject::Flow(flow) => {
+                let intervals = self.intervals(Subject::Run, window);
+                self.flows.get(flow)?.value(metric, &intervals)
+            }
             Subject::Link(_) => self.link(metric, of, window),
         }
     }
 
     fn unit(&self, metric: &str) -> Unit {
         match metric {
-            "rate" | "capacity" | "goodput" => Unit::BitsPerSecond,
-            "loss" | "utilisation" | "video.shown" | "video.on_time" | "audio.shown" => {
-                Unit::Fraction
-            }
+            "rate" | "capacity" | "goodput" | "target" => Unit::BitsPerSecond,
+            "loss" | "utilisation" | "video.shown" | "video.on_time" | "audio.shown"
+            | "frames.whole" | "expired" => Unit::Fraction,
             "bytes" => Unit::Bytes,
             "call.duration" => Unit::Seconds,
             metric if metric.contains("delay") => Unit::Seconds,
@@ -399,7 +380,7 @@ impl Metrics for Measured {
 
     fn names(&self) -> Vec<String> {
         let counts: Vec<&str> = Tally::ALL.iter().map(|(name, _)| *name).collect();
-        let metrics = [RUN, &counts, NODE, FLOW, LINK].concat();
+        let metrics = [RUN, &counts, NODE, MEDIA, LINK].concat();
         let invariants = Invariant::ALL.iter().map(|(invariant, _)| invariant.name());
         metrics
             .into_iter()
@@ -422,7 +403,7 @@ impl Metrics for Measured {
 }
 
 /// Seconds that intervals last together.
-fn spans(intervals: &[(Time, Time)]) -> f64 {
+pub(super) fn spans(intervals: &[(Time, Time)]) -> f64 {
     let spans = intervals
         .iter()
         .map(|(from, to)| to.since(*from).as_secs_f64());
@@ -451,7 +432,7 @@ fn capacity(config: &LinkConfig, intervals: &[(Time, Time)]) -> Option<f64> {
 }
 
 /// The mean, or a quantile: the smallest value that at least so large a share does not exceed. None of no values.
-fn summary(mut values: Vec<f64>, which: &str) -> Option<f64> {
+pub(super) fn summary(mut values: Vec<f64>, which: &str) -> Option<f64> {
     if values.is_empty() {
         return None;
     }

@@ -7,13 +7,14 @@
 //! | the programs on the nodes, and how they are started again | `programs.rs` |
 //! | a client's application | `actor.rs` |
 //! | many runs | `many.rs` |
-//! | what is measured, for expectations | `measure.rs` |
+//! | what is measured, for expectations | `measure.rs`; of flows `flow.rs` |
 //! | whether a run is like its repetition | `repeat.rs` |
 //! | a server with a defect, to be found (feature `planted`) | `planted.rs` |
 //! | whether its event log can have happened | `audit.rs` |
 
 mod actor;
 pub(crate) mod audit;
+mod flow;
 mod host;
 mod many;
 mod measure;
@@ -167,6 +168,7 @@ fn instant(time: Time) -> Instant {
 /// [`ScenarioError`] points at what cannot be.
 pub fn inspect(scenario: &Scenario) -> Result<(), ScenarioError> {
     programs::server_of(scenario)?;
+    programs::crashes(scenario)?;
     Plan::of(scenario)?;
     flows::check(scenario)?;
     measure::known(scenario)
@@ -242,8 +244,8 @@ fn collect(
 ) -> Outcome {
     let end = network.world().now();
     let server = programs.server;
-    let census = match &network.host(NodeId(server)).program {
-        Program::Server(host) => host.endpoint.driver.core().census(),
+    let census = match server.map(|server| &network.host(NodeId(server)).program) {
+        Some(Program::Server(host)) => host.endpoint.driver.core().census(),
         _ => server::Census::default(),
     };
     let records: Vec<Record> = (0..scenario.nodes.len())
@@ -294,7 +296,7 @@ fn collect(
     let impossible = audit::check(scenario, &log);
     let clients: Vec<_> = tracers
         .iter()
-        .filter(|(node, _)| **node != server)
+        .filter(|(node, _)| Some(**node) != server)
         .map(|(node, tracer)| (*node, tracer))
         .collect();
     let report = Report {
@@ -311,7 +313,7 @@ fn collect(
         log_hash: log.hash(),
         links: links(scenario, &log, end),
         sides,
-        signalling: arrows(server, &clients),
+        signalling: server.map_or(Vec::new(), |server| arrows(server, &clients)),
         lanes,
         study: Vec::new(),
     };

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use duet_quic::{
 };
 use duet_sim::net::{Network, ProgramFault};
 use duet_sim::{
-    FlowKind, FlowSpec, NodeId, Role as NodeRole, Scenario, ScenarioError, Stream, Time,
+    FaultKind, NodeId, NodeSpec, Role as NodeRole, Scenario, ScenarioError, Stream, Time,
 };
 
 use super::actor::{Actor, Witness, guest};
@@ -47,8 +48,8 @@ pub(super) struct Programs<'a> {
     scenario: &'a Scenario,
     plan: &'a Plan,
     options: &'a Options<'a>,
-    /// The server's node.
-    pub(super) server: usize,
+    /// The server's node, if there is one.
+    pub(super) server: Option<usize>,
     key: [u8; 32],
     trust: Trust,
     epoch: std::time::Instant,
@@ -174,6 +175,11 @@ impl<'a> Programs<'a> {
         Some(tracer.clone())
     }
 
+    /// Where programs find the server; without one there are no programs.
+    fn server_address(&self) -> SocketAddr {
+        address_of(NodeId(self.server.unwrap_or_default()))
+    }
+
     pub(super) fn simulation(&self) -> Simulation {
         let mut simulation = Simulation::new();
         if self.options.capture {
@@ -222,7 +228,7 @@ impl<'a> Programs<'a> {
         let config = service::client::Config::new(&*self.scenario.nodes[node].name, SERVICE_TOKEN);
         let seed = Seed(seeds.bytes32());
         let core = service::client::Service::new(Arc::new(config), seed, Instant::EPOCH);
-        let mut server = address_of(NodeId(self.server));
+        let mut server = self.server_address();
         server.set_port(SERVICE_PORT);
         let settings = ClientSettings {
             server,
@@ -258,7 +264,7 @@ impl<'a> Programs<'a> {
         config.media.repair = self.plan.repair;
         let core = Client::new(Arc::new(config), Seed(seeds.bytes32()), Instant::EPOCH);
         let settings = ClientSettings {
-            server: address_of(NodeId(self.server)),
+            server: self.server_address(),
             server_name: SERVER_NAME.into(),
             trust: self.trust.clone(),
         };
@@ -274,10 +280,10 @@ impl<'a> Programs<'a> {
         .map_err(setup)?;
         driver.wall_clock(Instant::EPOCH, 0);
         let tracer = self.tracer(node, "client");
-        let inside = self.options.capture.then(|| {
-            let (own, server) = (NodeId(node), NodeId(self.server));
-            Inside::new(address_of(own), address_of(server), MOST_INSIDE)
-        });
+        let inside = self
+            .options
+            .capture
+            .then(|| Inside::new(address_of(NodeId(node)), self.server_address(), MOST_INSIDE));
         self.inside.extend(inside.clone());
         match (tracer, inside) {
             (Some(tracer), Some(inside)) => driver.observe(Box::new((tracer, inside))),
@@ -320,26 +326,39 @@ impl Site {
     }
 }
 
-/// The scenario's server; refuses what would not run.
-pub(super) fn server_of(scenario: &Scenario) -> Result<usize, ScenarioError> {
+/// The scenario's server; none where nobody needs one. Refuses what would not run.
+pub(super) fn server_of(scenario: &Scenario) -> Result<Option<usize>, ScenarioError> {
     let nodes = scenario.nodes.iter().enumerate();
-    let mut servers = nodes
-        .clone()
-        .filter(|(_, node)| node.role == NodeRole::Server);
+    let mut servers = nodes.filter(|(_, node)| node.role == NodeRole::Server);
     let fail = |message: &str| Err(scenario.error_at(&["node"], message, None));
-    let media = |flow: &FlowSpec| matches!(flow.kind, FlowKind::Media(_));
-    if nodes.clone().all(|(_, node)| node.role != NodeRole::Server)
-        && scenario.flows.iter().any(media)
-    {
-        return fail(
-            "there is no server, and media flows without calls are run by `duet simulate rfc8867`",
-        );
-    }
+    let served = |node: &NodeSpec| matches!(node.role, NodeRole::Client | NodeRole::Service);
     match (servers.next(), servers.next()) {
-        (Some((server, _)), None) => Ok(server),
-        (None, _) => fail("a scenario needs a node with role = \"server\""),
+        (Some((server, _)), None) => Ok(Some(server)),
+        (None, _) if scenario.nodes.iter().any(served) => {
+            fail("clients and services need a node with role = \"server\"")
+        }
+        (None, _) if scenario.flows.is_empty() => {
+            fail("nothing happens here: there is neither a node with role = \"server\" nor a flow")
+        }
+        (None, _) => Ok(None),
         (Some(_), Some(_)) => fail("a scenario has one server: servers do not talk to each other"),
     }
+}
+
+/// Refuses crashes where no program is.
+pub(super) fn crashes(scenario: &Scenario) -> Result<(), ScenarioError> {
+    for fault in &scenario.faults {
+        let FaultKind::Crash { node, .. } = fault.kind else {
+            continue;
+        };
+        let role = scenario.nodes[node].role;
+        if let NodeRole::Host | NodeRole::Router | NodeRole::Nat | NodeRole::Firewall = role {
+            let name = scenario.node_name(node);
+            let message = format!("no program runs on `{name}`, which is a {role}");
+            return Err(scenario.error_in(fault.place, &["node"], message, None));
+        }
+    }
+    Ok(())
 }
 
 /// What a program has done, and done with.

@@ -1,11 +1,9 @@
 //! What the path does to packets: waiting, loss, delay, and what feedback costs.
 
-use std::collections::BTreeMap;
-
 use duet_sim::Time;
 
 use super::{Measures, View, greater, seconds};
-use crate::flows::record::FlowRecord;
+use crate::flows::record::{FlowRecord, Frame, ON_ITS_WAY};
 use crate::rfc8867::statistics::Summary;
 
 /// After a decrease, for how many seconds loss counts as its consequence.
@@ -40,6 +38,11 @@ impl View<'_> {
         }
     }
 
+    /// Until when what left has arrived by the end, or never will.
+    fn certain(&self) -> f64 {
+        self.duration - ON_ITS_WAY.as_secs_f64()
+    }
+
     /// The share of a flow's media packets lost, in per cent, of those that left within a span and had time to arrive.
     fn lost(&self, flows: &[usize], spans: &[(f64, f64)]) -> Option<f64> {
         let (mut sent, mut lost) = (0_u64, 0_u64);
@@ -49,8 +52,7 @@ impl View<'_> {
                 let Some(left) = packet.left.map(seconds) else {
                     continue;
                 };
-                // What left in the last two seconds may be on its way.
-                let counts = left < self.duration - 2.0;
+                let counts = left < self.certain();
                 if counts && spans.iter().any(|span| (span.0..span.1).contains(&left)) {
                     sent += 1;
                     lost += u64::from(arrived.is_none());
@@ -89,7 +91,7 @@ impl View<'_> {
             .flows
             .iter()
             .flat_map(|flow| &flow.sender.packets);
-        let due = packets.filter(|packet| seconds(packet.captured) < self.duration - 2.0);
+        let due = packets.filter(|packet| seconds(packet.captured) < self.certain());
         let (mut all, mut kept) = (0_u64, 0_u64);
         for packet in due {
             all += 1;
@@ -105,22 +107,17 @@ impl View<'_> {
         let (mut packets, mut frames) = (Vec::new(), Vec::new());
         let (mut whole, mut all) = (0_u64, 0_u64);
         for (flow, arrived) in self.record.flows.iter().zip(&self.arrived) {
-            let mut frame: BTreeMap<u32, (Time, Option<Time>)> = BTreeMap::new();
             for (packet, arrived) in flow.sender.packets.iter().zip(arrived) {
                 if let (Some(left), Some(at)) = (packet.left, arrived) {
                     packets.push(at.since(left).as_secs_f64() * 1e3);
                 }
-                if !packet.audio && seconds(packet.captured) < self.duration - 2.0 {
-                    let first = (packet.captured, Some(Time::ZERO));
-                    let entry = frame.entry(packet.frame).or_insert(first);
-                    entry.1 = entry.1.and_then(|last| arrived.map(|at| at.max(last)));
-                }
             }
-            for (captured, last) in frame.into_values() {
+            let counts = |frame: &Frame| seconds(frame.captured) < self.certain();
+            for frame in flow.frames(arrived).into_iter().filter(counts) {
                 all += 1;
-                if let Some(last) = last {
+                if let Some(last) = frame.whole {
                     whole += 1;
-                    frames.push(last.since(captured).as_secs_f64() * 1e3);
+                    frames.push(last.since(frame.captured).as_secs_f64() * 1e3);
                 }
             }
         }
