@@ -161,9 +161,8 @@ impl Media {
                 left.map(|_| arrived.is_none())
             })),
             "expired" => {
-                share(packets().filter_map(|(packet, _)| {
-                    certain(packet.captured).then(|| packet.left.is_none())
-                }))
+                let due = packets().filter(|(packet, _)| certain(packet.captured));
+                share(due.map(|(packet, _)| packet.left.is_none()))
             }
             "frames.whole" => share(frames().map(|frame| frame.whole.is_some())),
             "trips" => {
