@@ -327,9 +327,7 @@ impl<N: Node> World<N> {
         let way = &mut self.ways[index];
         self.log.note(self.now, &format!("{} {what}", way.name));
         change(&mut way.link, self.now);
-        if let (Some((medium, place)), Some(until)) = (way.medium, way.link.busy_until()) {
-            self.media[medium].medium.occupy(place, until);
-        }
+        self.occupy(index);
         self.attend(index);
     }
 
@@ -397,6 +395,7 @@ impl<N: Node> World<N> {
                         way.scheduled = None;
                     }
                     way.link.wake(self.now);
+                    self.occupy(index);
                     self.attend(index);
                 }
                 Event::Arrival(index, packet) => {

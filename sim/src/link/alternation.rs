@@ -82,9 +82,9 @@ impl Alternation {
         while self.ends.back().is_none_or(|end| *end <= at) {
             let number = self.forgotten + self.ends.len() as u64;
             let begin = self.ends.back().copied().unwrap_or(self.begin);
-            let length = self.lengths[(number % 2) as usize].length(self.draws.at(number));
-            self.ends.push_back(begin.saturating_add(length));
-            if begin.saturating_add(length) == u64::MAX {
+            let end = self.end(number, begin);
+            self.ends.push_back(end);
+            if end == u64::MAX {
                 break;
             }
         }
@@ -97,14 +97,26 @@ impl Alternation {
         (second, Time::from_nanos(self.ends[index]))
     }
 
-    /// Forgets what was before `at`: nobody will ask for it.
+    /// Forgets what was before `at`: nobody will ask for it. What nobody asked for until then takes no memory.
     pub(super) fn forget(&mut self, at: Time) {
-        while let Some(end) = self.ends.front().copied()
-            && end <= at.as_nanos()
-        {
+        let at = at.as_nanos();
+        loop {
+            let end = match self.ends.front() {
+                Some(end) => *end,
+                None => self.end(self.forgotten, self.begin),
+            };
+            if end > at || end == u64::MAX {
+                return;
+            }
             self.ends.pop_front();
             self.forgotten += 1;
             self.begin = end;
         }
+    }
+
+    /// When sojourn `number` ends that begins at `begin`.
+    fn end(&self, number: u64, begin: u64) -> u64 {
+        let length = self.lengths[(number % 2) as usize].length(self.draws.at(number));
+        begin.saturating_add(length)
     }
 }

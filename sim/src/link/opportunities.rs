@@ -149,7 +149,7 @@ impl Opportunities {
         // The last opportunity of a pass is at the beginning of the next.
         let pass = at.saturating_sub(1) / period;
         let within = at - pass * period;
-        pass * count + self.times.partition_point(|time| *time < within) as u64
+        pass.saturating_mul(count) + self.times.partition_point(|time| *time < within) as u64
     }
 
     fn period_nanos(&self) -> u64 {

@@ -274,7 +274,7 @@ impl<P: Packet> Link<P> {
         self.reopens.is_none().then_some(oldest)
     }
 
-    /// Takes its turn on a shared medium, and says until when it lasts.
+    /// Takes its turn on a shared medium, and says until when it lasts at least; see [`Link::busy_until`].
     pub fn transmit(&mut self, now: Time, medium: &MediumConfig) -> Time {
         let now = self.advance(now);
         let mut bytes: u64 = 0;
@@ -303,7 +303,7 @@ impl<P: Packet> Link<P> {
         until
     }
 
-    /// Until when it sends, if it does.
+    /// Until when it sends at least, if it does; asked again then.
     pub fn busy_until(&self) -> Option<Time> {
         self.serialiser.times().map(|(_, until)| until)
     }
@@ -405,8 +405,11 @@ impl<P: Packet> Link<P> {
         queued
     }
 
-    /// The last bit of what is being sent is out.
+    /// The last bit of what is being sent is out, unless its course goes on.
     fn depart(&mut self) {
+        if self.serialiser.goes_on() {
+            return;
+        }
         let Some((started, left)) = self.serialiser.times() else {
             return;
         };

@@ -11,6 +11,10 @@ use crate::time::Time;
 /// Work of one bit at one bit per second, so that work divided by the rate is nanoseconds.
 const PER_BYTE: u128 = 8 * 1_000_000_000;
 
+/// Most pieces of equal speed, or opportunities, by which a course is computed ahead. One that is longer is continued
+/// when its time has come, so that nobody computes what lies behind the end of a run.
+const AHEAD: usize = 1_024;
+
 /// How fast bits leave at some time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Speed {
@@ -67,6 +71,8 @@ struct Job {
     departure: Time,
     /// How it leaves the transmitter.
     end: Idle,
+    /// What is left at the end, if that is as far as the course is computed.
+    rest: Option<u128>,
 }
 
 impl Serialiser {
@@ -119,15 +125,19 @@ impl Serialiser {
         }
     }
 
-    /// Until when it is stopped at `now`, if it is; [`Time::MAX`] if until further notice.
+    /// Until when it is stopped at `now` at least, if it is; [`Time::MAX`] if until further notice.
     pub(super) fn stopped_until(&mut self, now: Time) -> Option<Time> {
-        let mut at = now;
-        loop {
-            match self.piece(at) {
-                (Speed::Stopped, Time::MAX) => return Some(Time::MAX),
-                (Speed::Stopped, until) => at = until,
-                _ => return (at > now).then_some(at),
-            }
+        self.forget(now);
+        match self.piece(now) {
+            (Speed::Stopped, until) => Some(until),
+            _ => None,
+        }
+    }
+
+    /// Forgets when it was on and off before `at`.
+    fn forget(&mut self, at: Time) {
+        if let (Some(gate), None) = (&mut self.gate, &self.job) {
+            gate.forget(at);
         }
     }
 
@@ -138,6 +148,7 @@ impl Serialiser {
             from.at = ready;
             from.rest = 0;
         }
+        self.forget(from.at);
         let work = match self.trace {
             Some(_) => u128::from(bytes),
             None => u128::from(bytes) * PER_BYTE + from.rest,
@@ -150,18 +161,30 @@ impl Serialiser {
         self.job.is_some()
     }
 
-    /// When the first bit of what is being sent is sent, and when its last; [`Time::MAX`] is never.
+    /// When the first bit of what is being sent is sent, and when its last; [`Time::MAX`] is never. It may turn out to be
+    /// later; see [`Serialiser::goes_on`].
     pub(super) fn times(&self) -> Option<(Time, Time)> {
         self.job.map(|job| (job.started, job.departure))
+    }
+
+    /// Whether what is being sent is not done when it seemed to be, because so far its course was computed. Then it is
+    /// computed further.
+    pub(super) fn goes_on(&mut self) -> bool {
+        let Some((job, rest)) = self.job.and_then(|job| Some((job, job.rest?))) else {
+            return false;
+        };
+        let begun = job.begun || job.started < job.departure || rest < job.work;
+        self.job = None;
+        self.forget(job.end.at);
+        self.resume(&job, begun, job.end, rest);
+        true
     }
 
     /// What was being sent has left.
     pub(super) fn finish(&mut self) {
         if let Some(job) = self.job.take() {
             self.idle = job.end;
-            if let Some(gate) = &mut self.gate {
-                gate.forget(self.idle.at);
-            }
+            self.forget(self.idle.at);
         }
     }
 
@@ -266,56 +289,70 @@ impl Serialiser {
     fn course(&mut self, from: Idle, work: u128) -> Job {
         let mut end = from;
         let mut rest = work;
-        let mut started = None;
-        let departure = if self.trace.is_some() {
-            started = self.take_opportunities(&mut end, &mut rest, Time::MAX);
-            end.at
-        } else {
-            loop {
-                let (speed, until) = self.piece(end.at);
-                if speed != Speed::Stopped {
-                    started.get_or_insert(end.at);
-                }
-                match speed {
-                    Speed::Unlimited => {
-                        end.rest = 0;
-                        break end.at;
-                    }
-                    Speed::Bits(rate) => {
-                        if until == Time::MAX || rest <= capacity(rate, end.at, until) {
-                            let (whole, part) = divide(rest, rate);
-                            let departure = end.at.0.saturating_add(whole + u64::from(part > 0));
-                            end.at = Time::from_nanos(end.at.0.saturating_add(whole));
-                            end.rest = part;
-                            break Time::from_nanos(departure);
-                        }
-                        rest -= capacity(rate, end.at, until);
-                    }
-                    Speed::Stopped if until == Time::MAX => break Time::MAX,
-                    Speed::Stopped => {}
-                }
-                end.at = until;
+        let (started, departure) = match self.trace {
+            Some(_) => {
+                let (started, all) = self.take_opportunities(&mut end, &mut rest, Time::MAX);
+                (started, all.then_some(end.at))
             }
+            None => self.take_pieces(&mut end, &mut rest),
         };
         Job {
             from,
             work,
-            started: started.unwrap_or(departure),
+            started: started.or(departure).unwrap_or(end.at),
             begun: false,
-            departure,
+            departure: departure.unwrap_or(end.at),
             end,
+            rest: departure.is_none().then_some(rest),
         }
     }
 
-    /// Uses opportunities of the trace from `from` on, up to and including those at `limit`, until no byte is left,
-    /// and says when the first byte was sent.
+    /// Does work from `end` on until none is left, and says when the first bit was sent, and when the last; that is
+    /// absent if it is too far ahead, and [`Time::MAX`] if there is none.
+    fn take_pieces(&mut self, end: &mut Idle, rest: &mut u128) -> (Option<Time>, Option<Time>) {
+        let mut started = None;
+        for _ in 0..AHEAD {
+            let (speed, until) = self.piece(end.at);
+            if speed != Speed::Stopped {
+                started.get_or_insert(end.at);
+            }
+            match speed {
+                Speed::Unlimited => {
+                    end.rest = 0;
+                    return (started, Some(end.at));
+                }
+                Speed::Bits(rate) => {
+                    if until == Time::MAX || *rest <= capacity(rate, end.at, until) {
+                        let (whole, part) = divide(*rest, rate);
+                        let departure = end.at.0.saturating_add(whole + u64::from(part > 0));
+                        end.at = Time::from_nanos(end.at.0.saturating_add(whole));
+                        end.rest = part;
+                        return (started, Some(Time::from_nanos(departure)));
+                    }
+                    *rest -= capacity(rate, end.at, until);
+                }
+                Speed::Stopped if until == Time::MAX => return (started, Some(Time::MAX)),
+                Speed::Stopped => {}
+            }
+            end.at = until;
+            if speed == Speed::Stopped && self.gate.is_some() {
+                break; // whether it is on then is asked then
+            }
+        }
+        (started, None)
+    }
+
+    /// Uses opportunities of the trace from `from` on, up to and including those at `limit`, until no byte is left;
+    /// says when the first byte was sent, and whether it was not too far to look ahead.
     fn take_opportunities(
         &mut self,
         from: &mut Idle,
         bytes: &mut u128,
         limit: Time,
-    ) -> Option<Time> {
-        let trace = self.trace.clone()?;
+    ) -> (Option<Time>, bool) {
+        let Some(trace) = self.trace.clone() else {
+            return (None, true);
+        };
         let mut started = None;
         if from.next > 0 && trace.at(from.next - 1) < from.at.0 {
             from.left = 0; // nobody waited for the rest of it
@@ -323,6 +360,7 @@ impl Serialiser {
         if *bytes > 0 && from.left == 0 && trace.at(from.next) < from.at.0 {
             from.next = trace.first_from(from.at.0);
         }
+        let mut ahead = AHEAD;
         loop {
             if from.left > 0 && *bytes > 0 {
                 started.get_or_insert(from.at);
@@ -331,27 +369,52 @@ impl Serialiser {
                 from.left -= used as u64;
             }
             if *bytes == 0 {
-                return started;
+                return (started, true);
+            }
+            if limit == Time::MAX {
+                if ahead == 0 {
+                    return (started, false);
+                }
+                ahead -= 1;
             }
             let at = Time::from_nanos(trace.at(from.next));
             if at > limit {
-                return started;
+                return (started, true);
             }
             from.at = at;
             if at == Time::MAX || (self.stopped && limit == Time::MAX) {
                 from.at = Time::MAX;
-                return started;
+                return (started, true);
             }
-            from.next += 1;
-            from.left = if self.open(at) { OPPORTUNITY } else { 0 };
+            match self.closed_until(at) {
+                None => {
+                    from.next += 1;
+                    from.left = OPPORTUNITY;
+                }
+                Some(until) => {
+                    // All until then are lost.
+                    from.next = (from.next + 1).max(trace.first_from(until.min(limit).0));
+                    from.left = 0;
+                    if limit == Time::MAX && self.gate.is_some() && until < limit {
+                        from.at = until;
+                        return (started, false); // whether it is on then is asked then
+                    }
+                }
+            }
         }
     }
 
-    /// Whether the transmitter works at `at`.
-    fn open(&mut self, at: Time) -> bool {
-        !self.stopped
-            && !self.holds.at(at).0
-            && !self.gate.as_mut().is_some_and(|gate| gate.at(at).0)
+    /// Until when the transmitter does not work at `at` at least, if it does not.
+    fn closed_until(&mut self, at: Time) -> Option<Time> {
+        if self.stopped {
+            return Some(Time::MAX);
+        }
+        let (held, until) = self.holds.at(at);
+        if held {
+            return Some(until);
+        }
+        let (off, until) = self.gate.as_mut()?.at(at);
+        off.then_some(until)
     }
 
     /// The speed at `at`, and until when it is certain to stay so.
@@ -359,23 +422,18 @@ impl Serialiser {
         if self.constant {
             return (self.steps[0].1, Time::MAX);
         }
-        if self.stopped {
-            return (Speed::Stopped, Time::MAX);
-        }
         let step = self.step(at);
-        let mut speed = self.steps[step].1;
+        let speed = self.steps[step].1;
         let mut until = self.steps.get(step + 1).map_or(Time::MAX, |(at, _)| *at);
-        let (held, end) = self.holds.at(at);
-        until = until.min(end);
-        if held {
-            speed = Speed::Stopped;
+        if speed == Speed::Stopped && !self.stopped {
+            return (speed, until);
         }
+        if let Some(until) = self.closed_until(at) {
+            return (Speed::Stopped, until);
+        }
+        until = until.min(self.holds.at(at).1);
         if let Some(gate) = &mut self.gate {
-            let (off, end) = gate.at(at);
-            until = until.min(end);
-            if off {
-                speed = Speed::Stopped;
-            }
+            until = until.min(gate.at(at).1);
         }
         (speed, until)
     }

@@ -37,6 +37,14 @@ impl<N: Node> World<N> {
         });
     }
 
+    /// Tells a shared medium until when a link sends on it, if it does.
+    pub(super) fn occupy(&mut self, index: usize) {
+        let way = &self.ways[index];
+        if let (Some((medium, place)), Some(until)) = (way.medium, way.link.busy_until()) {
+            self.media[medium].medium.occupy(place, until);
+        }
+    }
+
     /// Sees to it that a shared medium is woken when it is free, if anyone wants it, and its links when they will.
     pub(super) fn attend_medium(&mut self, index: usize) {
         let mut wanted = false;
