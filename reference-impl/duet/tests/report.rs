@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use duet::report::{
-    Arrow, Extras, LinkReport, Picture, Report, Side, StillReport, Stored, files, html, page,
+    Arrow, Check, Extras, FlowReport, LinkReport, Picture, Report, Side, StillReport, Stored,
+    files, html, page,
 };
 use duet::simulate::{Options, run};
 use duet_sim::Scenario;
@@ -94,16 +95,17 @@ fn assert_sound(html: &str) {
 
 #[test]
 fn a_simulated_call_renders() {
-    let report = first_call();
+    let report = Report {
+        command: "duet simulate 'my calls/first.toml' --seed 1".into(),
+        ..first_call()
+    };
     let html = render(&report, &extras());
     assert_sound(&html);
     assert!(html.contains(&report.log_hash));
+    assert!(html.contains("duet simulate &#39;my calls/first.toml&#39; --seed 1"));
     for side in &report.sides {
         assert!(html.contains(&format!("<b>{}, of {}", side.name, side.peer)));
     }
-    assert!(
-        html.contains("duet simulate sim/scenarios/first-call.toml --seed 1 --media synthetic")
-    );
     for arrow in &report.signalling {
         assert!(
             html.contains(&format!(">{}<", arrow.name)),
@@ -230,7 +232,23 @@ fn text_is_escaped_wherever_it_stands() {
         lost: [(nasty.to_owned(), 1)].into(),
         ..LinkReport::default()
     };
+    let flow = FlowReport {
+        name: nasty.into(),
+        kind: nasty.into(),
+        from: nasty.into(),
+        to: nasty.into(),
+        controller: Some(nasty.into()),
+        frames: vec![(1.0, 20.0)],
+        ..FlowReport::default()
+    };
+    let check = Check {
+        held: Some(false),
+        text: nasty.into(),
+    };
     let report = Report {
+        command: nasty.into(),
+        flows: vec![flow],
+        checks: vec![check],
         scenario: nasty.into(),
         description: nasty.into(),
         media: nasty.into(),
@@ -292,7 +310,20 @@ fn numbers_without_meaning_are_dashes_and_never_nan() {
             to,
             ..Arrow::default()
         };
+        let flow = FlowReport {
+            metrics: [
+                ("goodput".to_owned(), odd),
+                ("frame.delay.p95".to_owned(), odd),
+            ]
+            .into(),
+            interval_s: odd,
+            received: vec![odd, 1e6],
+            target: vec![(odd, 1.0), (1.0, odd)],
+            frames: vec![(odd, odd), (1.0, odd), (1.0, 20.0)],
+            ..FlowReport::default()
+        };
         let report = Report {
+            flows: vec![flow],
             duration_ms: odd,
             sides: vec![side],
             links: vec![LinkReport {
@@ -310,4 +341,79 @@ fn numbers_without_meaning_are_dashes_and_never_nan() {
         };
         assert_sound(&render(&report, &Extras::default()));
     }
+}
+
+/// A media flow and TCP over one link, one expectation of three not met.
+const FLOWS: &str = r#"
+    name = "flows"
+    duration = "10 s"
+    [[node]]
+    name = "a"
+    role = "host"
+    [[node]]
+    name = "b"
+    role = "host"
+    [[link]]
+    from = "a"
+    to = "b"
+    rate = "2 Mb/s"
+    queue = "100 ms"
+    delay = "20 ms"
+    [[flow]]
+    name = "talk"
+    kind = "media"
+    controller = "cubic"
+    from = "a"
+    to = "b"
+    [[flow]]
+    name = "bulk"
+    kind = "tcp"
+    from = "b"
+    to = "a"
+    [[expect]]
+    metric = "goodput"
+    of = "talk"
+    min = "100 kb/s"
+    [[expect]]
+    metric = "goodput"
+    of = "bulk"
+    min = "100 Mb/s"
+    [[expect]]
+    metric = "loss"
+    of = "a>b"
+    max = "50 %"
+"#;
+
+#[test]
+fn a_report_says_what_was_expected_and_shows_each_flow() {
+    let scenario = Scenario::parse(FLOWS, "flows.toml").expect("a scenario");
+    let report = run(&scenario, &Options::new(1), |_| {})
+        .expect("a run")
+        .report;
+    let held: Vec<Option<bool>> = report.checks.iter().map(|check| check.held).collect();
+    assert_eq!(held, [Some(true), Some(false), Some(true)]);
+    let page = page(&report, &Extras::default());
+    let html = html(&page);
+    assert_sound(&html);
+    assert!(html.contains("1 of 3 expectations failed"));
+    let failed = html.find("goodput of bulk is").expect("the failed one");
+    let held = html.find("goodput of talk is").expect("one that held");
+    assert!(failed < held, "what failed comes first");
+    let plots: Vec<String> = files(&page).into_iter().map(|(name, _)| name).collect();
+    for name in ["flow-talk.svg", "frames-talk.svg", "flow-bulk.svg"] {
+        assert!(
+            plots.iter().any(|plot| plot == name),
+            "no {name}: {plots:?}"
+        );
+    }
+    let of_tcp = plots.iter().any(|plot| plot == "frames-bulk.svg");
+    assert!(!of_tcp, "TCP has no pictures");
+    for empty in ["Key figures", "Signalling", "Sent and seen"] {
+        assert!(!html.contains(empty), "{empty}: there was no call");
+    }
+    let talk = &report.flows[0];
+    let mean = talk.received.iter().sum::<f64>() / talk.received.len() as f64;
+    assert!((mean / talk.metrics["goodput"] - 1.0).abs() < 1e-3);
+    assert!(talk.frames.len() > 200 && talk.target.len() > 40);
+    assert_eq!(report.flows[1].controller, None);
 }

@@ -269,9 +269,7 @@ fn one(path: &Path, scenario: Scenario, arguments: &RunArguments) -> Result<(), 
     };
     let mut outcome = outcome.map_err(|error| no_outcome(&error))?;
     bar.finish_and_clear();
-    if let Some(seconds) = arguments.length {
-        outcome.report.options = format!("--length {seconds}");
-    }
+    outcome.report.command = replay(path, &scenario, arguments);
     if arguments.repair_study {
         let bar = ProgressBar::new_spinner();
         let note = |seed| {
@@ -425,7 +423,7 @@ fn tell(arguments: &RunArguments, outcome: &Outcome, line: &RunLine) -> Result<(
         "{} (seed {}, {} media): {}",
         report.scenario, report.seed, report.media, report.description
     ))?;
-    if report.sides.is_empty() || tally.sent > 0 {
+    if tally.logins > 0 || tally.sent > 0 {
         say(format!(
             "  {} logins, {} links lost, {} resumed; {} messages sent, {} received, {} confirmed, {} undetermined",
             tally.logins,
@@ -439,15 +437,18 @@ fn tell(arguments: &RunArguments, outcome: &Outcome, line: &RunLine) -> Result<(
     }
     for side in &report.sides {
         say(format!(
-            "  {} saw {:.1} % of {}'s {} pictures whole within {} ms of capture; {} packets repaired; ended: {}",
+            "  {} saw {:.1} % of {}'s {} pictures whole within {} ms of capture; {} of its packets to the server sent again; ended: {}",
             side.name,
             100.0 * side.on_time(ON_TIME_MS),
             side.peer,
             side.pictures.len(),
             ON_TIME_MS,
-            side.hop.repaired,
+            side.peer_hop.repaired,
             side.reason.as_deref().unwrap_or("not yet"),
         ))?;
+    }
+    for flow in &report.flows {
+        say(format!("  {flow}"))?;
     }
     for row in &report.study {
         say(format!(

@@ -36,8 +36,8 @@ pub mod variants;
 use std::path::Path;
 
 pub use call::{
-    Extras, Hop, HopSample, LinkReport, ON_TIME_MS, Picture, RecordingReport, Report, Side,
-    StillReport, StudyRow, VERSION, arrows, page,
+    Check, Extras, FlowReport, Hop, HopSample, LinkReport, ON_TIME_MS, Picture, RecordingReport,
+    Report, Side, StillReport, StudyRow, VERSION, arrows, page,
 };
 pub use draw::svg;
 pub use html::{files, html};

@@ -83,11 +83,28 @@ pub fn comparison_page(a: (&str, &[RunLine]), b: (&str, &[RunLine])) -> Page {
     page
 }
 
-/// The names of the metrics: what people see first, links last.
+/// The metrics of links that say most, before the others.
+const OF_LINKS: &[&str] = &[
+    "loss",
+    "queue.delay.p95",
+    "rate",
+    "delay.p95",
+    "utilisation",
+];
+
+/// The names of the metrics: what people see first, links last, and of these one metric after the other, each of all links.
 fn names(lines: &[RunLine]) -> Vec<String> {
     let names: BTreeSet<&String> = lines.iter().flat_map(|run| run.metrics.keys()).collect();
     let mut names: Vec<String> = names.into_iter().cloned().collect();
-    names.sort_by_key(|name| name.contains('>'));
+    names.sort_by_cached_key(|name| {
+        let metric = name
+            .rsplit_once('>')
+            .and_then(|(_, rest)| rest.split_once('.'));
+        metric.map(|(_, metric)| {
+            let place = OF_LINKS.iter().position(|known| *known == metric);
+            (place.unwrap_or(OF_LINKS.len()), metric.to_owned())
+        })
+    });
     names
 }
 

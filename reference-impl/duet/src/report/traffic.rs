@@ -136,7 +136,7 @@ pub struct Timeline {
 }
 
 /// The interval for a run of so many nanoseconds: 200 ms, or the next round one that gives no more than 600.
-fn interval(end: u64) -> u64 {
+pub(crate) fn interval(end: u64) -> u64 {
     let least = end.div_ceil(MOST_BINS);
     let steps = [
         200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 60_000, 300_000, 3_600_000,

@@ -8,6 +8,8 @@ use duet_sim::traffic::{Bins, Traffic};
 use super::measure::{spans, summary};
 use crate::flows::FlowEnd;
 use crate::flows::record::{FlowRecord, Frame, ON_ITS_WAY};
+use crate::report::FlowReport;
+use crate::report::traffic::interval;
 
 /// The metrics of cross traffic.
 pub(super) const TRAFFIC: &[&str] = &["goodput", "bytes"];
@@ -85,6 +87,40 @@ impl FlowMeasured {
             name: name.to_owned(),
             what,
         }
+    }
+
+    /// Rates and pictures over time, until the end of the run.
+    pub(super) fn over_time(&self, end: Time) -> FlowReport {
+        let width = interval(end.as_nanos().max(1));
+        let bins = end.as_nanos().div_ceil(width).max(1);
+        let received = (0..bins).map(|bin| {
+            let from = Time::from_nanos(bin * width);
+            let to = Time::from_nanos((bin + 1) * width).min(end);
+            self.value("goodput", &[(from, to)])
+                .unwrap_or_default()
+                .round()
+        });
+        let mut report = FlowReport {
+            interval_s: width as f64 / 1e9,
+            received: received.collect(),
+            ..FlowReport::default()
+        };
+        if let What::Media(media) = &self.what {
+            let seconds = |at: Time| at.as_nanos() as f64 / 1e9;
+            let targets = media.record.sender.targets.iter();
+            report.target = targets
+                .map(|(at, rate)| (seconds(*at), *rate as f64))
+                .collect();
+            let certain = |frame: &&Frame| frame.captured < media.certain;
+            let frames = media.frames.iter().filter(certain).map(|frame| {
+                let delay = frame
+                    .whole
+                    .map(|at| at.since(frame.captured).as_secs_f64() * 1e3);
+                (seconds(frame.captured), delay.unwrap_or(f64::NAN))
+            });
+            report.frames = frames.collect();
+        }
+        report
     }
 
     /// The metrics that it has.

@@ -11,8 +11,9 @@ use duet_sim::{
 use super::flow::{FlowMeasured, MEDIA, TRAFFIC};
 use super::host::Site;
 use crate::flows;
+use crate::flows::media::MediaKeys;
 use crate::invariants::{Breach, Invariant, Tally};
-use crate::report::{ON_TIME_MS, Side};
+use crate::report::{FlowReport, ON_TIME_MS, Side};
 
 /// Of an interval of constant capacity, `window = "static"` leaves out the first two fifths.
 const SETTLING: (u32, u32) = (2, 5);
@@ -132,6 +133,29 @@ impl Measured {
             put(&line.name, Subject::Link(link), LINK);
         }
         all
+    }
+
+    /// What reports say of each flow.
+    pub(super) fn flow_reports(&self, scenario: &Scenario) -> Vec<FlowReport> {
+        let flows = self.flows.iter().zip(&scenario.flows).enumerate();
+        let reports = flows.map(|(number, (measured, flow))| {
+            let metrics = measured.metrics().iter().filter_map(|metric| {
+                let value = self.value(metric, Subject::Flow(number), Window::Whole)?;
+                Some(((*metric).to_owned(), value))
+            });
+            let media = MediaKeys::of(scenario, flow).ok();
+            let media = media.filter(|_| matches!(flow.kind, FlowKind::Media(_)));
+            FlowReport {
+                name: flow.name.clone(),
+                kind: flow.kind.to_string(),
+                from: self.names[flow.from].clone(),
+                to: self.names[flow.to].clone(),
+                controller: media.map(|keys| keys.controller.name.to_owned()),
+                metrics: metrics.collect(),
+                ..measured.over_time(self.end)
+            }
+        });
+        reports.collect()
     }
 
     /// The intervals of a window.

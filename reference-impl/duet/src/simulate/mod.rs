@@ -35,7 +35,9 @@ use duet_quic::{Inside, Secrets};
 use duet_sim::net::{Datagram, Faults, Network, ProgramFault};
 use duet_sim::pcapng::Pdu;
 use duet_sim::verify::Breach as Impossible;
-use duet_sim::{Captured, EventLog, NodeId, Scenario, ScenarioError, Time, Verdict};
+use duet_sim::{
+    Captured, EventLog, NodeId, Outcome as Judged, Scenario, ScenarioError, Time, Verdict,
+};
 
 pub use actor::Skipped;
 pub use many::{RunLine, in_parallel, processors, run_line};
@@ -51,7 +53,7 @@ use crate::flows::{self, FlowError, Setting};
 use crate::invariants::{Breach, Invariants, Tally};
 use crate::party::Record;
 use crate::report::traffic::packets;
-use crate::report::{LinkReport, Report, Side, VERSION, arrows, timelines};
+use crate::report::{Check, LinkReport, Report, Side, VERSION, arrows, timelines};
 
 /// Real codecs, or packets of their shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -303,7 +305,8 @@ fn collect(
         version: VERSION,
         scenario: scenario.name.clone(),
         description: scenario.description.clone(),
-        options: String::new(),
+        command: String::new(),
+        checks: checks(&verdicts, &breaches, &impossible, &skipped),
         seed: options.seed,
         media: match options.media {
             MediaMode::Gstreamer => "gstreamer".into(),
@@ -312,6 +315,7 @@ fn collect(
         duration_ms: scenario.duration.as_secs_f64() * 1_000.0,
         log_hash: log.hash(),
         links: links(scenario, &log, end),
+        flows: measured.flow_reports(scenario),
         sides,
         signalling: server.map_or(Vec::new(), |server| arrows(server, &clients)),
         lanes,
@@ -339,6 +343,33 @@ fn collect(
         secrets,
         pdus,
     }
+}
+
+/// What was expected of a run, and what failed of all that must hold.
+fn checks(
+    verdicts: &[Verdict],
+    breaches: &[Breach],
+    impossible: &[Impossible],
+    skipped: &[Skipped],
+) -> Vec<Check> {
+    let expected = verdicts.iter().map(|verdict| Check {
+        held: match verdict.outcome {
+            Judged::Held => Some(true),
+            Judged::Broken => Some(false),
+            Judged::NotRun => None,
+        },
+        text: verdict.message.clone(),
+    });
+    let failed = |text: String| Check {
+        held: Some(false),
+        text,
+    };
+    let broken = breaches.iter().map(|breach| failed(breach.to_string()));
+    let undone = skipped
+        .iter()
+        .map(|step| failed(format!("not done: {step}")));
+    let defect = audit::tell(impossible).map(failed);
+    expected.chain(broken).chain(undone).chain(defect).collect()
 }
 
 /// The record of the first call that a program took part in; of its last program where there was none.

@@ -392,45 +392,57 @@ fn rates(side: &Side) -> Vec<(f64, [f64; 3])> {
 pub(super) fn network(report: &Report) -> Section {
     let how = "Each direction of a link by itself. Sizes hold the UDP and IP headers.";
     let mut section = Section::new("network", "Network", how);
-    let links: Vec<&LinkReport> = report
+    let (links, idle): (Vec<&LinkReport>, Vec<&LinkReport>) = report
         .links
         .iter()
         .filter(|link| link.timeline.is_some())
-        .collect();
+        .partition(|link| link.offered > 0);
     if !links.is_empty() {
         section = section.heading("Rate and capacity", rate_how(&links));
         let most = links.iter().map(|link| fastest(link)).fold(0.0, f64::max);
         for link in &links {
             section = section.chart(rate(link, report, most));
         }
-        if links.iter().any(|link| {
-            link.timeline
-                .as_ref()
-                .is_some_and(|t| !t.queue_ms.is_empty())
-        }) {
+        let queues = links.iter().filter(|link| {
+            let timeline = link.timeline.as_ref();
+            timeline.is_some_and(|t| t.queue_ms.iter().any(|wait| wait.2 > 0.0))
+        });
+        let queues: Vec<&&LinkReport> = queues.collect();
+        if !queues.is_empty() {
             section = section.heading(
                 "Delay in the queue",
                 "From offer to the beginning of the transmission: the median of each interval, and from the least to the \
-                 greatest in it.",
+                 greatest in it. Where nothing waited there is no chart.",
             );
-            let waits = links.iter().filter_map(|link| link.timeline.as_ref());
+            let waits = queues.iter().filter_map(|link| link.timeline.as_ref());
             let most = waits
                 .flat_map(|t| &t.queue_ms)
                 .map(|wait| wait.2)
                 .fold(1.0, f64::max);
-            for link in &links {
+            for link in queues {
                 section = section.chart(queue(link, report, most));
             }
         }
-        section = section.heading("Loss by cause", "");
-        let bins: Vec<Loss> = links.iter().map(|link| losses(link, report)).collect();
+        let (lossy, clean): (Vec<&LinkReport>, Vec<&LinkReport>) =
+            links.iter().partition(|link| link.lost_in_all() > 0);
+        section = section.heading("Loss by cause", names("No packet was lost on", &clean));
+        let bins: Vec<Loss> = lossy.iter().map(|link| losses(link, report)).collect();
         let most = bins.iter().map(Loss::most).fold(1.0, f64::max);
-        for (link, loss) in links.iter().zip(bins) {
+        for (link, loss) in lossy.iter().zip(bins) {
             section = section.chart(lost(link, report, loss, most));
         }
     }
-    section = section.heading("In all", "");
+    section = section.heading("In all", names("Nothing went over", &idle));
     super::tables::links(section, report)
+}
+
+/// A sentence about links; none about no links.
+fn names(what: &str, links: &[&LinkReport]) -> String {
+    let names: Vec<String> = links.iter().map(|link| link.shown_name()).collect();
+    match names.as_slice() {
+        [] => String::new(),
+        names => format!("{what} {}.", names.join(", ")),
+    }
 }
 
 fn rate_how(links: &[&LinkReport]) -> String {
@@ -444,7 +456,7 @@ fn rate_how(links: &[&LinkReport]) -> String {
     )
 }
 
-fn duration_scale(report: &Report) -> Scale {
+pub(super) fn duration_scale(report: &Report) -> Scale {
     Scale::new("Time", "s")
         .from(0.0)
         .to(report.duration_ms / 1_000.0)
@@ -590,16 +602,13 @@ fn lost(link: &LinkReport, report: &Report, loss: Loss, most: f64) -> Chart {
             .series
             .push(Series::new(cause, Style::Bars { width }, points).colour(colour));
     }
-    let caption = match link.lost_in_all() {
-        0 => "None.".to_owned(),
-        lost => format!(
-            "{} of {}, {}; per {}.",
-            count(lost),
-            count(link.offered),
-            percent(link.share_lost(), 2),
-            quantity(Some(width), usize::from(width.fract() > 0.0), "s")
-        ),
-    };
+    let caption = format!(
+        "{} of {}, {}; per {}.",
+        count(link.lost_in_all()),
+        count(link.offered),
+        percent(link.share_lost(), 2),
+        quantity(Some(width), usize::from(width.fract() > 0.0), "s")
+    );
     Chart::new(
         format!("loss-{}", link.name),
         link.shown_name(),

@@ -1,7 +1,9 @@
 //! What a call leaves behind, and its page.
 
 mod charts;
+mod checks;
 mod figures;
+mod flows;
 mod page;
 mod tables;
 mod verdicts;
@@ -20,6 +22,7 @@ use super::model::Arrow;
 use super::number;
 use super::traffic::Timeline;
 
+pub use flows::FlowReport;
 pub use page::page;
 
 /// Within so many milliseconds of its capture a picture counts as shown in time.
@@ -37,9 +40,12 @@ pub struct Report {
     pub scenario: String,
     /// Its description.
     pub description: String,
-    /// What it was run with beyond the scenario, to be typed again; empty where that is nothing.
+    /// What a shell takes to do the run again, from where it was done; empty where nobody knows.
     #[serde(default)]
-    pub options: String,
+    pub command: String,
+    /// What was expected of the run, what must hold of every run, and what became of that.
+    #[serde(default)]
+    pub checks: Vec<Check>,
     /// The seed; the same seed gives the same run.
     pub seed: u64,
     /// `gstreamer` or `synthetic`.
@@ -50,6 +56,9 @@ pub struct Report {
     pub log_hash: String,
     /// Each link direction.
     pub links: Vec<LinkReport>,
+    /// Each flow of the scenario.
+    #[serde(default)]
+    pub flows: Vec<FlowReport>,
     /// Each party, in the order of the scenario.
     pub sides: Vec<Side>,
     /// Signalling as the server saw it, in order.
@@ -59,6 +68,15 @@ pub struct Report {
     /// What repair is worth in this scenario, if it was asked.
     #[serde(default)]
     pub study: Vec<StudyRow>,
+}
+
+/// Something that was expected.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub struct Check {
+    /// Whether it held; none if it was not measured.
+    pub held: Option<bool>,
+    /// What was expected, and what was found.
+    pub text: String,
 }
 
 /// One seed of the question what repair is worth.
@@ -101,8 +119,11 @@ pub struct Side {
     pub pictures: Vec<Picture>,
     /// Blocks of sound that the peer sent, and that were played.
     pub blocks: (u64, u64),
-    /// What this side's media connection did.
+    /// What this side's media connection did: what it sent is on its way to the server.
     pub hop: Hop,
+    /// What the peer's media connection did: what this side saw comes from there.
+    #[serde(default)]
+    pub peer_hop: Hop,
     /// When the call started and ended, in milliseconds.
     pub started_ms: Option<f64>,
     /// When the call ended, in milliseconds.
@@ -241,6 +262,7 @@ impl Side {
             pictures: pictures.collect(),
             blocks: (peer.blocks_sent, own.footage.blocks),
             hop: Hop::from(&own.hop),
+            peer_hop: Hop::from(&peer.hop),
             started_ms: own.started.map(millis),
             ended_ms: own.ended.map(|(at, _)| millis(at)),
             reason: own.ended.map(|(_, reason)| reason.code.to_string()),

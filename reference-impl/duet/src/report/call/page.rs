@@ -2,7 +2,7 @@
 
 use super::charts;
 use super::figures::{Figures, on_the_way};
-use super::{Extras, ON_TIME_MS, Report, Side, StillReport, tables, verdicts};
+use super::{Extras, ON_TIME_MS, Report, Side, StillReport, checks, flows, tables, verdicts};
 use crate::report::model::*;
 use crate::report::text::{UNKNOWN, count, duration, fixed, percent, quantity, seconds};
 
@@ -18,21 +18,32 @@ pub fn page(report: &Report, extras: &Extras) -> Page {
             text.to_owned()
         }
     };
+    if let Some(verdict) = checks::verdict(report) {
+        page = page.fact("Outcome", verdict);
+    }
     page = page
         .fact("Seed", report.seed.to_string())
         .fact("Media", known(&report.media))
         .fact("Virtual time", seconds(report.duration_ms, 1))
-        .code("SHA-256 of the event log", known(&report.log_hash))
-        .code("The same run again", command(report))
-        .section(key_figures(report))
-        .section(stills(report))
-        .section(charts::pictures(report));
-    page.sections.extend(charts::repair(report));
+        .code("SHA-256 of the event log", known(&report.log_hash));
+    if !report.command.is_empty() {
+        page = page.code("The same run again", report.command.as_str());
+    }
+    page.sections.extend(checks::section(report));
+    if !report.sides.is_empty() {
+        page.sections.push(key_figures(report));
+        page.sections.push(stills(report));
+        page.sections.push(charts::pictures(report));
+        page.sections.extend(charts::repair(report));
+    }
+    page.sections.extend(flows::section(report));
     page.sections.push(charts::network(report));
     if !report.study.is_empty() {
         page.sections.push(tables::study(&report.study));
     }
-    page.sections.push(signalling(report));
+    if !report.signalling.is_empty() {
+        page.sections.push(signalling(report));
+    }
     if !extras.live.is_empty() {
         let how = "What the two programs said of a call between them over sockets, in real time.";
         let section = Section::new("live", "The same call over sockets", how);
@@ -45,34 +56,8 @@ pub fn page(report: &Report, extras: &Extras) -> Page {
     page
 }
 
-/// What a shell takes to do the run again.
-fn command(report: &Report) -> String {
-    let path = quoted(&format!("sim/scenarios/{}.toml", report.scenario));
-    format!(
-        "duet simulate {path} --seed {} --media {} {}",
-        report.seed,
-        quoted(&report.media),
-        report.options
-    )
-    .trim_end()
-    .to_owned()
-}
-
-/// A word for a POSIX shell.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.into()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
-}
-
 fn key_figures(report: &Report) -> Section {
     let section = Section::new("figures", "Key figures", "");
-    if report.sides.is_empty() {
-        return section.block(Block::Text("No party took part.".into()));
-    }
     let cards = report.sides.iter().map(|side| {
         let recording = side.recording.as_ref().map(|recording| {
             let (pictures, length) = (count(recording.pictures), duration(recording.duration_ms));
@@ -120,11 +105,15 @@ fn tiles(report: &Report, side: &Side) -> Vec<Tile> {
         .iter()
         .map(|link| format!("{} {}", link.shown_name(), percent(link.share_lost(), 1)))
         .collect();
-    let hop = &side.hop;
-    let again = if hop.sent == 0 && hop.received == 0 {
+    let hop = &side.peer_hop;
+    let again = if hop.sent == 0 {
         Tile::new(UNKNOWN, "packets sent again", "not counted")
     } else {
-        let note = format!("of {} to the server", count(hop.sent));
+        let note = format!(
+            "by {} to the server, of {}; the server’s own are not counted",
+            side.peer,
+            count(hop.sent)
+        );
         Tile::new(count(hop.repaired), "packets sent again", note)
     };
     let smooth = &figures.smoothness;
@@ -248,9 +237,6 @@ fn signalling(report: &Report) -> Section {
     let how = "Times are those at which a client sent a message or received it. Colour and dot tell who sent it. The \
                height measures no time; arrows of the same millisecond stand side by side.";
     let section = Section::new("signalling", "Signalling", how);
-    if report.signalling.is_empty() {
-        return section.block(Block::Text("No signalling was recorded.".into()));
-    }
     let sequence = Sequence {
         lanes: report.lanes.clone(),
         arrows: report.signalling.clone(),

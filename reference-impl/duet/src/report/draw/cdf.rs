@@ -24,7 +24,7 @@ pub(super) fn draw(cdf: &Cdf, wide: bool) -> Drawing {
         width: if wide { WHOLE } else { HALF },
         height: if wide { 250.0 } else { 190.0 },
         right: 16.0,
-        band: Vec::new(),
+        band: 0,
     };
     let values = cdf
         .curves
@@ -34,10 +34,10 @@ pub(super) fn draw(cdf: &Cdf, wide: bool) -> Drawing {
     let share = Scale::new("Share", "%").from(0.0).to(100.0);
     let x = (&cdf.x, ends(values.chain(uprights)), true);
     let mut frame = Frame::new(size, &keys, x, (&share, (0.0, 100.0)));
-    frame.uprights(&cdf.uprights);
     for (curve, class) in cdf.curves.iter().zip(&classes) {
         draw_curve(&mut frame, curve, class);
     }
+    frame.uprights(&cdf.uprights);
     let height = frame.height();
     Drawing {
         canvas: frame.canvas,

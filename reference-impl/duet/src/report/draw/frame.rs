@@ -81,8 +81,8 @@ pub(super) struct Size {
     pub height: f64,
     /// Room to the right of the plot.
     pub right: f64,
-    /// Rows of events above the plot, by name.
-    pub band: Vec<String>,
+    /// Rows of events above the plot.
+    pub band: usize,
 }
 
 /// Between two rows of events.
@@ -101,8 +101,7 @@ impl Frame {
         let y = Axis::new(y.0, y.1, size.height / 38.0, true);
         let labels = y.ticks();
         let widest = labels.iter().map(|tick| width_of(&tick.1, TICK));
-        let band = size.band.iter().map(|name| width_of(name, TICK).min(90.0));
-        let left = widest.chain(band).fold(24.0, f64::max) + 12.0;
+        let left = widest.fold(24.0, f64::max) + 12.0;
         let room = size.width - size.right - left;
         // As many ticks as have room for their labels.
         let mut ticks = (room / 55.0).floor();
@@ -125,7 +124,7 @@ impl Frame {
             canvas.text("unit", Anchor::Start, 6.0, top, &title);
         }
         let band = top + 12.0;
-        top += 10.0 + size.band.len() as f64 * EVENTS;
+        top += 10.0 + size.band as f64 * EVENTS;
         let frame = Self {
             canvas,
             x,
@@ -136,16 +135,10 @@ impl Frame {
             bottom: top + size.height,
             band,
         };
-        frame.with_grid(&size.band)
+        frame.with_grid()
     }
 
-    fn with_grid(mut self, band: &[String]) -> Self {
-        for (row, name) in band.iter().enumerate() {
-            let y = self.band + row as f64 * EVENTS + 4.0;
-            let name = fit(name, self.left - 12.0, TICK);
-            self.canvas
-                .text("tick", Anchor::End, self.left - 9.0, y, &name);
-        }
+    fn with_grid(mut self) -> Self {
         for (value, label) in self.y.ticks() {
             let at = self.py(value);
             self.canvas.line("grid", (self.left, at), (self.right, at));

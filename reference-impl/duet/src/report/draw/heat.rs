@@ -13,6 +13,18 @@ const MOST: usize = 100;
 /// Shades from one end to the other.
 const SHADES: usize = 9;
 
+/// Values that lie within this part of the greatest are shades of nearly one colour: a hundredth more must not look like
+/// another world.
+const ALIKE: f64 = 0.1;
+
+/// The values between which the shades run.
+fn shades(heat: &Heat) -> (f64, f64) {
+    let (least, most) = ends(heat.values.iter().copied());
+    let width = ALIKE * least.abs().max(most.abs());
+    let more = ((width - (most - least)) / 2.0).max(0.0);
+    (least - more, most + more)
+}
+
 /// The drawing.
 pub(super) fn draw(heat: &Heat, wide: bool) -> Drawing {
     let width = if wide { WHOLE } else { HALF };
@@ -23,7 +35,7 @@ pub(super) fn draw(heat: &Heat, wide: bool) -> Drawing {
         let place = row * heat.columns.1.len() + column;
         heat.values.get(place).copied().unwrap_or(f64::NAN)
     };
-    let axis = Axis::new(&heat.value, ends(heat.values.iter().copied()), 8.0, false);
+    let axis = Axis::new(&heat.value, shades(heat), 8.0, false);
     let names = rows.iter().map(|name| width_of(name, TEXT));
     let names = names.chain([width_of(&heat.rows.0, TEXT) + 16.0]);
     let left = names.fold(20.0, f64::max).min(width * 0.3) + 14.0;

@@ -34,11 +34,7 @@ pub(super) fn draw(lines: &Lines, wide: bool) -> Drawing {
         } else {
             right + 26.0
         },
-        band: lines
-            .events
-            .iter()
-            .map(|events| events.name.clone())
-            .collect(),
+        band: lines.events.len(),
     };
     let over_time = lines.x.unit == "s";
     let mut frame = Frame::new(
@@ -139,6 +135,17 @@ fn keys(lines: &Lines, classes: &[String], direct: &[usize]) -> Vec<Key> {
                 Style::Marks(mark) => Sample::Mark(format!("{} {class}", mark_class(mark)), mark),
             },
             name: series.name.clone(),
+        });
+    }
+    for events in lines.events.iter().filter(|events| !events.at.is_empty()) {
+        let class = format!(
+            "{} {}",
+            mark_class(events.mark),
+            colour_class(events.colour, 0)
+        );
+        keys.push(Key {
+            sample: Sample::Mark(class, events.mark),
+            name: events.name.clone(),
         });
     }
     let mut names: Vec<&str> = Vec::new();
