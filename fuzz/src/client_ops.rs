@@ -27,6 +27,7 @@ use duet_protocol::seed::Seed;
 use duet_protocol::time::Instant;
 use duet_protocol::wire::{Address, Flags, Framer, Sender};
 
+use crate::datagrams::ecn_of;
 use crate::draw::Draw;
 use crate::wording::{self, Pool};
 
@@ -129,8 +130,14 @@ impl World {
                     let mut bytes = vec![draw.below(12) as u8];
                     let count = draw.below(40);
                     bytes.extend_from_slice(draw.bytes(count));
+                    let ecn = ecn_of(&bytes);
                     let (bytes, at) = (Bytes::from(bytes), self.now);
-                    self.input(Input::Datagram { conn, bytes, at });
+                    self.input(Input::Datagram {
+                        conn,
+                        bytes,
+                        at,
+                        ecn,
+                    });
                 }
             }
             11 => {

@@ -2,7 +2,7 @@
 
 use duet_protocol::error::DecodeError;
 use duet_protocol::limits::MAX_DATAGRAM;
-use duet_protocol::media::{Control, Datagram, Demand};
+use duet_protocol::media::{Control, Datagram, Demand, Ecn};
 
 /// Reads one datagram, and what its control says, to the end.
 pub fn run(input: &[u8]) {
@@ -60,4 +60,9 @@ fn walk(control: &Control<'_>, bytes: usize) {
         }
         Control::KeyframeRequest { .. } | Control::Sync { .. } | Control::Unknown { .. } => {}
     }
+}
+
+/// The ECN field of the packet around a datagram: its last byte chooses, so that no script has to say it.
+pub(crate) fn ecn_of(datagram: &[u8]) -> Ecn {
+    Ecn::from_bits(datagram.last().copied().unwrap_or_default())
 }

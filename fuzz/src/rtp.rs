@@ -11,6 +11,7 @@ use duet_protocol::limits::{MAX_DATAGRAM, MAX_KEPT_PACKETS, MAX_RTP};
 use duet_protocol::media::{Hop, HopConfig, Playout, Received, RtpHeader};
 use duet_protocol::time::Instant;
 
+use crate::datagrams::ecn_of;
 use crate::draw::Draw;
 
 const OUT: FlowId = FlowId(1);
@@ -101,7 +102,7 @@ pub fn run(input: &[u8]) {
 }
 
 fn take(hop: &mut Hop, playout: &mut Playout, now: Instant, datagram: &Bytes) {
-    if let Received::Payload { payload, .. } = hop.receive(now, now, datagram) {
+    if let Received::Payload { payload, .. } = hop.receive(now, (now, ecn_of(datagram)), datagram) {
         assert!(payload.len() < datagram.len());
         header(&payload);
         playout.insert(now, payload);

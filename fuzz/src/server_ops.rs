@@ -16,6 +16,7 @@ use duet_protocol::io::{
     Capabilities, Carried, Cause, ConnId, Core, Input, Output, Purpose, StreamId,
 };
 use duet_protocol::limits;
+use duet_protocol::media::Ecn;
 use duet_protocol::message::service::{Link, Permissions};
 use duet_protocol::message::session::{Ack, Authenticate, Hello, Method};
 use duet_protocol::message::{Wire as _, admit, schemas};
@@ -25,6 +26,7 @@ use duet_protocol::service::{Decide, Decision, LinkConfig, Question, ServiceToke
 use duet_protocol::time::Instant;
 use duet_protocol::wire::{Flags, Framer, Params, Secret, Sender, Text, Within};
 
+use crate::datagrams::ecn_of;
 use crate::draw::Draw;
 use crate::wording::{self, Pool};
 
@@ -243,8 +245,14 @@ impl World {
         let mut bytes = vec![draw.below(12) as u8];
         let count = draw.below(40);
         bytes.extend_from_slice(draw.bytes(count));
+        let ecn = ecn_of(&bytes);
         let (bytes, at) = (Bytes::from(bytes), self.now);
-        self.input(Input::Datagram { conn, bytes, at });
+        self.input(Input::Datagram {
+            conn,
+            bytes,
+            at,
+            ecn,
+        });
     }
 
     fn decide(&mut self, draw: &mut Draw<'_>) {
@@ -358,8 +366,13 @@ impl World {
             _ => {
                 let at = Instant::from_micros(u64::from_be_bytes(draw.array()) >> 1);
                 let at = at.min(self.now);
-                let bytes = Bytes::from_static(&[1, 0, 0, 0x80]);
-                self.input(Input::Datagram { conn, bytes, at });
+                let (bytes, ecn) = (Bytes::from_static(&[1, 0, 0, 0x80]), Ecn::Ce);
+                self.input(Input::Datagram {
+                    conn,
+                    bytes,
+                    at,
+                    ecn,
+                });
             }
         }
     }

@@ -10,6 +10,7 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use crate::code::Code;
+use crate::media::Ecn;
 use crate::server::{Envelope, Handover, ShardId};
 use crate::service::{Decide, Decision, DecisionId};
 use crate::time::Instant;
@@ -145,6 +146,8 @@ pub enum Input {
         bytes: Bytes,
         /// When the socket had it; not later than the `now` of this call.
         at: Instant,
+        /// The ECN field of the IP packet that carried it; [`Ecn::NotEct`] where the platform does not tell.
+        ecn: Ecn,
     },
     /// The path's state, told when it changes and every so often.
     Path {

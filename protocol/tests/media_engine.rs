@@ -170,12 +170,19 @@ fn malformed_control_is_refused() {
     let mut hop = Hop::new(at_ms(0), HopConfig::default());
     for bytes in bad {
         assert!(Datagram::read(bytes).is_err(), "{bytes:?}");
-        let received = hop.receive(at_ms(0), at_ms(0), &Bytes::copy_from_slice(bytes));
+        let received = hop.receive(
+            at_ms(0),
+            (at_ms(0), Ecn::NotEct),
+            &Bytes::copy_from_slice(bytes),
+        );
         assert_eq!(received, Received::Malformed);
     }
     assert_eq!(hop.stats().malformed, bad.len() as u64);
     let unknown = Bytes::from_static(&[0, 0x77, 1, 2]);
-    assert_eq!(hop.receive(at_ms(0), at_ms(0), &unknown), Received::Nothing);
+    assert_eq!(
+        hop.receive(at_ms(0), (at_ms(0), Ecn::NotEct), &unknown),
+        Received::Nothing
+    );
     assert_eq!(hop.stats().unknown, 1);
 }
 
@@ -267,7 +274,7 @@ proptest! {
         for (flow, kind, body) in datagrams {
             let mut bytes = vec![flow, kind];
             bytes.extend_from_slice(&body);
-            let _ = hop.receive(now, now, &bytes.clone().into());
+            let _ = hop.receive(now, (now, Ecn::NotEct), &bytes.clone().into());
             let _ = RtpHeader::parse(&body);
             bytes[0] = 0x80;
             playout.insert(now, bytes.into());
@@ -315,7 +322,7 @@ fn recorder_agrees_with_a_set() {
             let index = if random.chance(200) { 1 } else { 0 };
             let next = queue.remove(index).unwrap();
             let highest = arrived.last().copied();
-            let noted = recorder.note(next as u16, at_ms(step));
+            let noted = recorder.note(next as u16, at_ms(step), Ecn::NotEct);
             let expected = match highest {
                 None => Noted::Next,
                 Some(highest) if next == highest + 1 => Noted::Next,
@@ -325,7 +332,10 @@ fn recorder_agrees_with_a_set() {
             assert_eq!(noted, expected, "seed {seed}, sequence {next}");
             arrived.insert(next);
             if random.chance(50) {
-                assert_eq!(recorder.note(next as u16, at_ms(step)), Noted::Duplicate);
+                assert_eq!(
+                    recorder.note(next as u16, at_ms(step), Ecn::NotEct),
+                    Noted::Duplicate
+                );
             }
             let (first, highest) = (*arrived.first().unwrap(), *arrived.last().unwrap());
             let begin = first.max(highest - 63);
@@ -349,13 +359,13 @@ fn recorder_agrees_with_a_set() {
 fn recorder_forgets_what_is_behind_a_jump() {
     let mut recorder = Recorder::default();
     for sequence in 0..100 {
-        recorder.note(sequence, at_ms(1));
+        recorder.note(sequence, at_ms(1), Ecn::NotEct);
     }
-    assert_eq!(recorder.note(30_000, at_ms(2)), Noted::Gap);
+    assert_eq!(recorder.note(30_000, at_ms(2), Ecn::NotEct), Noted::Gap);
     let rows = reported(&recorder, at_ms(3));
     assert_eq!(rows.len(), 64);
     assert_eq!(rows.iter().filter(|(_, received)| *received).count(), 1);
-    assert_eq!(recorder.note(50, at_ms(4)), Noted::Old);
+    assert_eq!(recorder.note(50, at_ms(4), Ecn::NotEct), Noted::Old);
 }
 
 /// The ECN field of each arrival is in the report, also where it fills a gap or comes a window later.
@@ -375,9 +385,9 @@ fn recorder_reports_marks() {
         if sequence % 10 == 7 {
             continue;
         }
-        recorder.note_marked(order, at_ms(u64::from(sequence)), ecn);
+        recorder.note(order, at_ms(u64::from(sequence)), ecn);
         if sequence % 10 == 9 {
-            recorder.note_marked(sequence, at_ms(u64::from(sequence)), Ecn::Ce);
+            recorder.note(sequence, at_ms(u64::from(sequence)), Ecn::Ce);
             expected.push((sequence, Ecn::Ce));
         }
         expected.push((order, ecn));
@@ -403,10 +413,10 @@ fn recorder_follows_a_sender_that_starts_over() {
     let mut recorder = Recorder::default();
     (20_000..20_100_u16)
         .filter(|s| s % 10 != 5)
-        .for_each(|s| _ = recorder.note(s, at_ms(1)));
+        .for_each(|s| _ = recorder.note(s, at_ms(1), Ecn::NotEct));
     assert_eq!(recorder.missing(), 10);
     let noted: Vec<_> = (100..120)
-        .map(|sequence| recorder.note(sequence, at_ms(2)))
+        .map(|sequence| recorder.note(sequence, at_ms(2), Ecn::NotEct))
         .collect();
     assert!(noted[..15].iter().all(|noted| *noted == Noted::Old));
     assert!(noted[15..].iter().all(|noted| *noted == Noted::Next));
@@ -436,7 +446,11 @@ fn arrival_times_come_through() {
     for i in 0..20_u64 {
         let sent_at = Instant::from_micros(i * 2_500);
         let hop_seq = out.record(sent_at, Bytes::from_static(b"abc"), None);
-        recorder.note(hop_seq, far.after(Duration::from_micros(i * 2_500)));
+        recorder.note(
+            hop_seq,
+            far.after(Duration::from_micros(i * 2_500)),
+            Ecn::NotEct,
+        );
     }
     assert_eq!(out.in_flight(), 60);
     let reported_at = far.after(90 * MS);
@@ -535,7 +549,7 @@ impl Link {
             {
                 let flight = self.air.pop().unwrap();
                 let hop = &mut self.hops[usize::from(flight.to_receiver)];
-                match hop.receive(self.now, self.now, &flight.bytes.into()) {
+                match hop.receive(self.now, (self.now, Ecn::NotEct), &flight.bytes.into()) {
                     Received::Payload { payload, .. } => self.delivered.push((self.now, payload)),
                     Received::Malformed => panic!("malformed"),
                     _ => {}
@@ -705,7 +719,7 @@ fn demand_starts_and_stops_a_flow() {
     server.demand(now, VIDEO, true, 500_000);
     let told = drain(&mut server);
     assert_eq!(told.len(), 1);
-    client.receive(now, now, &told[0]);
+    client.receive(now, (now, Ecn::NotEct), &told[0]);
     let demand = Demand {
         flow: VIDEO,
         on: true,
@@ -713,7 +727,7 @@ fn demand_starts_and_stops_a_flow() {
     };
     assert_eq!(client.poll_event(), Some(HopEvent::Demand(demand)));
     assert_eq!(client.demanded_rate(VIDEO), 500_000);
-    client.receive(now, now, &told[0]);
+    client.receive(now, (now, Ecn::NotEct), &told[0]);
     assert_eq!(client.poll_event(), None, "nothing new");
     assert!(client.send(now, VIDEO, Bytes::from_static(b"packet")));
 
@@ -734,7 +748,7 @@ fn demand_starts_and_stops_a_flow() {
     }
     server.demand(now, VIDEO, false, 0);
     let told = drain(&mut server);
-    client.receive(now, now, &told[0]);
+    client.receive(now, (now, Ecn::NotEct), &told[0]);
     client.handle(now);
     assert!(drain(&mut client).is_empty());
     assert!(!client.is_demanded(VIDEO) && !client.send(now, VIDEO, Bytes::from_static(b"late")));
@@ -750,7 +764,7 @@ fn demand_starts_and_stops_a_flow() {
     let mut stray = Vec::new();
     write_header(VIDEO, 9, &mut stray);
     stray.push(0);
-    server.receive(now, now, &stray.into());
+    server.receive(now, (now, Ecn::NotEct), &stray.into());
     server.handle(now.after(200 * MS));
     let again = drain(&mut server);
     let is_off = |bytes: &Bytes| match Datagram::read(bytes) {
@@ -777,7 +791,7 @@ fn hostile_demand_makes_one_event_a_flow() {
         }
         let mut bytes = Vec::new();
         Control::Demand(Demands::new(&entries)).write(&mut bytes);
-        client.receive(now, now, &bytes.into());
+        client.receive(now, (now, Ecn::NotEct), &bytes.into());
     }
     assert!(client.poll_event().is_some());
     assert_eq!(client.poll_event(), None);
@@ -805,7 +819,9 @@ fn keyframe_requests_are_rate_limited_on_both_sides() {
         .collect();
     assert_eq!(asked, [0, 150, 300, 450, 600, 750, 900]);
     let request = drain(&mut receiver).remove(0);
-    let told = |ms: &u64| sender.receive(at_ms(*ms), at_ms(*ms), &request) != Received::Nothing;
+    let told = |ms: &u64| {
+        sender.receive(at_ms(*ms), (at_ms(*ms), Ecn::NotEct), &request) != Received::Nothing
+    };
     let told: Vec<u64> = (0..1_000).filter(told).collect();
     assert_eq!(told, [0, 150, 300, 450, 600, 750, 900]);
 }
@@ -823,7 +839,7 @@ fn media_041_sync_goes_through() {
     sender.send_sync(VIDEO, 90_000, 1_000_000);
     let sent = drain(&mut sender);
     assert_eq!(
-        receiver.receive(at_ms(1), at_ms(1), &sent[0]),
+        receiver.receive(at_ms(1), (at_ms(1), Ecn::NotEct), &sent[0]),
         Received::Sync {
             flow: VIDEO,
             rtp_time: 90_000,
@@ -856,7 +872,7 @@ fn a_gap_is_reported_at_once_and_not_more_often_than_each_5_ms() {
         } else {
             1
         };
-        hop.receive(now, now, &media(VIDEO, hop_seq, 100));
+        hop.receive(now, (now, Ecn::NotEct), &media(VIDEO, hop_seq, 100));
         hop.handle(now);
         reports.extend(drain(&mut hop).iter().map(|_| now));
         now = now.after(MS);
@@ -879,8 +895,8 @@ fn an_idle_hop_has_no_deadline() {
     let mut hop = Hop::new(at_ms(0), HopConfig::default());
     hop.open_in(at_ms(0), VIDEO, 0);
     assert_eq!(hop.deadline(), None);
-    hop.receive(at_ms(10), at_ms(10), &media(VIDEO, 1, 10));
-    hop.receive(at_ms(10), at_ms(10), &media(VIDEO, 3, 10));
+    hop.receive(at_ms(10), (at_ms(10), Ecn::NotEct), &media(VIDEO, 1, 10));
+    hop.receive(at_ms(10), (at_ms(10), Ecn::NotEct), &media(VIDEO, 3, 10));
     let mut reports = 0;
     while let Some(deadline) = hop.deadline() {
         hop.handle(deadline.at);
@@ -900,7 +916,7 @@ fn large_feedback_is_split_by_flow() {
     for flow in 1..=32 {
         hop.open_in(now, FlowId(flow), 0);
         for hop_seq in 0..70 {
-            hop.receive(now, now, &media(FlowId(flow), hop_seq, 10));
+            hop.receive(now, (now, Ecn::NotEct), &media(FlowId(flow), hop_seq, 10));
         }
     }
     hop.handle(at_ms(50));
@@ -928,7 +944,7 @@ fn a_flow_over_its_rate_is_cut() {
     let delivered: usize = (0..10_000_u64)
         .filter(|i| {
             let now = at_ms(*i);
-            let received = hop.receive(now, now, &media(VIDEO, *i as u16, 1_000));
+            let received = hop.receive(now, (now, Ecn::NotEct), &media(VIDEO, *i as u16, 1_000));
             matches!(received, Received::Payload { .. })
         })
         .count();
@@ -938,7 +954,7 @@ fn a_flow_over_its_rate_is_cut() {
         10_000 - delivered
     );
     assert_eq!(
-        hop.receive(at_ms(1), at_ms(1), &media(FlowId(4), 1, 10)),
+        hop.receive(at_ms(1), (at_ms(1), Ecn::NotEct), &media(FlowId(4), 1, 10)),
         Received::Nothing
     );
     assert_eq!(hop.stats().unknown, 1);
@@ -992,7 +1008,7 @@ fn a_lying_receiver_gets_no_flood() {
         if ms % 20 == 0 {
             hop.receive(
                 now,
-                now,
+                (now, Ecn::NotEct),
                 &feedback(VIDEO, last.wrapping_sub(500), &lie, ms as u32 * 65),
             );
         }
@@ -1015,7 +1031,7 @@ fn feedback_for_what_was_never_sent_changes_nothing() {
     for begin in [1, 100, 40_000, 65_000_u16] {
         hop.receive(
             at_ms(1),
-            at_ms(1),
+            (at_ms(1), Ecn::NotEct),
             &feedback(VIDEO, begin, &all, begin.into()),
         );
     }
@@ -1023,7 +1039,11 @@ fn feedback_for_what_was_never_sent_changes_nothing() {
     assert_eq!(before.acknowledged, 0);
     // 65,000 and the 499 after it do not reach 65,536.
     assert_eq!(before, after);
-    hop.receive(at_ms(1), at_ms(1), &feedback(FlowId(77), 0, &all, 0));
+    hop.receive(
+        at_ms(1),
+        (at_ms(1), Ecn::NotEct),
+        &feedback(FlowId(77), 0, &all, 0),
+    );
     assert_eq!(hop.stats().unknown, 1);
 }
 
@@ -1049,7 +1069,11 @@ fn a_loss_that_cannot_be_made_up_in_time_is_given_up() {
     assert_eq!(drain(&mut hop).len(), 2);
     let rows = [Report::MISSING, Report::received(0, Duration::ZERO)];
     // Useful for 200 ms, and it takes 30 ms to get there.
-    hop.receive(at_ms(171), at_ms(171), &feedback(VIDEO, 0, &rows, 0));
+    hop.receive(
+        at_ms(171),
+        (at_ms(171), Ecn::NotEct),
+        &feedback(VIDEO, 0, &rows, 0),
+    );
     hop.handle(at_ms(171));
     assert!(drain(&mut hop).is_empty());
     let stats = hop.stats().outgoing[0].1;
@@ -1069,7 +1093,7 @@ fn a_lost_repair_is_repaired() {
     let got = Report::received(0, Duration::ZERO);
     hop.receive(
         at_ms(30),
-        at_ms(30),
+        (at_ms(30), Ecn::NotEct),
         &feedback(VIDEO, 0, &[Report::MISSING, got], 0),
     );
     hop.handle(at_ms(30));
@@ -1078,10 +1102,18 @@ fn a_lost_repair_is_repaired() {
     hop.handle(at_ms(33));
     assert_eq!(drain(&mut hop), [media_zeros(3, 50)]);
     let rows = [Report::MISSING, got, Report::MISSING, got];
-    hop.receive(at_ms(40), at_ms(40), &feedback(VIDEO, 0, &rows, 1));
+    hop.receive(
+        at_ms(40),
+        (at_ms(40), Ecn::NotEct),
+        &feedback(VIDEO, 0, &rows, 1),
+    );
     hop.handle(at_ms(40));
     assert!(drain(&mut hop).is_empty(), "no round trip has passed");
-    hop.receive(at_ms(95), at_ms(95), &feedback(VIDEO, 0, &rows, 2));
+    hop.receive(
+        at_ms(95),
+        (at_ms(95), Ecn::NotEct),
+        &feedback(VIDEO, 0, &rows, 2),
+    );
     hop.handle(at_ms(95));
     assert_eq!(drain(&mut hop), [media_zeros(4, 100)]);
 }
@@ -1239,7 +1271,11 @@ fn a_full_window_holds_until_feedback_or_age() {
     hop.handle(at_ms(0));
     assert_eq!(drain(&mut hop).len(), 2);
     let got = Report::received(0, Duration::ZERO);
-    hop.receive(at_ms(30), at_ms(30), &feedback(VIDEO, 0, &[got], 0));
+    hop.receive(
+        at_ms(30),
+        (at_ms(30), Ecn::NotEct),
+        &feedback(VIDEO, 0, &[got], 0),
+    );
     hop.handle(at_ms(30));
     assert_eq!(drain(&mut hop).len(), 1);
     let wake = hop.deadline().unwrap().at;
@@ -1355,7 +1391,7 @@ fn a_tripped_hop_stops_media_says_so_once_and_still_talks() {
     );
     assert!(!hop.send(now, VIDEO, vec![0; 100].into()));
     let got = [Report::received(0, Duration::ZERO)];
-    hop.receive(now, now, &feedback(VIDEO, 0, &got, 0));
+    hop.receive(now, (now, Ecn::NotEct), &feedback(VIDEO, 0, &got, 0));
     hop.handle(now);
     assert_eq!(hop.poll_event(), None);
     assert!(drain(&mut hop).is_empty());

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use duet_protocol::id::{FlowId, RoomId, SessionId, UserId};
 use duet_protocol::io::{Capabilities, Cause, ConnId, Core, Input, Output, Purpose, StreamId};
+use duet_protocol::media::Ecn;
 use duet_protocol::message::media::Message as Media;
 use duet_protocol::message::room::Message as Room;
 use duet_protocol::message::service::Message as Service;
@@ -117,8 +118,13 @@ impl World {
     }
 
     pub(super) fn datagram(&mut self, conn: ConnId, bytes: Bytes) {
-        let at = self.now;
-        self.input(Input::Datagram { conn, bytes, at });
+        let (at, ecn) = (self.now, Ecn::Ect0);
+        self.input(Input::Datagram {
+            conn,
+            bytes,
+            at,
+            ecn,
+        });
     }
 
     pub(super) fn say(&mut self, conn: ConnId, bytes: Bytes) {

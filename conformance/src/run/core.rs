@@ -264,7 +264,9 @@ impl Core for WireCore {
                     self.tell(now, conn, What::Payload { stream, bytes, fin });
                 }
             }
-            Input::Datagram { conn, bytes, at } => self.tell(at, conn, What::Datagram(bytes)),
+            Input::Datagram {
+                conn, bytes, at, ..
+            } => self.tell(at, conn, What::Datagram(bytes)),
             Input::Closed { conn, cause } => {
                 self.wires.remove(&conn);
                 self.tell(now, conn, What::Closed(cause));

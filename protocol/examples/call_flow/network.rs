@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use duet_protocol::io::{Capabilities, Cause, ConnId, Core, Input, Output, Purpose, StreamId};
+use duet_protocol::media::Ecn;
 use duet_protocol::time::Instant;
 
 const DELAY: Duration = Duration::from_millis(20);
@@ -85,7 +86,14 @@ impl Network {
         let mut buffer = Vec::new();
         while let Some(conn) = core.next_datagram(&mut buffer) {
             let (bytes, at) = (Bytes::copy_from_slice(&buffer), now.after(DELAY));
-            self.send(now, (own, conn), |conn| Input::Datagram { conn, bytes, at });
+            // This network has no IP packets, and so no marks.
+            let ecn = Ecn::NotEct;
+            self.send(now, (own, conn), |conn| Input::Datagram {
+                conn,
+                bytes,
+                at,
+                ecn,
+            });
         }
         events
     }

@@ -10,7 +10,7 @@ use super::event::{Event, StreamDescription};
 use super::grade::Grader;
 use crate::id::{CallId, FlowId, RoomId, SessionId, StreamNumber};
 use crate::io::{ConnId, Deadline, Timer};
-use crate::media::{Hop, HopConfig, HopEvent, Playout, Received};
+use crate::media::{Ecn, Hop, HopConfig, HopEvent, Playout, Received};
 use crate::message::media::Kind;
 use crate::time::{Instant, earlier};
 use crate::wire::Framer;
@@ -244,11 +244,11 @@ impl MediaSide {
     pub(crate) fn datagram(
         &mut self,
         now: Instant,
-        at: Instant,
+        (at, ecn): (Instant, Ecn),
         bytes: &Bytes,
         events: &mut VecDeque<Event>,
     ) {
-        match self.hop.receive(now, at, bytes) {
+        match self.hop.receive(now, (at, ecn), bytes) {
             Received::Payload { flow, payload } => {
                 if let Some(incoming) = self.incoming.get_mut(&flow) {
                     incoming.playout.insert(at, payload);

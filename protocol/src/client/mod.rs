@@ -445,9 +445,15 @@ impl Core for Client {
                 self.outputs.push_back(Output::Close { conn, code });
                 self.closed(conn, &Cause::Failed(String::new()));
             }
-            Input::Datagram { conn, bytes, at } => {
+            Input::Datagram {
+                conn,
+                bytes,
+                at,
+                ecn,
+            } => {
                 if matches!(self.media.link, MediaLink::Up { conn: own } if own == conn) {
-                    self.media.datagram(self.now, at, &bytes, &mut self.events);
+                    self.media
+                        .datagram(self.now, (at, ecn), &bytes, &mut self.events);
                 }
             }
             Input::Path { conn, rtt, .. } => {

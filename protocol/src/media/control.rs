@@ -47,6 +47,16 @@ pub enum Ecn {
 }
 
 impl Ecn {
+    /// The field with these two bits; others than the last two do not matter.
+    pub const fn from_bits(bits: u8) -> Self {
+        match bits & 3 {
+            0 => Self::NotEct,
+            1 => Self::Ect1,
+            2 => Self::Ect0,
+            _ => Self::Ce,
+        }
+    }
+
     /// The field's two bits.
     pub const fn bits(self) -> u8 {
         match self {

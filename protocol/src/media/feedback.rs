@@ -57,14 +57,9 @@ impl Default for Recorder {
 }
 
 impl Recorder {
-    /// Notes that `hop_seq` arrived at `at`, with an ECN field that is not known. A jump, however far, costs at most 64
+    /// Notes that `hop_seq` arrived at `at`, in an IP packet with this ECN field. A jump, however far, costs at most 64
     /// steps.
-    pub fn note(&mut self, hop_seq: u16, at: Instant) -> Noted {
-        self.note_marked(hop_seq, at, Ecn::NotEct)
-    }
-
-    /// The same with an ECN field.
-    pub fn note_marked(&mut self, hop_seq: u16, at: Instant, ecn: Ecn) -> Noted {
+    pub fn note(&mut self, hop_seq: u16, at: Instant, ecn: Ecn) -> Noted {
         let Some((first, highest)) = self.span else {
             let sequence = u64::from(hop_seq).saturating_add(1 << 16);
             self.span = Some((sequence, sequence));
@@ -83,7 +78,7 @@ impl Recorder {
                 missing_before: self.missing(),
                 ..Self::default()
             };
-            return self.note_marked(hop_seq, at, ecn);
+            return self.note(hop_seq, at, ecn);
         }
         self.old_in_a_row = 0;
         if sequence <= highest {

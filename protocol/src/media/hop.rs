@@ -267,14 +267,9 @@ impl Hop {
         }
     }
 
-    /// Takes a datagram that the socket had at `at`, with an ECN field that is not known.
-    pub fn receive(&mut self, now: Instant, at: Instant, datagram: &Bytes) -> Received {
-        self.receive_marked(now, (at, Ecn::NotEct), datagram)
-    }
-
     /// Takes a datagram that the socket had at `at`, in an IP packet with this ECN field, which the next report tells its
     /// sender's controller.
-    pub fn receive_marked(
+    pub fn receive(
         &mut self,
         now: Instant,
         (at, ecn): (Instant, Ecn),

@@ -83,7 +83,8 @@ impl InFlow {
         (hop_seq, ecn): (u16, Ecn),
         bytes: usize,
     ) -> Arrival {
-        let noted = self.recorder.note_marked(hop_seq, at, ecn);
+        //= MEDIA-042
+        let noted = self.recorder.note(hop_seq, at, ecn);
         let stats = &mut self.stats;
         stats.received = stats.received.saturating_add(1);
         stats.bytes = stats.bytes.saturating_add(bytes as u64);

@@ -6,6 +6,7 @@ use crate::code::Code;
 use crate::error::Violation;
 use crate::id::{FlowId, SessionId};
 use crate::io::{ConnId, Output};
+use crate::media::Ecn;
 use crate::message::media::{Attached, Message as MediaMessage};
 use crate::message::{Message, Wire, admit};
 use crate::time::Instant;
@@ -108,7 +109,7 @@ impl Server {
         }
     }
 
-    pub(super) fn datagram(&mut self, conn: ConnId, bytes: &Bytes, at: Instant) {
+    pub(super) fn datagram(&mut self, conn: ConnId, bytes: &Bytes, arrived: (Instant, Ecn)) {
         //= MEDIA-017
         let Some(Conn::Media(session)) = self.conns.get(&conn) else {
             return;
@@ -117,7 +118,7 @@ impl Server {
         let Some(relay) = self.relays.get_mut(&session) else {
             return;
         };
-        match relay.datagram(self.now, at, bytes) {
+        match relay.datagram(self.now, arrived, bytes) {
             Packet::Forward { to, payload } => {
                 for (subscriber, flow) in to {
                     let payload = payload.clone();

@@ -376,7 +376,12 @@ impl Core for Server {
             Input::Spliced {
                 conn, id, carried, ..
             } => self.carried(conn, id, carried),
-            Input::Datagram { conn, bytes, at } => self.datagram(conn, &bytes, at),
+            Input::Datagram {
+                conn,
+                bytes,
+                at,
+                ecn,
+            } => self.datagram(conn, &bytes, (at, ecn)),
             Input::Path { conn, rtt, .. } => {
                 if let Some(Conn::Media(session)) = self.conns.get(&conn)
                     && let Some(relay) = self.relays.get_mut(session)

@@ -13,7 +13,7 @@ use crate::code::Code;
 use crate::id::{FlowId, RequestId, SessionId};
 use crate::io::{ConnId, Deadline, Timer};
 use crate::limits;
-use crate::media::{Hop, HopConfig, Received};
+use crate::media::{Ecn, Hop, HopConfig, Received};
 use crate::message::Wire;
 use crate::message::media::{Published, Subscribed};
 use crate::time::{Instant, earlier};
@@ -280,9 +280,14 @@ impl Relay {
         );
     }
 
-    /// A datagram of the session's media connection.
-    pub(crate) fn datagram(&mut self, now: Instant, at: Instant, bytes: &Bytes) -> Packet {
-        match self.hop.receive(now, at, bytes) {
+    /// A datagram of the session's media connection: when the socket had it, and its ECN field.
+    pub(crate) fn datagram(
+        &mut self,
+        now: Instant,
+        arrived: (Instant, Ecn),
+        bytes: &Bytes,
+    ) -> Packet {
+        match self.hop.receive(now, arrived, bytes) {
             Received::Payload { flow, payload } => {
                 let incoming = self
                     .flows_in

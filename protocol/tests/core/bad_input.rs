@@ -12,6 +12,7 @@ use duet_protocol::error::{Initiator, Violation};
 use duet_protocol::id::{CallId, RequestId, RoomId, SessionId, UserId};
 use duet_protocol::io::{Capabilities, Cause, ConnId, Core, Input, Output, Purpose, StreamId};
 use duet_protocol::limits;
+use duet_protocol::media::Ecn;
 use duet_protocol::message::call::{self, Invite, Start};
 use duet_protocol::message::channel::TextTo;
 use duet_protocol::message::directory::Lookup;
@@ -1313,7 +1314,13 @@ fn wire_004_a_client_survives_any_bytes_at_any_stage() {
             for _ in 0..20 {
                 let bytes: Bytes = noise(&mut random, 40).into();
                 let at = client.now;
-                client.input(Input::Datagram { conn, bytes, at });
+                let ecn = Ecn::Ce;
+                client.input(Input::Datagram {
+                    conn,
+                    bytes,
+                    at,
+                    ecn,
+                });
                 client.hear_on(conn, StreamId::FIRST_OF_CLIENT, &babble(&mut random), false);
             }
         }

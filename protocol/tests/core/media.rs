@@ -1,5 +1,7 @@
 //! Chapter "Media signalling", and media end to end through the two cores.
 
+use std::fmt;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,10 +10,13 @@ use duet_protocol::code::Code;
 use duet_protocol::error::UsageError;
 use duet_protocol::id::{CallId, RequestId, RoomId, StreamNumber};
 use duet_protocol::io::Purpose;
+use duet_protocol::media::{Controller, ControllerFactory, PacketReport};
 use duet_protocol::message::media::{self, State};
 use duet_protocol::message::{Media, Message, Wire, room, session};
+use duet_protocol::time::Instant;
 use duet_protocol::wire::{Opaque, Params, Text, Within};
-use duet_sim::{LinkConfig, Loss};
+use duet_sim::link::EcnMangle;
+use duet_sim::{Ecn, LinkConfig, Loss, Probability, Record};
 
 use crate::call::{accept, invite, streams, talk};
 use crate::support::Net;
@@ -67,6 +72,95 @@ fn call_026_media_flows_both_ways_once_the_call_has_started() {
         assert!(net.events(index).contains(&&Event::MediaLink { up: true }));
     }
     assert_eq!(send_video(&mut net, 60), 240);
+}
+
+/// A controller that allows 2.5 Mb/s, and remembers what it is told.
+#[derive(Clone, Default)]
+struct Witness(Arc<Mutex<Vec<PacketReport>>>);
+
+impl fmt::Debug for Witness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Witness")
+    }
+}
+
+impl Witness {
+    fn factory(&self) -> ControllerFactory {
+        let witness = self.clone();
+        Arc::new(move || Box::new(witness.clone()))
+    }
+
+    /// How many transmissions it was told of, and when those were sent that arrived with a mark.
+    fn marked(&self) -> (usize, Vec<Instant>) {
+        let reports = self.0.lock().unwrap();
+        let marked = reports.iter().filter(|report| report.ce);
+        (reports.len(), marked.map(|report| report.sent_at).collect())
+    }
+}
+
+impl Controller for Witness {
+    fn on_sent(&mut self, _now: Instant, _bytes: usize) {}
+
+    fn on_feedback(&mut self, _now: Instant, reports: &[PacketReport], _rtt: Duration) {
+        self.0.lock().unwrap().extend_from_slice(reports);
+    }
+
+    fn target_bitrate(&self) -> u64 {
+        2_500_000
+    }
+
+    fn pacing_rate(&self) -> u64 {
+        5_000_000
+    }
+
+    fn window(&self) -> usize {
+        usize::MAX
+    }
+}
+
+/// When packets with media were sent over a link that it delivered with a mark.
+fn marked_on(net: &Net, link: &str) -> Vec<Instant> {
+    let log = net.world.log();
+    let marked = log.records().iter().filter_map(|record| match record {
+        Record::Packet { link: id, journey }
+            if log.link_name(*id) == link && journey.ecn == Ecn::Ce && journey.size > 800 =>
+        {
+            Some(Instant::from_micros(journey.offered.as_micros()))
+        }
+        _ => None,
+    });
+    marked.collect()
+}
+
+/// Both hops mark one packet in ten. Each sender's controller learns from the next report which of its transmissions
+/// these were: the publisher's from the server, the server's from the subscriber.
+#[test]
+fn media_042_marks_are_reported_by_clients_and_by_the_server() {
+    let link = LinkConfig {
+        ecn: EcnMangle {
+            mark: Probability::from_ppm(100_000),
+            ..EcnMangle::default()
+        },
+        ..LinkConfig::default()
+    };
+    let (publisher, relay) = (Witness::default(), Witness::default());
+    let mut net = Net::with(
+        13,
+        &["alice", "bob"],
+        link,
+        |server| server.media.controller = relay.factory(),
+        |client| client.media.controller = publisher.factory(),
+    );
+    net.login();
+    talk(&mut net);
+    net.run_ms(500);
+    assert_eq!(send_video(&mut net, 60), 240);
+    for (witness, link) in [(publisher, "alice-0>server"), (relay, "server>bob-1")] {
+        let (told, marked) = witness.marked();
+        assert_eq!(told, 240, "{link}");
+        assert!(marked.len() > 12, "{link}: {}", marked.len());
+        assert_eq!(marked, marked_on(&net, link), "{link}");
+    }
 }
 
 #[test]

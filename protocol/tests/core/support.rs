@@ -14,6 +14,7 @@ use duet_protocol::client::{self, Client, Credentials};
 use duet_protocol::code::Code;
 use duet_protocol::id::{SessionId, UserId};
 use duet_protocol::io::{Capabilities, Cause, ConnId, Core, Input, Output, Purpose, StreamId};
+use duet_protocol::media;
 use duet_protocol::message::session::{Ack, Authenticate, Hello, Method};
 use duet_protocol::message::{Message, Wire as _};
 use duet_protocol::seed::Seed;
@@ -21,7 +22,7 @@ use duet_protocol::server;
 use duet_protocol::service::{Decide, Decision, Proof, Question};
 use duet_protocol::time::Instant;
 use duet_protocol::wire::{Flags, Frame, Framer, Params, Secret, Text, Within};
-use duet_sim::{LinkConfig, Node, NodeId, Packet, Stream, Time, World};
+use duet_sim::{Ecn, LinkConfig, Node, NodeId, Packet, Stream, Time, World};
 
 pub(crate) const SERVER: NodeId = NodeId(0);
 
@@ -56,11 +57,30 @@ pub(crate) enum Wire {
     Datagram {
         conn: ConnId,
         bytes: Bytes,
+        ecn: Ecn,
     },
     Close {
         conn: ConnId,
         code: Code,
     },
+}
+
+impl Wire {
+    /// A datagram in a packet that asks for marks, as QUIC's packets do.
+    fn datagram(conn: ConnId, bytes: Bytes) -> Self {
+        let ecn = Ecn::Ect0;
+        Self::Datagram { conn, bytes, ecn }
+    }
+}
+
+/// The ECN field of a packet of the simulator, as a core is told it.
+fn seen(ecn: Ecn) -> media::Ecn {
+    match ecn {
+        Ecn::NotEct => media::Ecn::NotEct,
+        Ecn::Ect0 => media::Ecn::Ect0,
+        Ecn::Ect1 => media::Ecn::Ect1,
+        Ecn::Ce => media::Ecn::Ce,
+    }
 }
 
 impl Packet for Wire {
@@ -89,6 +109,19 @@ impl Packet for Wire {
 
     fn reliable(&self) -> bool {
         !matches!(self, Self::Datagram { .. })
+    }
+
+    fn ecn(&self) -> Ecn {
+        match self {
+            Self::Datagram { ecn, .. } => *ecn,
+            _ => Ecn::NotEct,
+        }
+    }
+
+    fn set_ecn(&mut self, marked: Ecn) {
+        if let Self::Datagram { ecn, .. } = self {
+            *ecn = marked;
+        }
     }
 }
 
@@ -275,10 +308,8 @@ impl ClientHost {
                 "a datagram of {} bytes",
                 buffer.len()
             );
-            self.out.push_back(Wire::Datagram {
-                conn,
-                bytes: Bytes::copy_from_slice(&buffer),
-            });
+            let bytes = Bytes::copy_from_slice(&buffer);
+            self.out.push_back(Wire::datagram(conn, bytes));
         }
     }
 
@@ -347,13 +378,14 @@ impl ClientHost {
                     );
                 }
             }
-            Wire::Datagram { conn, bytes } if self.purposes.contains_key(&conn) => {
+            Wire::Datagram { conn, bytes, ecn } if self.purposes.contains_key(&conn) => {
                 self.core.handle(
                     now,
                     Input::Datagram {
                         conn,
                         bytes,
                         at: now,
+                        ecn: seen(ecn),
                     },
                 );
             }
@@ -439,8 +471,7 @@ impl ServerHost {
         while let Some(conn) = self.core.next_datagram(&mut buffer) {
             if let Some((to, conn)) = self.names.get(&conn) {
                 let bytes = Bytes::copy_from_slice(&buffer);
-                self.out
-                    .push_back((*to, Wire::Datagram { conn: *conn, bytes }));
+                self.out.push_back((*to, Wire::datagram(*conn, bytes)));
             }
         }
     }
@@ -525,7 +556,7 @@ impl ServerHost {
                     );
                 }
             }
-            Wire::Datagram { conn, bytes } => {
+            Wire::Datagram { conn, bytes, ecn } => {
                 if let Some(conn) = self.conns.get(&(from, conn)) {
                     self.core.handle(
                         now,
@@ -533,6 +564,7 @@ impl ServerHost {
                             conn: *conn,
                             bytes,
                             at: now,
+                            ecn: seen(ecn),
                         },
                     );
                 }
@@ -925,10 +957,7 @@ impl Net {
     /// Lets a raw peer send a datagram.
     pub(crate) fn throw(&mut self, id: NodeId, bytes: impl Into<Bytes>) {
         if let Host::Raw(raw) = self.world.node_mut(id) {
-            raw.out.push_back(Wire::Datagram {
-                conn: raw.conn,
-                bytes: bytes.into(),
-            });
+            raw.out.push_back(Wire::datagram(raw.conn, bytes.into()));
         }
         self.world.flush();
         self.run_ms(50);

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use duet_protocol::id::{FlowId, RequestId, RoomId, SessionId, StreamNumber};
 use duet_protocol::io::{ConnId, Input, Purpose};
 use duet_protocol::limits::{MAX_DATAGRAM, MAX_KEPT_PACKETS, MAX_RTP};
-use duet_protocol::media::{Block, Control, Demand, Demands, Feedback, Report, write_header};
+use duet_protocol::media::{Block, Control, Demand, Demands, Ecn, Feedback, Report, write_header};
 use duet_protocol::message::Wire as _;
 use duet_protocol::message::media::{Attach, Codec, Description, Kind, Publish, Subscribe};
 use duet_protocol::message::room::Join;
@@ -82,8 +82,13 @@ fn two_in_a_room(what: &'static str) -> (Host, [(ConnId, ConnId); 2]) {
 }
 
 fn send(host: &mut Host, conn: ConnId, bytes: Vec<u8>) {
-    let (bytes, at) = (Bytes::from(bytes), host.now);
-    host.input(Input::Datagram { conn, bytes, at });
+    let (bytes, at, ecn) = (Bytes::from(bytes), host.now, Ecn::Ce);
+    host.input(Input::Datagram {
+        conn,
+        bytes,
+        at,
+        ecn,
+    });
 }
 
 /// Both publish as fast as they can, with gaps between the packets, and neither ever sends feedback.

@@ -11,9 +11,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use duet_protocol::code::Code;
 use duet_protocol::io::{Capabilities, Cause, ConnId, Input, Purpose, StreamId};
+use duet_protocol::media::Ecn;
 use duet_protocol::time::Instant;
 use quinn_proto::{
-    Chunk, Dir, Event, ReadError, SendDatagramError, Side, StreamEvent, VarInt, WriteError,
+    Chunk, Dir, EcnCodepoint, Event, ReadError, SendDatagramError, Side, StreamEvent, VarInt,
+    WriteError,
 };
 use tracing::debug;
 
@@ -39,6 +41,30 @@ const CAPABILITIES: Capabilities = Capabilities {
     shared_media: false,
     unreliable_datagrams: true,
 };
+
+/// What QUIC has something to say about: a UDP datagram that arrived, or that time has passed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Occasion {
+    /// When the socket had the UDP datagram.
+    at: Instant,
+    /// Its ECN field.
+    ecn: Ecn,
+}
+
+impl Occasion {
+    /// A UDP datagram that the socket had at `at`.
+    pub(crate) fn arrival(at: Instant, ecn: Option<EcnCodepoint>) -> Self {
+        //= MEDIA-042
+        let ecn = Ecn::from_bits(ecn.map_or(0, |ecn| ecn as u8));
+        Self { at, ecn }
+    }
+
+    /// Nothing that arrived.
+    pub(crate) const fn time(now: Instant) -> Self {
+        let ecn = Ecn::NotEct;
+        Self { at: now, ecn }
+    }
+}
 
 /// A connection, as the driver keeps it.
 pub(crate) struct Conn {
@@ -176,8 +202,9 @@ impl Conn {
         self.phase == Phase::Gone
     }
 
-    /// Turns what QUIC has to say into inputs for the core; `at` is when the socket had the packet that caused it.
-    pub(crate) fn poll(&mut self, now: Instant, at: Instant, inputs: &mut VecDeque<Input>) {
+    /// Turns what QUIC has to say into inputs for the core. All datagrams that wait are from the UDP datagram that was
+    /// handled last: this is called after each.
+    pub(crate) fn poll(&mut self, now: Instant, occasion: Occasion, inputs: &mut VecDeque<Input>) {
         while let Some(event) = self.quic.poll() {
             match event {
                 Event::HandshakeDataReady => self.agreed(),
@@ -186,8 +213,14 @@ impl Conn {
                 Event::Stream(event) => self.stream_event(event, inputs),
                 Event::DatagramReceived => {
                     while let Some(bytes) = self.quic.datagrams().recv() {
-                        let conn = self.id;
-                        self.tell(Input::Datagram { conn, bytes, at }, inputs);
+                        let (conn, Occasion { at, ecn }) = (self.id, occasion);
+                        let input = Input::Datagram {
+                            conn,
+                            bytes,
+                            at,
+                            ecn,
+                        };
+                        self.tell(input, inputs);
                     }
                 }
                 Event::DatagramsUnblocked => self.stalled = false,

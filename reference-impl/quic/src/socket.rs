@@ -161,6 +161,7 @@ impl Socket for UdpSocket {
         let before = batch.len();
         for (buffer, meta) in buffers.iter().zip(&metas).take(messages) {
             let mut joined = BytesMut::from(buffer.get(..meta.len).unwrap_or_default());
+            // The kernel joins only packets whose ECN fields are equal.
             while !joined.is_empty() {
                 let size = joined.len().min(meta.stride.max(1));
                 batch.push(Received {
@@ -236,12 +237,12 @@ mod linux {
                 return;
             }
             let socket = socket.as_fd();
-            let mut done = true;
-            if self.ipv6 {
-                done &= sockopt::set_ipv6_tclass(socket, wanted.into()).is_ok();
-            } else {
-                done &= sockopt::set_ip_tos(socket, wanted).is_ok();
-            }
+            // A socket of both families marks what goes to IPv4 as its IPv4 option says.
+            let ipv4 = sockopt::set_ip_tos(socket, wanted).is_ok();
+            let done = match self.ipv6 {
+                true => sockopt::set_ipv6_tclass(socket, wanted.into()).is_ok(),
+                false => ipv4,
+            };
             if done {
                 self.present = wanted;
             }

@@ -2,12 +2,16 @@
 
 mod common;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use common::*;
 use duet_protocol::io::{ConnId, Purpose};
+use duet_protocol::media::Ecn;
+use duet_protocol::time::Instant;
 use duet_quic::{Mode, ServerSettings};
-use duet_sim::{NodeId, World};
+use duet_sim::link::EcnMangle;
+use duet_sim::{Fate, LinkConfig, NodeId, Record, World};
 
 const CONTROL: ConnId = ConnId(0);
 const MEDIA: ConnId = ConnId(1);
@@ -75,7 +79,7 @@ fn a_core_that_always_has_more_loses_nothing_to_the_queue_of_two() {
         let numbers: Vec<u32> = server
             .datagrams
             .iter()
-            .map(|(_, bytes, _)| u32::from_be_bytes(bytes[..4].try_into().expect("four bytes")))
+            .map(|(_, bytes, ..)| u32::from_be_bytes(bytes[..4].try_into().expect("four bytes")))
             .collect();
         assert_eq!(numbers, (0..count).collect::<Vec<_>>(), "{purpose:?}");
         assert_eq!(net.node(CLIENT).driver.statistics().datagrams_dropped, 0);
@@ -123,6 +127,60 @@ fn one_stuck_connection_does_not_stop_the_others() {
         dropped > 50,
         "the stuck one's datagrams went somewhere: {dropped}"
     );
+}
+
+/// When packets arrived at the other end of a link, and with which ECN field.
+fn fields_by_arrival(net: &Net, link: &str) -> BTreeMap<Instant, Ecn> {
+    let log = net.log();
+    let arrived = log.records().iter().filter_map(|record| match record {
+        Record::Packet { link: id, journey } if log.link_name(*id) == link => {
+            let Fate::Delivered { at } = journey.fate else {
+                return None;
+            };
+            let ecn = match journey.ecn {
+                duet_sim::Ecn::NotEct => Ecn::NotEct,
+                duet_sim::Ecn::Ect1 => Ecn::Ect1,
+                duet_sim::Ecn::Ect0 => Ecn::Ect0,
+                duet_sim::Ecn::Ce => Ecn::Ce,
+            };
+            Some((instant(at), ecn))
+        }
+        _ => None,
+    });
+    arrived.collect()
+}
+
+/// Two datagrams share a packet, and the path marks three packets in ten: the core is told of each datagram with the
+/// field of its own packet, both of one and never that of the packet before.
+#[test]
+fn media_042_datagrams_bear_the_ecn_field_of_their_packet() {
+    let ecn = EcnMangle {
+        mark: percent(30),
+        ..EcnMangle::default()
+    };
+    let mut net = pair(6, LinkConfig { ecn, ..link(0) });
+    establish(&mut net, CLIENT, MEDIA, Purpose::Media);
+    for round in 0..200_u8 {
+        command(&mut net, CLIENT, |core| {
+            core.datagram(MEDIA, &[round; 500]);
+            core.datagram(MEDIA, &[round; 500]);
+        });
+        settle(&mut net, Duration::from_millis(7));
+    }
+    settle(&mut net, Duration::from_millis(200));
+    for (node, link) in [(SERVER, "b>a"), (CLIENT, "a>b")] {
+        let arrived = fields_by_arrival(&net, link);
+        let told = &core(&net, node).datagrams;
+        assert_eq!(told.len(), 400);
+        for pair in told.chunks(2) {
+            assert_eq!(pair[0].2, pair[1].2, "both came in one packet");
+        }
+        let marked = told.iter().filter(|(.., ecn)| *ecn == Ecn::Ce).count();
+        assert!((80..160).contains(&marked), "{marked} of 400");
+        for (_, _, at, ecn) in told {
+            assert_eq!(arrived.get(at), Some(ecn), "at {at:?} on {link}");
+        }
+    }
 }
 
 #[test]

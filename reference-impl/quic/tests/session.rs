@@ -167,10 +167,10 @@ fn datagrams_are_echoed_with_their_time_of_arrival() {
     until(&mut net, Duration::from_secs(1), |net| {
         core(net, CLIENT).datagrams.len() == 2
     });
-    let (_, bytes, at) = &core(&net, SERVER).datagrams[0];
+    let (_, bytes, at, _) = &core(&net, SERVER).datagrams[0];
     assert_eq!(&bytes[..], b"one");
     assert_eq!(at.since(start), Duration::from_millis(20));
-    let (conn, bytes, at) = &core(&net, CLIENT).datagrams[1];
+    let (conn, bytes, at, _) = &core(&net, CLIENT).datagrams[1];
     assert_eq!((*conn, &bytes[..]), (MEDIA, &[2; 1_120][..]));
     assert_eq!(at.since(start), Duration::from_millis(40));
 }

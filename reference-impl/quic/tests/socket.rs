@@ -9,6 +9,7 @@ use std::time::Duration;
 use common::*;
 use duet_protocol::code::Code;
 use duet_protocol::io::{Cause, ConnId, Purpose, StreamId};
+use duet_protocol::media::Ecn;
 use duet_quic::{
     ClientSettings, Driver, EcnCodepoint, Identity, Loop, Packet, Pumped, Received, ServerSettings,
     Simulation, Socket, Trust, UdpSocket,
@@ -120,6 +121,12 @@ async fn session(ip: &str) {
     };
     let server = beside(server, talk, |core| !core.closed.is_empty()).await;
     assert_eq!(client.driver().core().received(CONTROL, S0), sent);
+    //= MEDIA-042
+    for core in [client.driver().core(), server.driver().core()] {
+        // QUIC asks for marks, and the loopback interface gives none.
+        let fields = core.datagrams.iter().map(|datagram| datagram.3);
+        assert!(core.datagrams.len() == 100 && fields.eq([Ecn::Ect0; 100]));
+    }
     let ids: Vec<u8> = client
         .driver()
         .core()
@@ -355,6 +362,36 @@ async fn one_batch_goes_to_many_peers() {
         let received = receive(receiver, 1).await;
         assert_eq!(received[0].bytes, bytes[i..]);
         assert_eq!(received[0].ecn, marks[i], "packet {i}");
+    }
+}
+
+/// A server that listens on all addresses has one socket for both families, and each marks by an option of its own.
+#[tokio::test]
+async fn a_socket_of_both_families_marks_what_goes_to_either() {
+    let any = SocketAddr::new("::".parse().expect("an address"), 0);
+    let Ok(mut sender) = UdpSocket::bind(any) else {
+        eprintln!("skipped: this machine has no IPv6");
+        return;
+    };
+    for ip in ["127.0.0.1", "::1"] {
+        let own = SocketAddr::new(ip.parse().expect("an address"), 0);
+        let Ok(mut receiver) = UdpSocket::bind(own) else {
+            eprintln!("skipped: this machine has no {ip}");
+            continue;
+        };
+        let mut remote = receiver.local_addr().expect("bound");
+        if let SocketAddr::V4(address) = remote {
+            // As QUIC knows a peer that came in by such a socket.
+            remote = SocketAddr::new(address.ip().to_ipv6_mapped().into(), address.port());
+        }
+        for ecn in [Some(EcnCodepoint::Ect0), None] {
+            let bytes = b"marked or not";
+            sender.writable().await.expect("a sound socket");
+            let packet = Packet { remote, bytes, ecn };
+            assert_eq!(sender.send_batch(&[packet]).expect("room"), 1);
+            let received = receive(&mut receiver, 1).await;
+            assert_eq!(received[0].ecn, ecn, "to {remote}");
+        }
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use duet_protocol::media;
 use duet_quic::{Driver, SimEndpoint};
 use duet_sim::net::{Datagram, Ecn, Host};
 use duet_sim::{Packet, Time};
@@ -100,12 +99,6 @@ impl Host for FlowHost {
     fn receive(&mut self, now: Time, datagram: Datagram) {
         self.received.push((now, datagram.size() as u32));
         self.marked += u64::from(datagram.ecn == Ecn::Ce);
-        self.end().tell_ecn(match datagram.ecn {
-            Ecn::NotEct => media::Ecn::NotEct,
-            Ecn::Ect1 => media::Ecn::Ect1,
-            Ecn::Ect0 => media::Ecn::Ect0,
-            Ecn::Ce => media::Ecn::Ce,
-        });
         self.tell(now);
         Host::receive(&mut self.endpoint, now, datagram);
     }

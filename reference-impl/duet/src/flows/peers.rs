@@ -197,8 +197,6 @@ impl Sender {
 /// The end that receives and reports.
 pub struct Receiver {
     hop: Hop,
-    /// The ECN field of the UDP datagram at hand, which the driver does not hand on with what was in it.
-    ecn: Cell<Ecn>,
     conn: Option<ConnId>,
     /// The numbers of the packets that arrived, and when.
     arrivals: Vec<(u32, Time)>,
@@ -218,7 +216,6 @@ impl Receiver {
         hop.open_in(now, AUDIO, 0);
         Self {
             hop,
-            ecn: Cell::default(),
             conn: None,
             arrivals: Vec::new(),
         }
@@ -244,13 +241,6 @@ impl End {
     pub fn tell_time(&self, now: Time) {
         if let Self::Sender(sender) = self {
             sender.clock.set(now);
-        }
-    }
-
-    /// Tells the ECN field of the UDP datagram that comes next.
-    pub fn tell_ecn(&self, ecn: Ecn) {
-        if let Self::Receiver(receiver) = self {
-            receiver.ecn.set(ecn);
         }
     }
 
@@ -285,12 +275,8 @@ impl End {
         }
     }
 
-    fn arrived(&mut self, now: Instant, at: Instant, bytes: &Bytes) {
-        let ecn = match self {
-            Self::Sender(_) => Ecn::NotEct,
-            Self::Receiver(receiver) => receiver.ecn.get(),
-        };
-        let received = self.hop().receive_marked(now, (at, ecn), bytes);
+    fn arrived(&mut self, now: Instant, (at, ecn): (Instant, Ecn), bytes: &Bytes) {
+        let received = self.hop().receive(now, (at, ecn), bytes);
         if let (Self::Receiver(receiver), Received::Payload { payload, .. }) = (self, received)
             && let Some(number) = packet_number(&payload)
         {
@@ -304,7 +290,9 @@ impl Core for End {
 
     fn handle(&mut self, now: Instant, input: Input) {
         match (&mut *self, input) {
-            (_, Input::Datagram { at, bytes, .. }) => self.arrived(now, at, &bytes),
+            (_, Input::Datagram { at, ecn, bytes, .. }) => {
+                self.arrived(now, (at, ecn), &bytes);
+            }
             (_, Input::Path { rtt, .. }) => self.hop().set_rtt(rtt),
             (Self::Sender(sender), Input::Connected { .. }) => sender.connected = true,
             (Self::Receiver(receiver), Input::Connected { conn, .. }) => receiver.conn = Some(conn),

@@ -9,7 +9,7 @@ use quinn_proto::{AcceptError, ConnectionHandle, Incoming};
 use tracing::debug;
 
 use super::{Door, Driver, Role, Transmit};
-use crate::connection::Conn;
+use crate::connection::{Conn, Occasion};
 use crate::controller::{Handle, Mode};
 use crate::transport;
 
@@ -101,7 +101,8 @@ impl<C: Core> Driver<C> {
                 self.handshakes += 1;
                 let conn = Conn::new(quic, id, handle).by(door, admits_services);
                 self.insert(quic_handle, conn);
-                self.attend(now, now, quic_handle.0);
+                // What begins a connection carries no datagrams: there is no 0-RTT.
+                self.attend(now, Occasion::time(now), quic_handle.0);
             }
             Err(AcceptError { cause, response }) => {
                 debug!(%cause, "not accepted");

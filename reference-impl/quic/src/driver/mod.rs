@@ -22,7 +22,7 @@ use tracing::debug;
 
 use self::datagrams::Held;
 use self::splices::Splices;
-use crate::connection::Conn;
+use crate::connection::{Conn, Occasion};
 use crate::controller::{MediaControl, Mode};
 use crate::seeded::{Ids, ToldTime};
 use crate::settings::ClientSettings;
@@ -180,7 +180,8 @@ impl<C: Core> Driver<C> {
             Some(DatagramEvent::ConnectionEvent(handle, event)) => {
                 if let Some(conn) = self.conns.get_mut(&handle.0) {
                     conn.handle_event(quic_now, event);
-                    self.attend(now, at.min(now), handle.0);
+                    let arrival = Occasion::arrival(at.min(now), ecn);
+                    self.attend(now, arrival, handle.0);
                 }
             }
             Some(DatagramEvent::NewConnection(incoming)) => self.incoming(now, door, incoming),
@@ -201,7 +202,7 @@ impl<C: Core> Driver<C> {
             if let Some(conn) = self.conns.get_mut(&handle) {
                 conn.timeout = None;
                 conn.handle_timeout(quic_now);
-                self.attend(now, now, handle);
+                self.attend(now, Occasion::time(now), handle);
             }
         }
         self.splices.wake(now);
@@ -407,7 +408,7 @@ impl<C: Core> Driver<C> {
                 if let Some(&handle) = self.handles.get(&conn).filter(|_| overfull) {
                     self.drop_payload(conn);
                     self.with(conn, |conn| conn.close(now, Code::BACKLOG));
-                    self.attend(now, now, handle);
+                    self.attend(now, Occasion::time(now), handle);
                 }
             }
             Output::Splice { conn, id, splice } => self.splice(now, (conn, id), splice),
@@ -424,7 +425,7 @@ impl<C: Core> Driver<C> {
                 self.drop_payload(conn);
                 if let Some(&handle) = self.handles.get(&conn) {
                     self.with(conn, |conn| conn.close(now, code));
-                    self.attend(now, now, handle);
+                    self.attend(now, Occasion::time(now), handle);
                 }
             }
             Output::Decide(decide) => self.decides.push_back(decide),

@@ -5,18 +5,18 @@ use duet_protocol::time::Instant;
 use quinn_proto::{ConnectionHandle, Endpoint};
 
 use super::{Driver, Heading, Role, std_time};
-use crate::connection::Conn;
+use crate::connection::{Conn, Occasion};
 use crate::controller::Mode;
 
 impl<C: Core> Driver<C> {
     /// Something happened on a connection: QUIC's events become inputs, and its timers and packets are seen to.
-    pub(super) fn attend(&mut self, now: Instant, at: Instant, handle: usize) {
+    pub(super) fn attend(&mut self, now: Instant, occasion: Occasion, handle: usize) {
         let quic_now = self.quic_time(now);
         let Some(conn) = self.conns.get_mut(&handle) else {
             return;
         };
         let was_handshaking = conn.is_handshaking();
-        conn.poll(now, at, &mut self.inputs);
+        conn.poll(now, occasion, &mut self.inputs);
         conn.give_up(now, quic_now, &mut self.inputs);
         conn.finish_close(now, quic_now, &mut self.inputs);
         let drained = route(&mut self.endpoint, handle, conn);
@@ -118,7 +118,7 @@ impl<C: Core> Driver<C> {
         let Some(conn) = self.conns.get_mut(&handle) else {
             return;
         };
-        conn.poll(now, now, &mut self.inputs);
+        conn.poll(now, Occasion::time(now), &mut self.inputs);
         route(&mut self.endpoint, handle, conn);
         if conn.is_gone() {
             let id = conn.id;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use duet_protocol::code::Code;
 use duet_protocol::io::{Cause, ConnId, Core, Deadline, Input, Output, Purpose, StreamId, Timer};
+use duet_protocol::media::Ecn;
 use duet_protocol::time::Instant;
 use duet_quic::{ClientSettings, Driver, Identity, ServerSettings, SimEndpoint, Trust, address_of};
 use duet_sim::{LinkConfig, Loss, NodeId, Probability, Time, World};
@@ -28,7 +29,7 @@ pub struct TestCore {
     pub streams: BTreeMap<(ConnId, StreamId), Vec<u8>>,
     pub finished: Vec<(ConnId, StreamId)>,
     pub reset: Vec<(ConnId, StreamId)>,
-    pub datagrams: Vec<(ConnId, Bytes, Instant)>,
+    pub datagrams: Vec<(ConnId, Bytes, Instant, Ecn)>,
     pub paths: Vec<(Instant, ConnId, Duration, u16)>,
     pub wall_clock: Option<u64>,
     pub wakes: Vec<Instant>,
@@ -132,12 +133,17 @@ impl Core for TestCore {
                 }
             }
             Input::Reset { conn, id } => self.reset.push((conn, id)),
-            Input::Datagram { conn, bytes, at } => {
+            Input::Datagram {
+                conn,
+                bytes,
+                at,
+                ecn,
+            } => {
                 assert!(at <= now, "a stamp from the future");
                 if self.echo {
                     self.datagram(conn, &bytes);
                 }
-                self.datagrams.push((conn, bytes, at));
+                self.datagrams.push((conn, bytes, at, ecn));
             }
             Input::Path {
                 conn,
