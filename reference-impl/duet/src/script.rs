@@ -64,6 +64,9 @@ const ACTIONS: &[(&str, &[&str])] = &[
     ("hang-up", &[]),
 ];
 
+/// So many clients are named where a name is none of theirs.
+const NAMED: usize = 8;
+
 /// Most actions of one step.
 const MAX_COUNT: i64 = 100_000;
 
@@ -197,9 +200,16 @@ fn op(scenario: &Scenario, clients: &[usize], step: &Step) -> Result<Op, Scenari
         };
         let node = scenario.node(name);
         let number = clients.iter().position(|client| Some(*client) == node);
-        number
-            .map(Some)
-            .ok_or_else(|| fail(key, "this is the name of a client"))
+        number.map(Some).ok_or_else(|| {
+            let names = clients.iter().map(|client| scenario.node_name(*client));
+            let names: Vec<&str> = names.take(NAMED).collect();
+            let more = if clients.len() > NAMED { ", …" } else { "" };
+            let message = format!(
+                "no client is called `{name}`; there is {}{more}",
+                names.join(", ")
+            );
+            fail(key, &message)
+        })
     };
     let room = |key| text(key).map(|name| name.map(str::to_owned));
     let needed = |key: &str| fail(key, &format!("`{}` needs `{key}`", step.action));

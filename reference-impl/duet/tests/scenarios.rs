@@ -232,7 +232,7 @@ fn what_a_step_says_wrong_is_shown_at_its_place() {
         ),
         (
             "who = \"bob\"\ndo = \"call\"\nto = \"server\"\n",
-            "the name of a client",
+            "no client is called `server`; there is ",
         ),
         ("who = \"server\"\ndo = \"logout\"\n", "only a client"),
         (

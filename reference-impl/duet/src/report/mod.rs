@@ -28,7 +28,7 @@ pub mod model;
 mod number;
 pub mod runs;
 pub mod stats;
-mod text;
+pub(crate) mod text;
 mod thin;
 pub mod traffic;
 pub mod variants;

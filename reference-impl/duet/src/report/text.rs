@@ -44,7 +44,7 @@ impl Display for Escaped<'_> {
 }
 
 /// A whole number, its thousands set apart.
-pub(super) fn count(number: impl Into<u128>) -> String {
+pub(crate) fn count(number: impl Into<u128>) -> String {
     group(&number.into().to_string())
 }
 

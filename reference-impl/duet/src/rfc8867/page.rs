@@ -7,6 +7,7 @@ use super::campaign::{Campaign, Outcome};
 use super::measure::METRICS;
 use super::series::Series as Data;
 use super::table::{Row, figure, totals};
+use crate::report::text::count;
 use crate::report::{
     Block, Cdf, Cell, Chart, Colour, Curve, Events, Level, Lines, Mark, Page, Plot, Scale, Section,
     Series, Style, Table, Tile, Tone,
@@ -28,7 +29,7 @@ pub fn page(campaign: &Campaign, outcomes: &[Outcome], rows: &[Row], command: &s
     page = page
         .fact("Controllers", names.join(", "))
         .fact("Seeds", seeds.join(", "))
-        .fact("Virtual time", format!("{} s", campaign.seconds()))
+        .fact("Virtual time", format!("{} s", count(campaign.seconds())))
         .code("The same again", command)
         .section(verdicts(campaign, rows));
     let mut cases: Vec<(&str, Vec<String>)> = Vec::new();
@@ -108,6 +109,8 @@ fn section(
     let title = title.map_or(String::new(), |run| format!("{case} {}", run.title));
     let title = match case {
         "6.2" => "6.2 The cases of section 5 with ECN".to_owned(),
+        "fq-codel" => "The cases of section 5 with FQ-CoDel".to_owned(),
+        "pie" => "The cases of section 5 with PIE".to_owned(),
         _ => title,
     };
     let anchor = format!("case-{}", case.replace('.', "-"));

@@ -208,7 +208,7 @@ fn what_turmoil_lacks_is_refused() {
         (
             "to = \"crowd-2\"",
             "to = \"dave\"",
-            "this is the name of a client",
+            "no client is called `dave`; there is alice, crowd-1, crowd-2, crowd-3, crowd-4, crowd-5, crowd-6, crowd-7, …",
         ),
         (
             "who = \"crowd-1\"",
