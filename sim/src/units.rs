@@ -114,6 +114,25 @@ pub fn parse_size(text: &str) -> Result<u64, UnitError> {
     quantity(text, SIZE)
 }
 
+/// Whether two texts say the same: by the value of a number with a unit (`5%` and `5 %`, `1 s` and `1000 ms`), else by
+/// their letters.
+pub fn same(a: &str, b: &str) -> bool {
+    fn both<T: PartialEq>(a: &str, b: &str, parse: impl Fn(&str) -> Option<T>) -> bool {
+        parse(a).is_some_and(|a| Some(a) == parse(b))
+    }
+    let (a, b) = (a.trim(), b.trim());
+    let plain = |text: &str| {
+        let (number, unit) = Decimal::split(text).ok()?;
+        // In lowest terms: no zero ends the fraction.
+        Some((number.digits, number.decimals, unit.to_owned()))
+    };
+    a == b
+        || both(a, b, |text| parse_duration(text).ok())
+        || both(a, b, |text| parse_rate(text).ok())
+        || both(a, b, |text| parse_size(text).ok())
+        || both(a, b, plain)
+}
+
 /// A span of time as [`parse_duration`] reads it, exactly, in the largest unit that leaves a number before the point:
 /// `15 ms`, `1.5 s`. Past [`u64::MAX`] nanoseconds it is that.
 pub fn show_duration(span: Duration) -> String {
@@ -178,8 +197,10 @@ impl Decimal {
             return Err(UnitError::NoNumber(text.to_owned()));
         }
         let fraction = fraction.trim_end_matches('0');
-        if whole.len() + fraction.len() > MAX_DIGITS {
-            return Err(UnitError::TooLarge);
+        match () {
+            () if whole.len() > MAX_DIGITS => return Err(UnitError::TooLarge),
+            () if whole.len() + fraction.len() > MAX_DIGITS => return Err(UnitError::TooFine),
+            () => {}
         }
         let digits = whole
             .bytes()

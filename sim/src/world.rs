@@ -17,7 +17,7 @@ use media::SharedMedium;
 /// Steps at one instant after which a world counts as stuck.
 const MAX_STEPS_PER_INSTANT: u32 = 10_000;
 
-/// Packets that the nodes may send between two steps before a world counts as stuck.
+/// Packets that a node may send between two steps before a world counts as stuck.
 const MAX_PACKETS_PER_STEP: u32 = 1_000_000;
 
 /// The classes of events: at one instant, what links do comes before arrivals, and turns on shared media come last.
@@ -345,10 +345,10 @@ impl<N: Node> World<N> {
     ///
     /// If a node sends where no link leads, or sends without end.
     pub fn flush(&mut self) {
-        let mut sent = 0;
         self.touched.sort_unstable();
         let touched = core::mem::take(&mut self.touched);
         for &index in &touched {
+            let mut sent = 0;
             while let Some((to, packet)) = self.nodes[index].node.transmit(self.now) {
                 sent += 1;
                 assert!(

@@ -36,7 +36,7 @@ fn what_is_no_quantity_is_refused_with_its_reason() {
     );
     assert_eq!(
         parse_duration("0.123456789012345678901 h"),
-        Err(UnitError::TooLarge)
+        Err(UnitError::TooFine)
     );
     assert_eq!(parse_rate("0 b/s"), Err(UnitError::ZeroRate));
     for text in ["", "ms", ".5 s", "1..5 s", "5. s", "1.2.3 s"] {

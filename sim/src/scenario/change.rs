@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use toml::Value;
 
 use super::error::ScenarioError;
-use super::format::{BitRate, Format as _, List, Maybe, NonZero, Span, bytes};
+use super::format::{BitRate, Format as _, List, Maybe, NonZero, bytes, wait};
 use super::models::{
     Corrupting, DelaySteps, Duplicating, Ecn, Interval, Jittering, Losing, Numbers, Opportune,
     Policing, Queueing, RateSteps, Reordering, Switching,
@@ -107,7 +107,7 @@ properties! {
     opportunities => trace: Option<Opportunities> = Maybe(Opportune);
     on_off => on_off: Option<OnOff> = Maybe(Switching);
     air_loss => air_loss: Loss = Losing;
-    delay => delay: Duration = Span("15 ms");
+    delay => delay: Duration = wait("15 ms");
     delay_schedule => delays: Vec<DelayStep> = DelaySteps;
     jitter => jitter: Jitter = Jittering;
     reorder => reorder: Reorder = Reordering;

@@ -61,6 +61,46 @@ impl<F: Format<Value: Default + PartialEq>> Format for NonZero<F> {
     }
 }
 
+/// What must lie within bounds, both included; those who leave them are told.
+pub(super) struct Within<F: Format>(pub(super) F, pub(super) F::Value, pub(super) F::Value);
+
+impl<F: Format<Value: PartialOrd>> Format for Within<F> {
+    type Value = F::Value;
+
+    fn read(&self, field: Field<'_>) -> Result<F::Value, ScenarioError> {
+        let Within(format, least, most) = self;
+        let value = format.read(field)?;
+        let bound = match () {
+            () if value < *least => ("at least", least),
+            () if value > *most => ("at most", most),
+            () => return Ok(value),
+        };
+        let shown = match format.write(bound.1) {
+            Value::String(text) => text,
+            other => other.to_string(),
+        };
+        Err(field.error(format!("`{}` must be {} {shown}", field.key(), bound.0)))
+    }
+
+    fn write(&self, value: &F::Value) -> Value {
+        self.0.write(value)
+    }
+}
+
+/// The longest delay, and whatever else a packet may have to wait for.
+const LONG: Duration = Duration::from_secs(3_600);
+
+/// A span of time that a packet may have to wait for: an hour at most, so that what waits does not outlive the run that
+/// it is in and the sums of such spans stay exact.
+pub(super) const fn wait(example: &'static str) -> Within<Span> {
+    Within(Span(example), Duration::ZERO, LONG)
+}
+
+/// A span of time that is drawn or repeated over and over, so that it must not be too short.
+pub(super) const fn spell(example: &'static str, least: Duration) -> Within<NonZero<Span>> {
+    Within(NonZero(Span(example)), least, Duration::MAX)
+}
+
 /// An instant of the run.
 pub(super) struct Instant;
 
@@ -76,6 +116,9 @@ impl Format for Instant {
     }
 }
 
+/// The highest rate: at more, a small packet takes less than the nanosecond that the simulator resolves.
+const FASTEST: u64 = 1_000_000_000_000;
+
 /// A rate.
 pub(super) struct BitRate;
 
@@ -83,7 +126,11 @@ impl Format for BitRate {
     type Value = Rate;
 
     fn read(&self, field: Field<'_>) -> Result<Rate, ScenarioError> {
-        field.quantity("2 Mb/s", parse_rate)
+        let rate = field.quantity("2 Mb/s", parse_rate)?;
+        match rate.bits_per_second() > FASTEST {
+            true => Err(field.error(format!("`{}` must be at most 1000 Gb/s", field.key()))),
+            false => Ok(rate),
+        }
     }
 
     fn write(&self, value: &Rate) -> Value {

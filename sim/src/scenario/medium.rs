@@ -5,7 +5,7 @@ use core::time::Duration;
 use toml::Value;
 
 use super::error::ScenarioError;
-use super::format::{Format, Maybe, NonZero, Span, Whole, Word, keys};
+use super::format::{Format, Maybe, NonZero, Span, Whole, Word, keys, wait};
 use super::roster::Roster;
 use super::section::{Field, Section};
 use crate::link::{Arbitration, MediumConfig};
@@ -22,7 +22,7 @@ pub struct MediumSpec {
 keys! {
     /// The keys of [`MediumConfig`].
     medium: MediumConfig {
-        overhead = Span("200 us");
+        overhead = wait("200 us");
         max_packets = NonZero(Whole::NEW);
         max_airtime = Limit;
         arbitration = Word {

@@ -41,6 +41,7 @@ mod resolve;
 mod roster;
 mod section;
 mod seeds;
+mod sense;
 mod source;
 mod step;
 mod suggest;
@@ -194,6 +195,7 @@ impl Scenario {
             }
             later = assignment.next();
         }
+        resolve::check_use(table, &source, &matrix)?;
         Ok(scenario)
     }
 
@@ -272,6 +274,7 @@ fn read(
             resolved: true,
         },
     };
+    scenario.make_sense()?;
     Ok((scenario, roster.parts()))
 }
 

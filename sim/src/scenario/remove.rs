@@ -41,6 +41,7 @@ impl Scenario {
             link.config = tidy(core::mem::take(&mut link.config), shared);
             link.back = link.back.take().map(|back| tidy(back, shared));
         }
+        self.remove_senseless();
     }
 
     /// Lets a direction of a link lose just these packets, by their numbers, instead of what its models say: before the
@@ -103,6 +104,7 @@ impl Scenario {
         });
         let lost = lost.map(|(index, _)| index).collect();
         self.remove_nodes(lost);
+        self.remove_senseless();
     }
 
     /// Takes a node away, with its links and whatever refers to it: flows, faults, steps, expectations, entries of the
@@ -110,7 +112,14 @@ impl Scenario {
     pub fn remove_node(&mut self, index: usize) {
         if index < self.nodes.len() {
             self.remove_nodes(BTreeSet::from([index]));
+            self.remove_senseless();
         }
+    }
+
+    /// Takes the flows away that have lost their way, or all that took time on it.
+    fn remove_senseless(&mut self) {
+        let senseless = self.senseless_flows();
+        self.remove_flows(|index, _| senseless.contains(&index));
     }
 
     fn remove_nodes(&mut self, mut gone: BTreeSet<usize>) {

@@ -9,7 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::ScenarioError;
-use super::matrix::{Choice, Content, starts_name};
+use super::matrix::{Assignment, Choice, Content, starts_name};
 use super::source::Source;
 
 /// The table with the source's assignment in it.
@@ -25,6 +25,67 @@ pub(super) fn resolve<'t>(
         }
     }
     Ok(table)
+}
+
+/// Refuses a parameter that nothing uses: its values would be so many runs of the same.
+pub(super) fn check_use(
+    table: &DeTable<'_>,
+    source: &Source,
+    matrix: &Assignment,
+) -> Result<(), ScenarioError> {
+    let names = matrix.names();
+    let mut unused: Vec<&str> = names.clone();
+    for (key, value) in table {
+        if key.get_ref() != "matrix" && !unused.is_empty() {
+            strike(value.get_ref(), &mut unused);
+        }
+    }
+    let Some(name) = unused.first() else {
+        return Ok(());
+    };
+    let key = table.get("matrix").and_then(|matrix| {
+        let (key, _) = matrix.get_ref().as_table()?.get_key_value(*name)?;
+        Some(key.span())
+    });
+    let error = source.error(key.unwrap_or(0..0), format!("nothing uses `{name}`"));
+    Err(error.with_help(format!("write \"${name}\" where its values belong")))
+}
+
+/// Strikes out the names that a value uses.
+fn strike(value: &DeValue<'_>, unused: &mut Vec<&str>) {
+    match value {
+        DeValue::String(text) => {
+            let mut rest = text.as_ref();
+            while let Some((_, behind)) = rest.split_once('$') {
+                let name = leading_name(behind);
+                unused.retain(|known| *known != name);
+                rest = behind.strip_prefix('$').unwrap_or(&behind[name.len()..]);
+            }
+        }
+        DeValue::Array(array) => array
+            .iter()
+            .for_each(|value| strike(value.get_ref(), unused)),
+        DeValue::Table(table) => {
+            for (key, value) in table {
+                match value.get_ref() {
+                    DeValue::Table(when) if key.get_ref() == "when" => {
+                        unused.retain(|known| !when.contains_key(*known));
+                    }
+                    value => strike(value, unused),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The name at the beginning of a text; empty if there is none.
+fn leading_name(text: &str) -> &str {
+    if !text.starts_with(starts_name) {
+        return "";
+    }
+    let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    &text[..end.unwrap_or(text.len())]
 }
 
 /// The values of parameters, of which those with arrays and tables in them stand in the file.
@@ -84,12 +145,7 @@ impl<'t> Values<'t> {
                 rest = &rest[1..];
                 continue;
             }
-            let name = if rest.starts_with(starts_name) {
-                let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-                &rest[..end.unwrap_or(rest.len())]
-            } else {
-                ""
-            };
+            let name = leading_name(rest);
             if name.is_empty() {
                 out.push('$');
                 continue;

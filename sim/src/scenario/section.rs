@@ -10,7 +10,7 @@ use super::error::ScenarioError;
 use super::place::Place;
 use super::source::Source;
 use crate::time::Time;
-use crate::units::{UnitError, parse_duration};
+use crate::units::{UnitError, parse_duration, same};
 
 /// One table of the file.
 #[derive(Clone, Copy)]
@@ -152,11 +152,11 @@ impl<'s> Section<'s> {
                     _ => self.source.slice(value.span()),
                 };
                 let known = assignment.values(name);
-                if !known.contains(&text) {
+                if !known.iter().any(|known| same(known, text)) {
                     let error = value.error(format!("`{name}` is never `{text}`"));
                     return Err(error.suggesting(text, &known));
                 }
-                met |= choice.text == text;
+                met |= same(&choice.text, text);
             }
             applies &= met;
         }

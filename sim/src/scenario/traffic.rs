@@ -1,35 +1,69 @@
 //! The keys of cross traffic.
 
 use core::ops::RangeInclusive;
+use core::time::Duration;
 
 use toml::Value;
 
 use super::error::ScenarioError;
-use super::format::{BitRate, Flag, Format, Maybe, NonZero, Span, Whole, Word, bytes, keys};
+use super::format::{
+    BitRate, Bytes, Flag, Format, Maybe, NonZero, Span, Whole, Within, Word, bytes, keys, spell,
+    wait,
+};
 use super::models::Rates;
 use super::section::{Field, Section};
+use crate::link::Rate;
 use crate::time::Time;
 use crate::traffic::{
     BurstSizes, CbrConfig, Congestion, OnOffConfig, PoissonConfig, TcpConfig, TcpSinkConfig,
 };
 
+/// Bytes of a packet with the headers of IPv4 and UDP: from those alone to the most that IP can say.
+const SIZE: Within<NonZero<Bytes<u32>>> = Within(NonZero(bytes("1500 B")), 28, 65_535);
+
+/// Bytes of a file: up to a terabyte.
+const FILE: Within<NonZero<Bytes<u64>>> = Within(NonZero(bytes("40 kB")), 1, 1_000_000_000_000);
+
+/// Most packets that a flow sends at one instant, on average.
+const MOST_AT_ONCE: u32 = 10_000;
+
+/// Most packets that a flow sends in a second, on average.
+const MOST_A_SECOND: u128 = 1_000_000;
+
+/// Fewest bytes in a segment, as in Linux, and most: a packet's less the headers of IPv4 and TCP.
+const LEAST_SEGMENT: u32 = 48;
+const MOST_SEGMENT: u32 = 65_495;
+
+/// Most bytes that a receiver can say that it has room for (RFC 7323 §2.3).
+const MOST_WINDOW: u64 = 1 << 30;
+
+/// Most segments that fit in it.
+const MOST_SEGMENTS: u64 = 100_000;
+
+/// Most connections that begin at once.
+const MOST_CONNECTIONS: u16 = 1_000;
+
+/// The least that the longest timeout may be: it ends the doubling, so that a connection over a link that is down
+/// sends at that distance.
+const LEAST_RTO_MAX: Duration = Duration::from_millis(100);
+
 keys! {
     /// The keys of [`CbrConfig`] but for the rate.
     cbr: CbrConfig {
-        packet_size = NonZero(bytes("1500 B"));
+        packet_size = SIZE;
     }
 }
 
 keys! {
     /// The keys of [`PoissonConfig`].
     poisson: PoissonConfig {
-        mean_gap = NonZero(Span("100 ms"));
-        mean_packets = NonZero(Whole::NEW);
+        mean_gap = spell("100 ms", Duration::from_micros(1));
+        mean_packets = Within(NonZero(Whole::NEW), 1, MOST_AT_ONCE);
         sizes = Word {
             names: &["fixed", "geometric"],
             all: &[BurstSizes::Fixed, BurstSizes::Geometric],
         };
-        packet_size = NonZero(bytes("1500 B"));
+        packet_size = SIZE;
     }
 }
 
@@ -40,21 +74,21 @@ keys! {
             names: &["newreno", "cubic"],
             all: &[Congestion::NewReno, Congestion::Cubic],
         };
-        segment = NonZero(bytes("1448 B"));
-        initial_window = NonZero(Whole::NEW);
-        slow_start_limit = NonZero(Whole::NEW);
+        segment = Within(NonZero(bytes("1448 B")), LEAST_SEGMENT, MOST_SEGMENT);
+        initial_window = Within(NonZero(Whole::NEW), 1, MOST_AT_ONCE);
+        slow_start_limit = Within(NonZero(Whole::NEW), 1, MOST_AT_ONCE);
         fast_convergence = Flag;
         ecn = Flag;
         rto_min = NonZero(Span("200 ms"));
-        rto_max = NonZero(Span("60 s"));
-        rto_slack = Span("200 ms");
+        rto_max = Within(NonZero(Span("60 s")), LEAST_RTO_MAX, Duration::MAX);
+        rto_slack = wait("200 ms");
     }
 }
 
 keys! {
     /// The file of a long connection.
     file: TcpConfig {
-        bytes = Maybe(NonZero(bytes("10 MB")));
+        bytes = Maybe(FILE);
     }
 }
 
@@ -64,16 +98,16 @@ keys! {
         file = Sizes;
         mean_idle = NonZero(Span("10 s"));
         starts_on = Flag;
-        connections_per_burst = NonZero(Whole::NEW);
+        connections_per_burst = Within(NonZero(Whole::NEW), 1, MOST_CONNECTIONS);
     }
 }
 
 keys! {
     /// The keys of [`TcpSinkConfig`].
     sink: TcpSinkConfig {
-        window = NonZero(bytes("4 MB"));
+        window = Within(NonZero(bytes("4 MB")), 1, MOST_WINDOW);
         ack_every = NonZero(Whole::NEW);
-        ack_delay = Span("40 ms");
+        ack_delay = wait("40 ms");
         ecn = Flag;
     }
 }
@@ -85,7 +119,7 @@ impl Format for Sizes {
     type Value = RangeInclusive<u64>;
 
     fn read(&self, field: Field<'_>) -> Result<RangeInclusive<u64>, ScenarioError> {
-        let size = NonZero(bytes("40 kB"));
+        let size = FILE;
         if !field.is_list() {
             let size = size.read(field)?;
             return Ok(size..=size);
@@ -103,7 +137,7 @@ impl Format for Sizes {
     }
 
     fn write(&self, value: &RangeInclusive<u64>) -> Value {
-        let size = bytes("40 kB");
+        let size = FILE;
         match (value.start(), value.end()) {
             (least, largest) if least == largest => size.write(least),
             (least, largest) => vec![size.write(least), size.write(largest)].into(),
@@ -129,6 +163,12 @@ pub(super) fn read_cbr(section: Section<'_>, own: &[&str]) -> Result<CbrConfig, 
         },
         (None, None) => return Err(section.error("this flow needs a `rate` or a `schedule`")),
     };
+    let rates = config.rates.iter().filter_map(|(_, rate)| *rate);
+    let most = rates.max().map_or(0, Rate::bits_per_second);
+    let size = u128::from(config.packet_size);
+    if u128::from(most) > MOST_A_SECOND * size * 8 {
+        return Err(too_many(section, &["rate", "schedule"]));
+    }
     Ok(config)
 }
 
@@ -148,6 +188,10 @@ pub(super) fn read_poisson(
     section.only(&[own, poisson::KEYS].concat())?;
     let mut config = PoissonConfig::default();
     poisson::read(section, &mut config)?;
+    if u128::from(config.mean_packets) * 1_000_000_000 > MOST_A_SECOND * config.mean_gap.as_nanos()
+    {
+        return Err(too_many(section, &["mean_gap", "mean_packets"]));
+    }
     Ok(config)
 }
 
@@ -163,7 +207,9 @@ pub(super) fn read_tcp(
     let mut config = TcpConfig::default();
     tcp::read(section, &mut config)?;
     file::read(section, &mut config)?;
-    Ok((config, receiver(section)?))
+    let receiver = receiver(section)?;
+    fits(section, &config, &receiver)?;
+    Ok((config, receiver))
 }
 
 pub(super) fn write_tcp(config: &TcpConfig, receiver: &TcpSinkConfig) -> Keys {
@@ -183,7 +229,9 @@ pub(super) fn read_on_off(
     let mut config = OnOffConfig::default();
     on_off::read(section, &mut config)?;
     tcp::read(section, &mut config.tcp)?;
-    Ok((config, receiver(section)?))
+    let receiver = receiver(section)?;
+    fits(section, &config.tcp, &receiver)?;
+    Ok((config, receiver))
 }
 
 pub(super) fn write_on_off(config: &OnOffConfig, receiver: &TcpSinkConfig) -> Keys {
@@ -193,6 +241,34 @@ pub(super) fn write_on_off(config: &OnOffConfig, receiver: &TcpSinkConfig) -> Ke
         tcp::write(&config.tcp, &standard.tcp),
     ];
     [keys.concat(), write_receiver(receiver)].concat()
+}
+
+/// An error about a flow that sends too often, at the first of these keys that it has.
+fn too_many(section: Section<'_>, keys: &[&str]) -> ScenarioError {
+    let message = format!("more than {MOST_A_SECOND} packets in a second");
+    match keys.iter().find_map(|key| section.optional(key)) {
+        Some(field) => field.error(message),
+        None => section.error(message),
+    }
+}
+
+/// Refuses what makes no sense of both ends together.
+fn fits(
+    section: Section<'_>,
+    sender: &TcpConfig,
+    receiver: &TcpSinkConfig,
+) -> Result<(), ScenarioError> {
+    if sender.rto_min > sender.rto_max {
+        let field = section.optional("rto_min").or(section.optional("rto_max"));
+        let message = "`rto_min` must not be above `rto_max`";
+        return Err(field.map_or_else(|| section.error(message), |field| field.error(message)));
+    }
+    if receiver.window > MOST_SEGMENTS.saturating_mul(sender.segment.into()) {
+        let field = section.optional("receiver").or(section.optional("segment"));
+        let message = format!("the receiver's `window` is more than {MOST_SEGMENTS} segments");
+        return Err(field.map_or_else(|| section.error(&*message), |field| field.error(&*message)));
+    }
+    Ok(())
 }
 
 fn receiver(section: Section<'_>) -> Result<TcpSinkConfig, ScenarioError> {

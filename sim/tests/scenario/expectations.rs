@@ -7,7 +7,7 @@ use duet_sim::{Bound, Check, LinkRef, Metrics, Outcome, Scenario, Subject, Time,
 use super::{complaint, with};
 
 fn checks(more: &str) -> Vec<Check> {
-    let flow = "[[flow]]\nname = \"bulk\"\nkind = \"tcp\"\nfrom = \"alice\"\nto = \"bob\"\n";
+    let flow = "[[flow]]\nname = \"bulk\"\nkind = \"tcp\"\nfrom = \"alice\"\nto = \"server\"\n";
     with(&format!("{flow}{more}"))
         .expect
         .into_iter()

@@ -17,7 +17,7 @@ fn a_flow_with_all_its_keys() {
 name = "audio"
 kind = "media"
 from = "alice"
-to = "bob"
+to = "server"
 start = "1 s"
 stop = "99 s"
 controller = "gcc"
@@ -29,7 +29,7 @@ to = "server"
 "#,
     );
     let audio = &scenario.flows[0];
-    assert_eq!((audio.name.as_str(), audio.from, audio.to), ("audio", 0, 1));
+    assert_eq!((audio.name.as_str(), audio.from, audio.to), ("audio", 0, 2));
     assert_eq!(audio.start, Time::from_millis(1_000));
     assert_eq!(audio.stop, Some(Time::from_millis(99_000)));
     let FlowKind::Media(settings) = &audio.kind else {
@@ -52,7 +52,9 @@ to = "server"
 
 /// The kind of a flow with these keys.
 fn kind(keys: &str) -> FlowKind {
-    let scenario = with(&format!("[[flow]]\nfrom = \"alice\"\nto = \"bob\"\n{keys}"));
+    let scenario = with(&format!(
+        "[[flow]]\nfrom = \"alice\"\nto = \"server\"\n{keys}"
+    ));
     scenario.flows[0].kind.clone()
 }
 
@@ -125,7 +127,7 @@ fn every_kind_has_its_keys() {
 #[test]
 fn a_flow_is_built_with_its_times() {
     let mut flow =
-        with("[[flow]]\nfrom = \"alice\"\nto = \"bob\"\nkind = \"tcp\"\nstart = \"5 s\"")
+        with("[[flow]]\nfrom = \"alice\"\nto = \"server\"\nkind = \"tcp\"\nstart = \"5 s\"")
             .flows
             .remove(0);
     assert_eq!(

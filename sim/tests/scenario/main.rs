@@ -3,6 +3,7 @@
 mod expectations;
 mod faults;
 mod flows;
+mod limits;
 mod matrix;
 mod middleboxes;
 mod network;
@@ -11,6 +12,7 @@ mod presets;
 mod removal;
 mod round_trip;
 mod running;
+mod sense;
 mod stages;
 mod steps;
 
@@ -44,6 +46,7 @@ to = "home"
 [[link]]
 from = "home"
 to = "server"
+delay = "5 ms"
 [[link]]
 from = "bob"
 to = "server"
@@ -52,6 +55,7 @@ to_only = true
 name = "access"
 from = "phone"
 to = "server"
+delay = "5 ms"
 "#;
 
 /// [`BASE`] with more tables, read.

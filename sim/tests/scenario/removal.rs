@@ -259,3 +259,21 @@ fn losses_become_explicit() {
     scenario.set_losses(0, 2, [1].into(), Default::default());
     assert_eq!(scenario, before);
 }
+
+/// A flow that has lost its way, or all that took time on it, goes with what it has lost.
+#[test]
+fn a_flow_goes_with_its_way() {
+    let flow = "[[flow]]\nname = \"bulk\"\nkind = \"tcp\"\nfrom = \"x\"\nto = \"y\"\n";
+    let nodes =
+        "[[node]]\nname = \"x\"\nrole = \"host\"\n[[node]]\nname = \"y\"\nrole = \"host\"\n";
+    let air = "[[medium]]\nname = \"air\"\noverhead = \"1 ms\"\n";
+    let link = "[[link]]\nname = \"last\"\nfrom = \"x\"\nto = \"y\"\nmedium = \"air\"\n";
+    let mut scenario = with(&[flow, nodes, air, link].concat());
+    let mut gone = scenario.clone();
+    gone.remove_medium(0);
+    assert_eq!(flows(&gone), [""; 0]);
+    sound(&gone);
+    scenario.remove_link(scenario.links.len() - 1);
+    assert_eq!(flows(&scenario), [""; 0]);
+    sound(&scenario);
+}

@@ -1,10 +1,12 @@
 //! `duet simulate`.
 
+use std::io::{self, Read as _};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use duet_sim::units::same;
 use duet_sim::{Scenario, ScenarioError, Seeds, pcapng};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
@@ -123,18 +125,34 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
 }
 
+/// Most bytes of a file that is read.
+const MOST_BYTES: u64 = 16 << 20;
+
+/// What stands in a file: no device or pipe, which need not end, and no more than anybody means to write.
+fn text_of(path: &Path) -> io::Result<String> {
+    let other = |why: &str| io::Error::other(why.to_owned());
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(other("it is no regular file"));
+    }
+    let mut text = String::new();
+    // What the file's length says need not be so, as in /proc.
+    let file = std::fs::File::open(path)?;
+    file.take(MOST_BYTES + 1).read_to_string(&mut text)?;
+    match text.len() as u64 > MOST_BYTES {
+        true => Err(other("it has more than 16 MiB")),
+        false => Ok(text),
+    }
+}
+
 /// Reads a scenario's file, and the files beside it that it names.
 pub(crate) fn read(path: &Path) -> Result<Scenario, Failure> {
-    let text = std::fs::read_to_string(path).map_err(|error| {
+    let text = text_of(path).map_err(|error| {
         Failure::new(format!("cannot read {}: {error}", path.display()))
             .help("sim/scenarios/ holds some to begin with")
             .usage()
     })?;
     let folder = path.parent().unwrap_or(Path::new(""));
-    let mut open = |name: &str| {
-        let text = std::fs::read_to_string(folder.join(name));
-        text.map_err(|error| error.to_string())
-    };
+    let mut open = |name: &str| text_of(&folder.join(name)).map_err(|error| error.to_string());
     Scenario::parse_with(&text, &path.display().to_string(), &mut open)
         .map_err(|error| wrong_scenario(&error))
 }
@@ -171,7 +189,7 @@ fn variants(scenario: &Scenario, arguments: &RunArguments) -> Result<Vec<Scenari
     for variant in variants {
         let fits = wanted.iter().all(|(name, value)| {
             let mut parameters = variant.parameters.iter();
-            parameters.any(|(known, is)| known == name && plain(is) == plain(value))
+            parameters.any(|(known, is)| known == name && same(&plain(is), &plain(value)))
         });
         if fits {
             chosen.push(variant.scenario);

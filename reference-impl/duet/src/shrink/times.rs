@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use duet_sim::net::Faults;
-use duet_sim::{FaultKind, Scenario, Time};
+use duet_sim::{Fault, FaultKind, Scenario, Time};
 
 use super::Shrinker;
 use crate::invariants::{RETURN, SETTLE};
@@ -40,6 +40,7 @@ pub(super) fn cut(shrinker: &mut Shrinker<'_>) -> bool {
         if sooner < end && !sooner.is_zero() {
             let mut candidate = shrinker.best.clone();
             candidate.duration = sooner;
+            drop_later(&mut candidate);
             if shrinker.keep(candidate) {
                 changed = true;
                 break;
@@ -47,6 +48,25 @@ pub(super) fn cut(shrinker: &mut Shrinker<'_>) -> bool {
         }
     }
     changed
+}
+
+/// Takes away what begins at the end or after it, which a scenario must not have.
+fn drop_later(candidate: &mut Scenario) {
+    let end = Time::ZERO.after(candidate.duration);
+    let timeless = |fault: &Fault| matches!(fault.kind, FaultKind::Drop { .. });
+    candidate
+        .faults
+        .retain(|fault| fault.at < end || timeless(fault));
+    candidate.steps.retain(|step| step.at < end);
+    for index in (0..candidate.flows.len()).rev() {
+        if candidate
+            .flows
+            .get(index)
+            .is_some_and(|flow| flow.start >= end)
+        {
+            candidate.remove_flow(index);
+        }
+    }
 }
 
 /// Shortens pauses and what lasts, and rounds all times.

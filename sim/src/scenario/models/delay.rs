@@ -9,8 +9,8 @@ use super::{is_none, sparse};
 use crate::link::{DelayStep, Jitter, JitterModel, Spikes};
 use crate::scenario::error::ScenarioError;
 use crate::scenario::format::{
-    BitRate, Flag, Format, Instant, List, Maybe, NonZero, Span, Thousandths, Whole, keys, optional,
-    required,
+    BitRate, Flag, Format, Instant, List, Maybe, NonZero, Span, Thousandths, Whole, Within, keys,
+    optional, required, spell, wait,
 };
 use crate::scenario::section::{Field, Section};
 
@@ -21,7 +21,7 @@ impl Format for DelaySteps {
     type Value = Vec<DelayStep>;
 
     fn read(&self, field: Field<'_>) -> Result<Vec<DelayStep>, ScenarioError> {
-        let span = |field: Field<'_>| Span("80 ms").read(field);
+        let span = |field: Field<'_>| wait("80 ms").read(field);
         let steps = steps(field, "the delay", "[\"40 s\", \"80 ms\"]", span)?.into_iter();
         Ok(steps.map(|(at, delay)| DelayStep { at, delay }).collect())
     }
@@ -42,6 +42,9 @@ impl Format for DelaySteps {
 /// - with any of them `reorders`, `spacing`, `spikes`
 pub(in crate::scenario) struct Jittering;
 
+/// Most deviations of the normal distribution that are kept; no draw comes to more than nine.
+const MOST_STD: u32 = 9;
+
 const KINDS: &[&str] = &["none", "uniform", "normal", "pareto", "table"];
 
 keys! {
@@ -61,7 +64,7 @@ impl Format for Jittering {
             return Ok(Jitter::default());
         }
         if !field.is_section() {
-            let max = Span("5 ms").read(field)?;
+            let max = wait("5 ms").read(field)?;
             return Ok(match max {
                 Duration::ZERO => Jitter::default(),
                 max => Jitter::uniform(max),
@@ -122,27 +125,27 @@ fn model(kind: &str, section: Section<'_>) -> Result<JitterModel, ScenarioError>
     Ok(match kind {
         "uniform" => {
             only(&["max"])?;
-            JitterModel::Uniform(required(section, "max", &Span("5 ms"))?)
+            JitterModel::Uniform(required(section, "max", &wait("5 ms"))?)
         }
         "normal" => {
             only(&["std", "n_std", "fold"])?;
             JitterModel::Normal {
-                std: required(section, "std", &Span("5 ms"))?,
-                n_std: optional(section, "n_std", &Whole::NEW)?.unwrap_or(3),
+                std: required(section, "std", &wait("5 ms"))?,
+                n_std: optional(section, "n_std", &Within(Whole::NEW, 0, MOST_STD))?.unwrap_or(3),
                 fold: optional(section, "fold", &Flag)?.unwrap_or(true),
             }
         }
         "pareto" => {
             only(&["scale", "shape", "cap"])?;
             JitterModel::Pareto {
-                scale: required(section, "scale", &Span("1 ms"))?,
+                scale: required(section, "scale", &wait("1 ms"))?,
                 shape_milli: required(section, "shape", &NonZero(Thousandths("2.5")))?,
-                cap: required(section, "cap", &Span("200 ms"))?,
+                cap: required(section, "cap", &wait("200 ms"))?,
             }
         }
         "table" => {
             only(&["delays"])?;
-            let delays = required(section, "delays", &List(Span("1 ms")))?;
+            let delays = required(section, "delays", &List(wait("1 ms")))?;
             JitterModel::Table(delays.into())
         }
         _ => {
@@ -162,8 +165,8 @@ impl Format for Spiking {
         let section = field.section()?;
         section.only(&["every", "height"])?;
         Ok(Spikes {
-            every: required(section, "every", &NonZero(Span("10 s")))?,
-            height: required(section, "height", &NonZero(Span("300 ms")))?,
+            every: required(section, "every", &spell("10 s", Duration::from_millis(1)))?,
+            height: required(section, "height", &NonZero(wait("300 ms")))?,
         })
     }
 

@@ -1,5 +1,6 @@
 //! Loss: a probability, or a table.
 
+use core::time::Duration;
 use std::collections::BTreeSet;
 
 use toml::Value;
@@ -8,7 +9,7 @@ use super::{is_none, table};
 use crate::link::{Classes, Loss};
 use crate::probability::Probability;
 use crate::scenario::error::ScenarioError;
-use crate::scenario::format::{Chance, Format, List, NonZero, Span, Whole, optional, required};
+use crate::scenario::format::{Chance, Format, List, Span, Whole, optional, required, spell};
 use crate::scenario::section::{Field, Section};
 
 /// Loss:
@@ -20,6 +21,9 @@ use crate::scenario::section::{Field, Section};
 /// - `{ packets = [1, 17] }`, `{ bitmap = "0010" }`, `{ bitmap_file = "losses.txt" }`
 /// - `{ only = ["quic-short"], model = "5 %" }`
 pub(in crate::scenario) struct Losing;
+
+/// The shortest time in a state.
+const SHORTEST: Duration = Duration::from_micros(1);
 
 /// The forms of a table, each with the key that tells it from others, and the keys that it may have.
 const FORMS: &[(&str, &[&str])] = &[
@@ -112,14 +116,17 @@ fn read(form: &str, section: Section<'_>) -> Result<Loss, ScenarioError> {
             bad: state("bad", always)?,
         },
         "good_for" => Loss::GilbertElliottTime {
-            good_for: required(section, "good_for", &NonZero(Span("4 s")))?,
-            bad_for: required(section, "bad_for", &NonZero(Span("80 ms")))?,
+            good_for: required(section, "good_for", &spell("4 s", SHORTEST))?,
+            bad_for: required(section, "bad_for", &spell("80 ms", SHORTEST))?,
             good: state("good", never)?,
             bad: state("bad", always)?,
         },
         "share" => {
             let share = required(section, "share", &Chance)?;
-            Loss::bursts(share, required(section, "burst", &NonZero(Span("80 ms")))?)
+            Loss::bursts(
+                share,
+                required(section, "burst", &spell("80 ms", SHORTEST))?,
+            )
         }
         "packets" => Loss::List(required(section, "packets", &Numbers)?),
         "bitmap" => {

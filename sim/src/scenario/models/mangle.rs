@@ -6,7 +6,7 @@ use super::{is_none, sparse};
 use crate::link::{Corrupt, Corruption, Duplicate, EcnMangle, Reorder};
 use crate::probability::Probability;
 use crate::scenario::error::ScenarioError;
-use crate::scenario::format::{Chance, Flag, Format, NonZero, Span, Whole, Word, keys};
+use crate::scenario::format::{Chance, Flag, Format, NonZero, Whole, Word, keys, wait};
 use crate::scenario::section::{Field, Section};
 
 keys! {
@@ -14,7 +14,7 @@ keys! {
     reorder: Reorder {
         probability = Chance;
         every = NonZero(Whole::NEW);
-        extra = NonZero(Span("20 ms"));
+        extra = NonZero(wait("20 ms"));
     }
 }
 
@@ -22,7 +22,7 @@ keys! {
     /// The keys of [`Duplicate`].
     duplicate: Duplicate {
         probability = Chance;
-        delay = Span("1 ms");
+        delay = wait("1 ms");
     }
 }
 

@@ -8,8 +8,8 @@ use super::{sparse, table};
 use crate::link::{CoDel, Discipline, FqCoDel, Limit, Pie, Policer, QueueConfig, RateOf, Red};
 use crate::scenario::error::ScenarioError;
 use crate::scenario::format::{
-    BitRate, Chance, Flag, Format, NonZero, Span, Thousandths, Whole, Word, bytes, keys, optional,
-    required,
+    BitRate, Chance, Flag, Format, NonZero, Span, Thousandths, Whole, Within, Word, bytes, keys,
+    optional, required,
 };
 use crate::scenario::section::{Field, Section};
 use crate::units::{UnitError, parse_duration, parse_size};
@@ -28,6 +28,15 @@ const RATE_OF: Word<RateOf> = Word {
     all: &[RateOf::Reference, RateOf::Physical, RateOf::Current],
 };
 
+/// Most queues over which flows are spread, as in Linux; each takes memory from the beginning.
+const MOST_FLOWS: u32 = 65_536;
+
+/// Fewest bytes that a flow sends in its turn, as in Linux: with fewer, most of the work is to give turns.
+const LEAST_QUANTUM: u32 = 256;
+
+/// The average of RED moves by 2^−`weight`, and is kept in 2^−20 of a byte: by more it does not move at all.
+const MOST_WEIGHT: u32 = 32;
+
 keys! {
     /// The keys of [`CoDel`].
     codel: CoDel {
@@ -41,8 +50,8 @@ keys! {
 keys! {
     /// The keys of [`FqCoDel`] beside those of its CoDel.
     fq_codel: FqCoDel {
-        flows = NonZero(Whole::NEW);
-        quantum = NonZero(bytes("1514 B"));
+        flows = Within(NonZero(Whole::NEW), 1, MOST_FLOWS);
+        quantum = Within(NonZero(bytes("1514 B")), LEAST_QUANTUM, u32::MAX);
         packets = NonZero(Whole::NEW);
     }
 }
@@ -53,7 +62,7 @@ keys! {
         min = bytes("7500 B");
         max = NonZero(bytes("22500 B"));
         max_probability = Chance;
-        weight = Whole::NEW;
+        weight = Within(Whole::NEW, 0, MOST_WEIGHT);
         gentle = Flag;
         ecn = Flag;
         mean_packet = NonZero(bytes("1000 B"));

@@ -1,13 +1,13 @@
 //! The transmitter: rates, opportunities, on and off, outages.
 
+use core::time::Duration;
+
 use toml::Value;
 
 use super::table;
 use crate::link::{OnOff, Opportunities, Outage, OutageMode, Rate, RateStep, Sojourn};
 use crate::scenario::error::ScenarioError;
-use crate::scenario::format::{
-    BitRate, Format, Instant, List, NonZero, Span, Whole, Word, required,
-};
+use crate::scenario::format::{BitRate, Format, Instant, List, Span, Whole, Word, required, spell};
 use crate::scenario::section::Field;
 use crate::time::Time;
 
@@ -116,7 +116,7 @@ impl Format for Stay {
     type Value = Sojourn;
 
     fn read(&self, field: Field<'_>) -> Result<Sojourn, ScenarioError> {
-        let span = NonZero(Span("1 s"));
+        let span = spell("1 s", Duration::from_micros(1));
         if !field.is_section() {
             return span.read(field).map(Sojourn::Fixed);
         }
