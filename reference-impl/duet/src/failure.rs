@@ -3,7 +3,7 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use duet_sim::{Check, Scenario, Time};
+use duet_sim::{Outcome as Verdict, Scenario, Time};
 
 use crate::invariants::{Invariant, Phase};
 use crate::simulate::{Options, Outcome, SimulateError, run};
@@ -24,8 +24,10 @@ pub enum Failure {
     },
     /// An expectation was not met.
     Unmet {
-        /// The metric and what it is of, or the invariant.
+        /// What it says ([`Scenario::expected`]): of two of one metric, which.
         what: String,
+        /// In which way: too little is not too much, and neither is what nobody could measure.
+        how: Verdict,
     },
     /// The event log says what cannot have happened.
     Impossible {
@@ -54,7 +56,16 @@ impl fmt::Display for Failure {
                     false => write!(f, ", {way}"),
                 }
             }
-            Self::Unmet { what } => write!(f, "expectation {what}"),
+            Self::Unmet { what, how } => {
+                let how = match how {
+                    Verdict::Held => "held",
+                    Verdict::Below => "less",
+                    Verdict::Above => "more",
+                    Verdict::Broken => "broken",
+                    Verdict::NotRun => "not measured",
+                };
+                write!(f, "expectation {what}: {how}")
+            }
             Self::Impossible { rule } => write!(f, "impossible log: {rule}"),
             Self::Panic { text } => write!(f, "panic: {text}"),
         }
@@ -74,21 +85,15 @@ pub struct Found {
 
 /// What a scenario expects at this index, as [`Failure::Unmet`] has it.
 fn expected(scenario: &Scenario, index: usize) -> String {
-    match scenario.expect.get(index).map(|one| &one.check) {
-        Some(Check::Metric { metric, of, .. }) => match scenario.subject(*of) {
-            Some(subject) => format!("{metric} of {subject}"),
-            None => metric.clone(),
-        },
-        Some(Check::Invariant { name }) => name.clone(),
-        None => String::new(),
-    }
+    let one = scenario.expect.get(index);
+    one.map_or_else(String::new, |one| scenario.expected(&one.check))
 }
 
 /// The expectations of a scenario of which a failure is none: they may go.
 pub fn others(scenario: &Scenario, failure: &Failure) -> Vec<usize> {
     let all = 0..scenario.expect.len();
     all.filter(|index| match failure {
-        Failure::Unmet { what } => expected(scenario, *index) != *what,
+        Failure::Unmet { what, .. } => expected(scenario, *index) != *what,
         _ => true,
     })
     .collect()
@@ -109,10 +114,13 @@ pub fn failures(scenario: &Scenario, outcome: &Outcome) -> Vec<Found> {
         text: breach.to_string(),
     });
     let verdicts = outcome.verdicts.iter().enumerate();
-    let unmet = verdicts.filter(|(_, verdict)| !verdict.held());
+    // An invariant that was broken is a breach, which knows who saw it and in which way.
+    let unmet =
+        verdicts.filter(|(_, verdict)| !matches!(verdict.outcome, Verdict::Held | Verdict::Broken));
     let unmet = unmet.map(|(index, verdict)| Found {
         failure: Failure::Unmet {
             what: expected(scenario, index),
+            how: verdict.outcome,
         },
         at: None,
         text: verdict.message.clone(),

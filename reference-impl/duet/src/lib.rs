@@ -39,6 +39,7 @@ pub mod rfc8867;
 pub mod script;
 pub mod service;
 pub mod serving;
+mod shell;
 pub mod shrink;
 pub mod simulate;
 pub mod studio;

@@ -455,6 +455,21 @@ fn each_invariant_is_broken_by_one_change() {
     assert_eq!(named, all);
 }
 
+/// What differs in its cause differs in its way, its phase or its client, so that the search for the smallest run that
+/// fails so does not end at another failure.
+#[test]
+fn breaches_of_one_invariant_are_told_apart() {
+    let mut seen = BTreeSet::new();
+    for (invariant, what, story) in broken() {
+        let breaches = judge(&story);
+        let own = breaches.iter().filter(|one| one.invariant == invariant);
+        let own = own.map(|one| (one.phase.to_string(), one.way, one.who.clone()));
+        let own: BTreeSet<_> = own.collect();
+        let is_new = seen.insert((invariant, own.clone()));
+        assert!(is_new, "{invariant:?}, {what}: {own:?}");
+    }
+}
+
 /// A client that is killed owes nothing, and is owed nothing.
 #[test]
 fn a_killed_client_is_not_judged() {

@@ -7,7 +7,7 @@ use duet::failure::{Failure, Found};
 use duet::invariants::{Invariant, Phase};
 use duet::shrink::{BUDGET, ShrinkError, Shrunk, Size, Trial, shrink};
 use duet::simulate::SimulateError;
-use duet_sim::{FaultKind, Loss, Scenario, Time};
+use duet_sim::{Check, FaultKind, Loss, Outcome, Scenario, Time};
 
 /// Three people, two of them behind boxes, with much that is beside the point.
 const SCENARIO: &str = r#"
@@ -255,6 +255,113 @@ fn losses_at_random_become_the_packets_that_matter() {
             .links
             .iter()
             .all(|link| link.config.loss == Loss::None)
+    );
+}
+
+/// What a scenario expects, and runs that miss it in this way wherever `misses` says so.
+fn missed(expect: &str, misses: impl Fn(&Scenario) -> Option<Outcome>) -> Shrunk {
+    let scenario = Scenario::parse(&format!("{SCENARIO}{expect}"), "much.toml");
+    let scenario = scenario.unwrap_or_else(|error| panic!("{error}"));
+    let mut run = |candidate: &Scenario| -> Result<Trial, SimulateError> {
+        let metric = |one: &&duet_sim::Expectation| matches!(&one.check, Check::Metric { metric, .. } if metric != "breaches");
+        let found = candidate.expect.iter().filter(metric);
+        let found = found.filter_map(|one| {
+            let what = candidate.expected(&one.check);
+            let how = misses(candidate)?;
+            Some(Found {
+                text: format!("{what}: {how:?}"),
+                failure: Failure::Unmet { what, how },
+                at: None,
+            })
+        });
+        Ok(Trial {
+            found: found.collect(),
+            ..Trial::default()
+        })
+    };
+    let shrunk = shrink(&scenario, "", BUDGET, &mut run, &mut |_| {});
+    shrunk.expect("it fails")
+}
+
+/// A goodput that was too little was made into one of no flow, which nobody measured; and one that was too much.
+#[test]
+fn a_metric_goes_on_being_missed_on_the_same_side() {
+    let expect = "[[expect]]\nmetric = \"goodput\"\nmin = \"1 Mb/s\"\nmax = \"2 Mb/s\"\n";
+    let shrunk = missed(expect, |candidate| {
+        let outage = |fault: &duet_sim::Fault| matches!(fault.kind, FaultKind::Outage { .. });
+        Some(match candidate.flows.is_empty() {
+            true => Outcome::NotRun,
+            false if candidate.faults.iter().any(outage) => Outcome::Below,
+            false => Outcome::Above,
+        })
+    });
+    let left = Size::of(&shrunk.scenario);
+    assert_eq!((left.flows, left.faults), (1, 1));
+    assert_eq!(
+        shrunk.failure.to_string(),
+        "expectation goodput, at least 1 Mb/s, at most 2 Mb/s: less"
+    );
+}
+
+/// Of two windows of a metric, the first is missed.
+#[test]
+fn another_window_is_another_expectation() {
+    let early = "[[expect]]\nmetric = \"loss\"\nwindow = [\"1 s\", \"2 s\"]\nmax = \"1 %\"\n";
+    let late = "[[expect]]\nmetric = \"loss\"\nwindow = [\"3 s\", \"4 s\"]\nmax = \"1 %\"\n";
+    let shrunk = missed(&format!("{early}{late}"), |_| Some(Outcome::Above));
+    let left: Vec<String> = shrunk
+        .scenario
+        .expect
+        .iter()
+        .map(|one| shrunk.scenario.expected(&one.check))
+        .collect();
+    assert_eq!(left, ["loss from 1 s to 2 s, at most 1 %"]);
+    assert_eq!(
+        shrunk.failure.to_string(),
+        "expectation loss from 1 s to 2 s, at most 1 %: more"
+    );
+}
+
+/// Real runs: a link that loses too much, which carries a flow.
+#[test]
+fn a_metric_that_fails_fails_so_to_the_end() {
+    let text = r#"
+name = "lossy"
+seed = 1
+duration = "10 s"
+[[node]]
+name = "s"
+role = "host"
+[[node]]
+name = "r"
+role = "host"
+[[link]]
+from = "s"
+to = "r"
+rate = "4 Mb/s"
+queue = "300 ms"
+delay = "50 ms"
+loss = "8 %"
+[[flow]]
+name = "background"
+kind = "cbr"
+from = "s"
+to = "r"
+rate = "2 Mb/s"
+[[expect]]
+metric = "loss"
+of = "s>r"
+min = "4 %"
+max = "6 %"
+"#;
+    let scenario = Scenario::parse(text, "lossy.toml").unwrap_or_else(|error| panic!("{error}"));
+    let shrunk = shrink(&scenario, "", 100, &mut Trial::of, &mut |_| {}).expect("it fails");
+    assert_eq!(Size::of(&shrunk.scenario).flows, 1);
+    let again = Trial::of(&shrunk.scenario).expect("a run");
+    let told = again.found.iter().map(|one| one.failure.to_string());
+    assert_eq!(
+        told.collect::<Vec<_>>(),
+        ["expectation loss of s>r, at least 4 %, at most 6 %: more"]
     );
 }
 

@@ -34,7 +34,11 @@ pub trait Metrics {
 pub enum Outcome {
     /// It held.
     Held,
-    /// It did not.
+    /// The value is less than the least.
+    Below,
+    /// The value is more than the most.
+    Above,
+    /// The invariant was broken.
     Broken,
     /// It was not checked, which is a failure.
     NotRun,
@@ -129,7 +133,12 @@ impl Scenario {
             let broken = if least { value < limit } else { value > limit };
             if broken {
                 let message = format!("{found}, {beyond} {shown}");
-                return Verdict::new(Outcome::Broken, Some(value), message);
+                let outcome = if least {
+                    Outcome::Below
+                } else {
+                    Outcome::Above
+                };
+                return Verdict::new(outcome, Some(value), message);
             }
             within.push(format!(
                 "{} {shown}",
@@ -138,6 +147,28 @@ impl Scenario {
         }
         let message = format!("{found}, {}", within.join(" and "));
         Verdict::new(Outcome::Held, Some(value), message)
+    }
+
+    /// An expectation in words, the same wherever it stands: `loss of a>b from 16 s to 39 s, at most 6 %`.
+    pub fn expected(&self, check: &Check) -> String {
+        match check {
+            Check::Invariant { name } => name.clone(),
+            Check::Metric {
+                metric,
+                of,
+                window,
+                min,
+                max,
+            } => {
+                let mut text = format!("{metric}{}{}", self.describe(*of), describe(*window));
+                let min = min.as_ref().map(|bound| ("at least", bound));
+                let max = max.as_ref().map(|bound| ("at most", bound));
+                for (side, bound) in min.into_iter().chain(max) {
+                    text.push_str(&format!(", {side} {bound}"));
+                }
+                text
+            }
+        }
     }
 
     /// ` of bob`.

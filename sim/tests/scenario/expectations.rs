@@ -135,12 +135,12 @@ fn verdicts_say_what_was_found() {
         ),
         (
             "metric = \"rate\"\nof = \"bob\"\nwindow = [\"16 s\", \"39.5 s\"]\nmin = \"0.70*capacity\"",
-            Outcome::Broken,
+            Outcome::Below,
             "rate of bob from 16 s to 39.5 s is 650 kb/s, less than 700 kb/s (0.70*capacity)",
         ),
         (
             "metric = \"delay\"\nof = \"alice>home\"\nwindow = \"static\"\nmax = \"80 ms\"",
-            Outcome::Broken,
+            Outcome::Above,
             "delay of alice>home while nothing changes is 80.5 ms, more than 80 ms",
         ),
         (
@@ -155,7 +155,7 @@ fn verdicts_say_what_was_found() {
         ),
         (
             "metric = \"loss\"\nmax = \"-(0.5 %)\"",
-            Outcome::Broken,
+            Outcome::Above,
             "loss is 0.4 %, more than -0.5 %",
         ),
         (

@@ -38,7 +38,7 @@ pub(crate) fn run(
     let mut wrong = None;
     let work = |scenario: &Scenario| {
         let mut line = run_line(scenario, media.into());
-        line.replay = replay(path, scenario, arguments);
+        line.replay = replay(path, scenario, media, arguments);
         line
     };
     let lines = in_parallel(jobs, variants, work, |_, line: &RunLine| {

@@ -20,6 +20,7 @@ use crate::rfc8867::measure::METRICS;
 use crate::rfc8867::page::page;
 use crate::rfc8867::plan::Run;
 use crate::rfc8867::table::{LEGEND, Row, rows, text, totals};
+use crate::shell::{self, quoted};
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum Video {
@@ -152,12 +153,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 /// What a shell takes to run the same again.
 fn command(arguments: &Arguments) -> String {
     let mut words = vec!["duet simulate rfc8867".to_owned()];
-    let quoted = |word: &str| format!("'{}'", word.replace('\'', r"'\''"));
     words.extend(
         arguments
             .controller
             .iter()
-            .map(|name| format!("--controller {name}")),
+            .map(|name| format!("--controller {}", quoted(name))),
     );
     words.extend(
         arguments
@@ -170,7 +170,7 @@ fn command(arguments: &Arguments) -> String {
         words.push("--video trace".into());
     }
     if let Some(path) = &arguments.bands {
-        words.push(format!("--bands {}", quoted(&path.display().to_string())));
+        words.push(format!("--bands {}", shell::path(path)));
     }
     words.join(" ")
 }

@@ -12,6 +12,7 @@ use super::swarm::quietly;
 use super::{Failure, cannot_write, say};
 use crate::failure::failures;
 use crate::report::{Extras, html, page};
+use crate::shell;
 use crate::shrink::{BUDGET, Progress, ShrinkError, Shrunk, Size, Trial, drawing, shrink};
 use crate::simulate::{Options, SimulateError, run as run_scenario};
 
@@ -130,7 +131,7 @@ fn tell(
         runs,
         exhausted,
     } = shrunk;
-    let replay = format!("duet simulate {} --media synthetic", out.display());
+    let replay = format!("duet simulate {} --media synthetic", shell::path(out));
     if arguments.json {
         let size = |scenario: &Scenario| {
             let size = Size::of(scenario);

@@ -17,6 +17,7 @@ use super::{
     Failure, cannot_write, check, compare, many, presets, rfc8867, runtime, say, shrink, swarm,
 };
 use crate::report::{Extras, ON_TIME_MS, html, page};
+use crate::shell;
 use crate::simulate::{
     Options, Outcome, RepeatError, RunLine, SimulateError, inspect, repeat, run as run_scenario,
 };
@@ -239,18 +240,32 @@ fn scenario(arguments: &RunArguments) -> Result<(), Failure> {
     many::run(path, &variants, arguments)
 }
 
-/// The command that runs one variant again.
-pub(crate) fn replay(path: &Path, scenario: &Scenario, arguments: &RunArguments) -> String {
-    let mut command = format!("duet simulate {} --seed {}", path.display(), scenario.seed);
+/// The command that runs one variant again, with the media that it was run with.
+pub(crate) fn replay(
+    path: &Path,
+    scenario: &Scenario,
+    media: Media,
+    arguments: &RunArguments,
+) -> String {
+    let mut command = format!(
+        "duet simulate {} --seed {}",
+        shell::path(path),
+        scenario.seed
+    );
     for (name, value) in scenario.parameters() {
-        command.push_str(&format!(" --only '{name}={}'", value.trim_matches('"')));
+        let only = format!("{name}={}", value.trim_matches('"'));
+        command.push_str(&format!(" --only {}", shell::quoted(&only)));
     }
+    let media = match media {
+        Media::Gstreamer => "gstreamer",
+        Media::Synthetic => "synthetic",
+    };
+    command.push_str(&format!(" --media {media}"));
     if let Some(seconds) = arguments.length {
         command.push_str(&format!(" --length {seconds}"));
     }
-    match arguments.media {
-        Some(Media::Gstreamer) => {}
-        _ => command.push_str(" --media synthetic"),
+    if arguments.repair_study {
+        command.push_str(" --repair-study");
     }
     command
 }
@@ -287,7 +302,7 @@ fn one(path: &Path, scenario: Scenario, arguments: &RunArguments) -> Result<(), 
     };
     let mut outcome = outcome.map_err(|error| no_outcome(&error))?;
     bar.finish_and_clear();
-    outcome.report.command = replay(path, &scenario, arguments);
+    outcome.report.command = replay(path, &scenario, media, arguments);
     if arguments.repair_study {
         let bar = ProgressBar::new_spinner();
         let note = |seed| {
@@ -309,7 +324,7 @@ fn one(path: &Path, scenario: Scenario, arguments: &RunArguments) -> Result<(), 
         capture(file, &title(&scenario), &outcome)?;
     }
     let mut line = RunLine::new(&scenario, &outcome);
-    line.replay = replay(path, &scenario, arguments);
+    line.replay = replay(path, &scenario, media, arguments);
     tell(arguments, &outcome, &line)?;
     match line.ok {
         true => Ok(()),
@@ -499,6 +514,44 @@ fn tell(arguments: &RunArguments, outcome: &Outcome, line: &RunLine) -> Result<(
 mod tests {
     use super::*;
     use crate::simulate::difference;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        run: RunArguments,
+    }
+
+    /// A run with codecs failed, and the command that was to show it again ran without them, and passed.
+    #[test]
+    fn a_run_is_done_again_as_it_was_done() {
+        let text = r#"
+            name = "two"
+            duration = "3 s"
+            seed = 5
+            [matrix]
+            owd = ["10 ms", "bob's"]
+            [[node]]
+            name = "server"
+            role = "server"
+            "#;
+        let scenario = Scenario::parse(text, "two.toml").unwrap_or_else(|error| panic!("{error}"));
+        let variants = scenario.expand();
+        let again = |variant: usize, media, words: &[&str]| {
+            let words = [&["simulate", "my calls/two.toml"], words].concat();
+            let line = <Line as clap::Parser>::try_parse_from(words).expect("arguments");
+            let path = line.run.scenario.clone().expect("a path");
+            replay(&path, &variants[variant].scenario, media, &line.run)
+        };
+        assert_eq!(
+            again(0, Media::Gstreamer, &[]),
+            "duet simulate 'my calls/two.toml' --seed 5 --only 'owd=10 ms' --media gstreamer"
+        );
+        let words = ["--length", "7", "--repair-study", "--media", "synthetic"];
+        assert_eq!(
+            again(1, Media::Synthetic, &words),
+            r"duet simulate 'my calls/two.toml' --seed 5 --only 'owd=bob'\''s' --media synthetic --length 7 --repair-study"
+        );
+    }
 
     /// Two runs that ought to be the same: the first event that is not is shown, with what came before it.
     #[test]

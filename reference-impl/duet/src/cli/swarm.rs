@@ -11,6 +11,7 @@ use serde_json::json;
 use super::{Failure, cannot_write, say};
 use crate::failure::{Found, attempt};
 use crate::invariants::Tally;
+use crate::shell;
 use crate::simulate::{in_parallel, processors};
 use crate::swarm;
 
@@ -125,7 +126,7 @@ fn write(folder: &Path, seed: u64) -> Result<(), Failure> {
 }
 
 fn replay(path: &Path) -> String {
-    format!("duet simulate {} --media synthetic", path.display())
+    format!("duet simulate {} --media synthetic", shell::path(path))
 }
 
 fn in_json(line: &Line, folder: &Path) -> serde_json::Value {
@@ -188,5 +189,5 @@ fn verdict(lines: &[Line], folder: &Path) -> Result<(), Failure> {
         text.push_str(&format!("\n       and {more} more"));
     }
     let path = file(folder, first.seed);
-    Err(Failure::new(text).help(format!("duet simulate shrink {}", path.display())))
+    Err(Failure::new(text).help(format!("duet simulate shrink {}", shell::path(&path))))
 }

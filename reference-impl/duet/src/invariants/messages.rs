@@ -126,7 +126,11 @@ impl Messages {
                 "{shown:?} came from {:?} for {:?}; it was sent by {:?} to {:?}",
                 brought.author, brought.to, message.author, message.to
             );
-            breach(Invariant::MessageIntact, "altered", text);
+            let way = match message.author == Some(brought.author) {
+                true => "another address",
+                false => "another author",
+            };
+            breach(Invariant::MessageIntact, way, text);
         }
         if message.receivers.contains(&who) {
             return breach(Invariant::MessageOnce, "", format!("{shown:?} came twice"));

@@ -74,7 +74,7 @@ impl Rooms {
                 let own = book.parties[who].session;
                 if own.is_none_or(|(own, _)| !members.contains_key(&own)) {
                     let text = format!("it entered {name:?}, and is no member");
-                    book.breach(Invariant::RoomChanges, who, now, text);
+                    book.breach_by(Invariant::RoomChanges, "not itself", who, now, text);
                 }
                 let name = name.clone();
                 self.views[who].insert(*room, View { name, members });
@@ -89,8 +89,8 @@ impl Rooms {
                 member,
                 ..
             } => {
-                if let Err(text) = self.change(who, *room, *change, member) {
-                    book.breach(Invariant::RoomChanges, who, now, text);
+                if let Err((way, text)) = self.change(who, *room, *change, member) {
+                    book.breach_by(Invariant::RoomChanges, way, who, now, text);
                 }
             }
             Event::Left { room, .. } => self.leave(who, *room),
@@ -110,7 +110,7 @@ impl Rooms {
         room: RoomId,
         change: Change,
         member: &MemberInfo,
-    ) -> Result<(), String> {
+    ) -> Result<(), (&'static str, String)> {
         let MemberInfo {
             session,
             presence,
@@ -118,9 +118,8 @@ impl Rooms {
             ..
         } = member;
         let Some(view) = self.views[who].get_mut(&room) else {
-            return Err(format!(
-                "{change:?} of {name:?} in a room that it is not in"
-            ));
+            let text = format!("{change:?} of {name:?} in a room that it is not in");
+            return Err(("elsewhere", text));
         };
         let before = view.members.get(session).copied();
         let follows = match change {
@@ -135,10 +134,13 @@ impl Rooms {
         };
         match follows {
             true => Ok(()),
-            false => Err(format!(
-                "{change:?} of {name:?} in {:?}, who was {before:?}",
-                view.name
-            )),
+            false => {
+                let text = format!(
+                    "{change:?} of {name:?} in {:?}, who was {before:?}",
+                    view.name
+                );
+                Err(("out of turn", text))
+            }
         }
     }
 

@@ -45,13 +45,13 @@ impl Sessions {
     }
 
     pub(super) fn told(&mut self, book: &mut Book, now: Time, who: usize, event: &Event) {
-        let disorder = |book: &mut Book, text: &str| {
-            book.breach(Invariant::SessionOrder, who, now, text.to_owned());
+        let disorder = |book: &mut Book, way: &'static str, text: &str| {
+            book.breach_by(Invariant::SessionOrder, way, who, now, text.to_owned());
         };
         match event {
             Event::LoggedIn { user, session, .. } => {
                 if book.parties[who].session.is_some() {
-                    disorder(book, "logged in while it was logged in");
+                    disorder(book, "begins twice", "logged in while it was logged in");
                 }
                 book.tally.logins += 1;
                 let party = &mut book.parties[who];
@@ -63,7 +63,7 @@ impl Sessions {
             Event::Suspended => {
                 let party = &book.parties[who];
                 if party.session.is_none() || party.suspended {
-                    disorder(book, "suspended while it had no link");
+                    disorder(book, "suspended twice", "suspended while it had no link");
                 }
                 book.tally.suspended += 1;
                 let party = &mut book.parties[who];
@@ -71,7 +71,11 @@ impl Sessions {
             }
             Event::Resumed => {
                 if !book.parties[who].suspended {
-                    disorder(book, "resumed while it was not suspended");
+                    disorder(
+                        book,
+                        "resumed in vain",
+                        "resumed while it was not suspended",
+                    );
                 }
                 book.tally.resumed += 1;
                 let party = &mut book.parties[who];

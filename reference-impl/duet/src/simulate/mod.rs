@@ -355,7 +355,7 @@ fn checks(
     let expected = verdicts.iter().map(|verdict| Check {
         held: match verdict.outcome {
             Judged::Held => Some(true),
-            Judged::Broken => Some(false),
+            Judged::Below | Judged::Above | Judged::Broken => Some(false),
             Judged::NotRun => None,
         },
         text: verdict.message.clone(),
