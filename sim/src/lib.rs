@@ -109,10 +109,10 @@ pub use probability::Probability;
 pub use queue::{EventQueue, Lane};
 pub use random::Stream;
 pub use scenario::{
-    Bound, BoundError, Check, Expectation, Fault, FaultKind, FirewallSpec, FlowKind, FlowSpec,
-    LinkChange, LinkPreset, LinkRef, LinkSpec, MediumSpec, Metrics, NatSpec, Need, Needed,
-    NodeSpec, Outcome, Place, Role, Scenario, ScenarioError, Seeds, SeedsError, Step, Subject,
-    Unit, Variant, Verdict, Window,
+    Bound, BoundError, Capacity, CapacityStep, Check, Expectation, Fault, FaultKind, FirewallSpec,
+    FlowKind, FlowSpec, LinkChange, LinkPreset, LinkRef, LinkSpec, Measurable, MediumSpec, Metrics,
+    NatSpec, Need, Needed, NodeSpec, Outcome, Place, Role, Scenario, ScenarioError, Seeds,
+    SeedsError, Step, Subject, Unit, Variant, Verdict, Window,
 };
 pub use time::Time;
 pub use trace::{Trace, TraceError};

@@ -2,8 +2,8 @@
 //!
 //! ```toml
 //! [[expect]]
-//! metric = "video.goodput"
-//! of = "bob"                      # a node, a flow, a link; of the whole run without
+//! metric = "rate"
+//! of = "alice>server"             # a node, a flow, a link; of the whole run without
 //! window = ["16 s", "39 s"]       # or "static"; the whole run without
 //! min = "0.70*capacity"
 //!
@@ -72,8 +72,8 @@ pub enum Subject {
 pub enum Window {
     /// The whole run.
     Whole,
-    /// Whenever nothing has changed for a while: of each interval of constant capacity, the last part. Which part is
-    /// for those to say who measure.
+    /// Whenever nothing has changed for a while: of each interval between two steps of
+    /// [`Scenario::capacity`](super::Scenario::capacity), the last part. Which part is for those to say who measure.
     Static,
     /// From one instant up to another.
     Span(Time, Time),

@@ -90,7 +90,7 @@ pub struct Bound {
 }
 
 #[derive(Clone, Debug, PartialEq)]
-enum Term {
+pub(super) enum Term {
     Number(f64, Unit),
     Metric(String),
     Operation(char, Box<(Term, Term)>),
@@ -128,6 +128,11 @@ impl Bound {
         metric: &dyn Fn(&str) -> Option<f64>,
     ) -> Result<f64, &'b str> {
         self.root.value(metric)
+    }
+
+    /// What it says.
+    pub(super) const fn root(&self) -> &Term {
+        &self.root
     }
 
     /// What its value measures, as far as the text says.

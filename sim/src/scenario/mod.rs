@@ -17,7 +17,9 @@
 //! media are for those above; [`Scenario::error_at`] and [`Scenario::error_in`] let them point into the file just as
 //! well. Every fault, down to a misspelt key, is an error with its place.
 
+mod capacity;
 mod change;
+mod dimension;
 mod error;
 mod expect;
 mod expression;
@@ -54,7 +56,9 @@ use core::time::Duration;
 use toml::Spanned;
 use toml::de::DeTable;
 
+pub use capacity::{Capacity, CapacityStep};
 pub use change::LinkChange;
+pub use dimension::Measurable;
 pub use error::ScenarioError;
 pub use expect::{Check, Expectation, Subject, Window};
 pub use expression::{Bound, BoundError, Unit};

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use duet_sim::{Bound, Check, LinkRef, Metrics, Outcome, Scenario, Subject, Time, Unit, Window};
+use duet_sim::{
+    Bound, Check, LinkRef, Measurable, Metrics, Outcome, Scenario, Subject, Time, Unit, Window,
+};
 
 use super::{complaint, with};
 
@@ -343,5 +345,143 @@ fn no_expression_exhausts_the_stack() {
         "1+".repeat(100_000),
     ] {
         assert!(deep.parse::<Bound>().is_err());
+    }
+}
+
+/// Metrics of one unit each; a run has a count more, which has no windows.
+struct Units;
+
+impl Measurable for Units {
+    fn unit(&self, metric: &str, of: Subject) -> Option<Unit> {
+        match metric {
+            "rate" | "capacity" => Some(Unit::BitsPerSecond),
+            "delay" => Some(Unit::Seconds),
+            "loss" => Some(Unit::Fraction),
+            "bytes" => Some(Unit::Bytes),
+            "count" | "other" if of == Subject::Run => Some(Unit::Plain),
+            _ => None,
+        }
+    }
+
+    fn metrics(&self, _: Subject) -> (&'static str, Vec<&'static str>) {
+        ("it", vec!["rate", "capacity"])
+    }
+
+    fn has_windows(&self, metric: &str, _: Subject) -> bool {
+        metric != "count"
+    }
+}
+
+/// What is said of an expectation before anything runs; nothing where all is well.
+fn refused(expectation: &str) -> Option<String> {
+    let scenario: Scenario = with(&format!("[[expect]]\n{expectation}"));
+    let checked = scenario.check_expectations(&Units);
+    checked.err().map(|error| super::brief(&error))
+}
+
+/// Expectations that could not fail, or not be judged, whatever came of the run: `goodput` of at least 3 ms held, and so
+/// did a loss of half the packets that was to be at most 1 Mb/s.
+#[test]
+fn what_cannot_fail_is_refused() {
+    let sum = "@ `\"1 Mb/s + 3\"`";
+    let cases = [
+        (
+            "metric = \"rate\"\nmin = \"3 ms\"",
+            "`rate` is a rate, and this is a time @ `\"3 ms\"` ? write it with its unit, such as \"2 Mb/s\"",
+        ),
+        (
+            "metric = \"loss\"\nmax = \"1 Mb/s\"",
+            "`loss` is a share, and this is a rate @ `\"1 Mb/s\"` ? write it as \"5 %\" or 0.05",
+        ),
+        (
+            "metric = \"loss\"\nmax = 5",
+            "`loss` is a share, and this is a number without a unit @ `5` ? write it as \"5 %\" or 0.05",
+        ),
+        (
+            "metric = \"delay\"\nmax = 80",
+            "`delay` is a time, and this is a number without a unit @ `80` ? write it with its unit, such as \"80 ms\"",
+        ),
+        (
+            "metric = \"count\"\nmax = \"5 %\"",
+            "`count` is a plain number, and this is a share @ `\"5 %\"` ? write a number",
+        ),
+        (
+            "metric = \"rate\"\nmin = \"0.7*capacty\"",
+            "it has no metric `capacty`; there is rate, capacity @ `\"0.7*capacty\"` ? did you mean `capacity`?",
+        ),
+        (
+            "metric = \"rate\"\nof = \"uplink\"\nmin = \"count * 1 b/s\"",
+            "it has no metric `count`; there is rate, capacity @ `\"count * 1 b/s\"`",
+        ),
+        (
+            "metric = \"rat\"\nmin = \"1 b/s\"",
+            "it has no metric `rat`; there is rate, capacity @ `\"rat\"` ? did you mean `rate`?",
+        ),
+        (
+            "metric = \"rate\"\nmin = \"rate/0\"",
+            "this divides by zero @ `\"rate/0\"`",
+        ),
+        (
+            "metric = \"rate\"\nmin = \"rate/(2 - 2)\"",
+            "this divides by zero @ `\"rate/(2 - 2)\"`",
+        ),
+        (
+            "metric = \"rate\"\nmin = \"rate*capacity\"",
+            "a rate and a rate are joined by `*`, which has no meaning @ `\"rate*capacity\"`",
+        ),
+        (
+            "metric = \"rate\"\nmin = \"capacity*delay\"",
+            "a rate and a time are joined by `*`, which has no meaning @ `\"capacity*delay\"`",
+        ),
+        (
+            "metric = \"rate\"\nmin = \"capacity/rate\"",
+            "`rate` is a rate, and this is a share @ `\"capacity/rate\"` ? write it with its unit, such as \"2 Mb/s\"",
+        ),
+        (
+            "metric = \"rate\"\nmin = \"1 Mb/s + 3\"",
+            &format!(
+                "a rate and a number without a unit are joined by `+`, which has no meaning {sum}"
+            ),
+        ),
+        (
+            "metric = \"rate\"\nmin = \"2 Mb/s\"\nmax = \"1 Mb/s\"",
+            "nothing is at least 2 Mb/s and at most 1 Mb/s @ `\"2 Mb/s\"`",
+        ),
+        (
+            "metric = \"rate\"\nmax = 0\nwindow = [\"200 s\", \"210 s\"]",
+            "the window begins at 200 s, and the run ends at 60 s @ `[\"200 s\", \"210 s\"]`",
+        ),
+        (
+            "metric = \"rate\"\nmax = 0\nwindow = [\"50 s\", \"60.5 s\"]",
+            "the window ends at 60.5 s, and the run ends at 60 s @ `[\"50 s\", \"60.5 s\"]`",
+        ),
+        (
+            "metric = \"count\"\nmax = 0\nwindow = [\"1 s\", \"2 s\"]",
+            "`count` is of the whole run, and has no window @ `[\"1 s\", \"2 s\"]`",
+        ),
+    ];
+    for (expectation, expected) in cases {
+        let told = refused(expectation);
+        assert_eq!(told.as_deref(), Some(expected), "{expectation}");
+    }
+}
+
+#[test]
+fn bounds_of_the_right_unit_are_taken() {
+    for expectation in [
+        "metric = \"rate\"\nmin = \"0.7*capacity\"",
+        "metric = \"rate\"\nmin = \"capacity/4 + 50 kb/s\"",
+        "metric = \"rate\"\nmin = \"-(1 - loss)*capacity\"",
+        "metric = \"rate\"\nmax = 0",
+        "metric = \"rate\"\nmax = \"rate/capacity*rate\"\nwindow = [\"59 s\", \"60 s\"]",
+        "metric = \"loss\"\nmax = 0.05",
+        "metric = \"loss\"\nmin = \"5 %\"\nmax = 1",
+        "metric = \"loss\"\nmax = \"rate/capacity\"",
+        "metric = \"loss\"\nmax = \"1 - rate/capacity\"",
+        "metric = \"count\"\nmin = 3\nmax = \"2*other + 1\"",
+        "metric = \"bytes\"\nmin = \"64 kB\"",
+        "metric = \"delay\"\nmax = \"delay + 5 %*delay\"",
+    ] {
+        assert_eq!(refused(expectation), None, "{expectation}");
     }
 }

@@ -1,5 +1,6 @@
 //! Scenario files, table by table: what is read, and what is said about faults.
 
+mod capacity;
 mod expectations;
 mod faults;
 mod flows;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use duet_sim::Time;
 use duet_sim::traffic::{Bins, Traffic};
 
-use super::measure::{spans, summary};
+use super::measure::{spans, summary, within};
 use crate::flows::FlowEnd;
 use crate::flows::record::{FlowRecord, Frame, ON_ITS_WAY};
 use crate::report::FlowReport;
@@ -133,11 +133,12 @@ impl FlowMeasured {
 
     /// A metric over intervals: bits per second, bytes, seconds, shares. None of nothing.
     pub(super) fn value(&self, metric: &str, intervals: &[(Time, Time)]) -> Option<f64> {
+        if intervals.is_empty() {
+            return None;
+        }
         match (&self.what, metric) {
             (what, "bytes") => Some(what.bytes(intervals) as f64),
-            (what, "goodput") => {
-                Some(what.bytes(intervals) as f64 * 8.0 / spans(intervals).max(1e-9))
-            }
+            (what, "goodput") => Some(what.bytes(intervals) as f64 * 8.0 / spans(intervals)),
             (What::Media(media), metric) => media.value(metric, intervals),
             (What::Traffic(_), _) => None,
         }
@@ -161,10 +162,6 @@ impl What {
     }
 }
 
-fn within(intervals: &[(Time, Time)], at: Time) -> bool {
-    intervals.iter().any(|(from, to)| *from <= at && at < *to)
-}
-
 /// The share of those for which something holds; none of none.
 fn share(all: impl Iterator<Item = bool>) -> Option<f64> {
     let (mut count, mut holds) = (0_u64, 0_u64);
@@ -185,7 +182,7 @@ impl Media {
             "rate" => {
                 let wire = self.record.received.iter().filter(|(at, _)| inside(*at));
                 let bytes: u64 = wire.map(|(_, bytes)| u64::from(*bytes)).sum();
-                Some(bytes as f64 * 8.0 / spans(intervals).max(1e-9))
+                Some(bytes as f64 * 8.0 / spans(intervals))
             }
             "target" => {
                 let targets = self.record.sender.targets.iter();

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use duet_sim::net::Network;
 use duet_sim::{
-    Check, Fate, FlowKind, Journey, LinkConfig, Metrics, NodeId, Record, Scenario, ScenarioError,
-    Subject, Time, Unit, Window,
+    CapacityStep, Check, Fate, FlowKind, Journey, Measurable, Metrics, NodeId, Record, Scenario,
+    ScenarioError, Subject, Time, Unit, Window,
 };
 
 use super::flow::{FlowMeasured, MEDIA, TRAFFIC};
@@ -13,9 +13,9 @@ use super::host::Site;
 use crate::flows;
 use crate::flows::media::MediaKeys;
 use crate::invariants::{Breach, Invariant, Tally};
-use crate::report::{FlowReport, ON_TIME_MS, Side};
+use crate::report::{FlowReport, ON_TIME_MS, Picture, Side};
 
-/// Of an interval of constant capacity, `window = "static"` leaves out the first two fifths.
+/// Of an interval in which nothing happens to links, `window = "static"` leaves out the first two fifths.
 const SETTLING: (u32, u32) = (2, 5);
 
 /// The quantiles that there are of every delay, with their names.
@@ -37,7 +37,8 @@ pub struct Measured {
 /// One direction of a link.
 struct Line {
     name: String,
-    config: LinkConfig,
+    /// What it can carry, and when something happens to it.
+    capacity: Vec<CapacityStep>,
     /// In the order in which they left.
     journeys: Vec<Journey>,
 }
@@ -58,12 +59,12 @@ impl Measured {
         let mut links = BTreeMap::new();
         let mut by_name = BTreeMap::new();
         for link in &scenario.links {
-            for (from, to, config) in link.directions() {
+            for (from, to, _) in link.directions() {
                 let name = format!("{}>{}", names[from], names[to]);
                 by_name.insert(name.clone(), (from, to));
                 let line = Line {
                     name,
-                    config: config.clone(),
+                    capacity: scenario.capacity(from, to),
                     journeys: Vec::new(),
                 };
                 links.insert((from, to), line);
@@ -116,8 +117,7 @@ impl Measured {
                 }
             }
         };
-        let counts: Vec<&str> = Tally::ALL.iter().map(|(name, _)| *name).collect();
-        put("", Subject::Run, &[RUN, &counts].concat());
+        put("", Subject::Run, &[RUN, &counts()].concat());
         for node in self.sides.keys() {
             put(&self.names[*node], Subject::Node(*node), NODE);
         }
@@ -158,15 +158,15 @@ impl Measured {
         reports.collect()
     }
 
-    /// The intervals of a window.
+    /// The intervals of a window, as far as they lie in the run: ascending, none of them empty.
     fn intervals(&self, of: Subject, window: Window) -> Vec<(Time, Time)> {
-        match window {
+        let mut intervals = match window {
             Window::Whole => vec![(Time::ZERO, self.end)],
             Window::Span(from, to) => vec![(from, to.min(self.end))],
             Window::Static => {
                 let mut edges = vec![Time::ZERO, self.end];
                 for line in self.lines(of) {
-                    let steps = line.config.rates.iter().map(|step| step.at);
+                    let steps = line.capacity.iter().map(|step| step.at);
                     edges.extend(steps.filter(|at| *at < self.end));
                 }
                 edges.sort_unstable();
@@ -177,7 +177,9 @@ impl Measured {
                     .map(|(from, to)| (from.after(to.since(from) * part / of), to))
                     .collect()
             }
-        }
+        };
+        intervals.retain(|(from, to)| from < to);
+        intervals
     }
 
     fn lines(&self, of: Subject) -> Vec<&Line> {
@@ -192,10 +194,10 @@ impl Measured {
 
     fn link(&self, metric: &str, of: Subject, window: Window) -> Option<f64> {
         let intervals = self.intervals(of, window);
-        let inside = |at: Time| intervals.iter().any(|(from, to)| *from <= at && at < *to);
+        let inside = |at: Time| within(&intervals, at);
         let seconds: f64 = spans(&intervals);
         let lines = self.lines(of);
-        if lines.is_empty() {
+        if lines.is_empty() || intervals.is_empty() {
             return None;
         }
         let journeys = || {
@@ -207,7 +209,7 @@ impl Measured {
             "packets" => Some(journeys().count() as f64),
             "rate" => {
                 let bytes: u64 = journeys().filter(arrived).map(|journey| journey.size).sum();
-                (seconds > 0.0).then(|| bytes as f64 * 8.0 / seconds)
+                Some(bytes as f64 * 8.0 / seconds)
             }
             "loss" => {
                 let lost = journeys().filter(|journey| !arrived(journey)).count();
@@ -215,12 +217,15 @@ impl Measured {
                 (all > 0).then(|| lost as f64 / all as f64)
             }
             "capacity" => {
-                let rates = lines.iter().map(|line| capacity(&line.config, &intervals));
+                let rates = lines
+                    .iter()
+                    .map(|line| capacity(&line.capacity, &intervals));
                 rates.sum::<Option<f64>>()
             }
             "utilisation" => {
                 let rate = self.link("rate", of, window)?;
-                Some(rate / self.link("capacity", of, window)?)
+                let capacity = self.link("capacity", of, window)?;
+                (capacity > 0.0).then(|| rate / capacity)
             }
             _ => {
                 let (of_what, which) = metric.rsplit_once('.')?;
@@ -245,14 +250,14 @@ impl Measured {
     fn node(&self, metric: &str, node: usize, window: Window) -> Option<f64> {
         let side = self.sides.get(&node)?;
         let intervals = self.intervals(Subject::Run, window);
-        let pictures: Vec<_> = side
-            .pictures
-            .iter()
-            .filter(|picture| {
-                let at = Time::from_nanos((picture.captured_ms * 1e6) as u64);
-                intervals.iter().any(|(from, to)| *from <= at && at < *to)
-            })
-            .collect();
+        if intervals.is_empty() {
+            return None;
+        }
+        let inside = |picture: &&Picture| {
+            let at = Time::from_nanos((picture.captured_ms * 1e6) as u64);
+            within(&intervals, at)
+        };
+        let pictures: Vec<&Picture> = side.judged().filter(inside).collect();
         let count = pictures.len() as f64;
         let share = |n: usize| (count > 0.0).then(|| n as f64 / count);
         let delays = || {
@@ -260,7 +265,7 @@ impl Measured {
             delays.map(|millis| millis / 1e3).collect()
         };
         match metric {
-            "video.sent" => Some(count),
+            "video.sent" => Some(side.pictures.iter().filter(inside).count() as f64),
             "video.shown" => {
                 let shown = pictures.iter().filter(|picture| picture.delay_ms.is_some());
                 share(shown.count())
@@ -341,40 +346,68 @@ const LINK: &[&str] = &[
 ///
 /// [`ScenarioError`] says what there is.
 pub(super) fn known(scenario: &Scenario) -> Result<(), ScenarioError> {
-    let counts: Vec<&str> = Tally::ALL.iter().map(|(name, _)| *name).collect();
     for expectation in &scenario.expect {
-        let (key, message) = match &expectation.check {
-            Check::Invariant { name } if Invariant::named(name).is_none() => {
-                let all = Invariant::ALL.iter().map(|(one, _)| one.name());
-                let all: Vec<&str> = all.collect();
-                let message = format!(
-                    "no invariant is called `{name}`; there is {}",
-                    all.join(", ")
-                );
-                ("invariant", message)
-            }
-            Check::Invariant { .. } => continue,
-            Check::Metric { metric, of, .. } => {
-                let (whose, all) = match of {
-                    Subject::Run => ("a run", [RUN, &counts, LINK].concat()),
-                    Subject::Node(_) => ("a client in a call", NODE.to_vec()),
-                    Subject::Flow(flow) => match scenario.flows[*flow].kind {
-                        FlowKind::Media(_) => ("a media flow", MEDIA.to_vec()),
-                        _ => ("cross traffic", TRAFFIC.to_vec()),
-                    },
-                    Subject::Link(_) => ("a link", LINK.to_vec()),
-                };
-                if all.contains(&&**metric) {
-                    continue;
-                }
-                let all = all.join(", ");
-                let message = format!("{whose} has no metric `{metric}`; there is {all}");
-                ("metric", message)
-            }
-        };
-        return Err(scenario.error_in(expectation.place, &[key], message, None));
+        if let Check::Invariant { name } = &expectation.check
+            && Invariant::named(name).is_none()
+        {
+            let all = Invariant::ALL.iter().map(|(one, _)| one.name());
+            let all: Vec<&str> = all.collect();
+            let message = format!(
+                "no invariant is called `{name}`; there is {}",
+                all.join(", ")
+            );
+            return Err(scenario.error_in(expectation.place, &["invariant"], message, None));
+        }
     }
-    Ok(())
+    scenario.check_expectations(&Known(scenario))
+}
+
+/// What is measured of a scenario's runs.
+struct Known<'s>(&'s Scenario);
+
+impl Measurable for Known<'_> {
+    fn unit(&self, metric: &str, of: Subject) -> Option<Unit> {
+        let (_, all) = self.metrics(of);
+        all.contains(&metric).then(|| unit(metric))
+    }
+
+    fn metrics(&self, of: Subject) -> (&'static str, Vec<&'static str>) {
+        match of {
+            Subject::Run => ("a run", [RUN, &counts(), LINK].concat()),
+            Subject::Node(_) => ("a client in a call", NODE.to_vec()),
+            Subject::Flow(flow) => match self.0.flows.get(flow).map(|flow| &flow.kind) {
+                Some(FlowKind::Media(_)) => ("a media flow", MEDIA.to_vec()),
+                _ => ("cross traffic", TRAFFIC.to_vec()),
+            },
+            Subject::Link(_) => ("a link", LINK.to_vec()),
+        }
+    }
+
+    fn has_windows(&self, metric: &str, of: Subject) -> bool {
+        match of {
+            Subject::Run => !RUN.contains(&metric) && !counts().contains(&metric),
+            Subject::Node(_) => !["audio.shown", "call.duration"].contains(&metric),
+            Subject::Flow(_) | Subject::Link(_) => true,
+        }
+    }
+}
+
+/// What is counted of applications.
+fn counts() -> Vec<&'static str> {
+    Tally::ALL.iter().map(|(name, _)| *name).collect()
+}
+
+/// What a metric is given in, whatever it is of.
+fn unit(metric: &str) -> Unit {
+    match metric {
+        "rate" | "capacity" | "goodput" | "target" => Unit::BitsPerSecond,
+        "loss" | "utilisation" | "video.shown" | "video.on_time" | "audio.shown"
+        | "frames.whole" | "expired" => Unit::Fraction,
+        "bytes" => Unit::Bytes,
+        "call.duration" => Unit::Seconds,
+        metric if metric.contains("delay") => Unit::Seconds,
+        _ => Unit::Plain,
+    }
 }
 
 impl Metrics for Measured {
@@ -391,20 +424,11 @@ impl Metrics for Measured {
     }
 
     fn unit(&self, metric: &str) -> Unit {
-        match metric {
-            "rate" | "capacity" | "goodput" | "target" => Unit::BitsPerSecond,
-            "loss" | "utilisation" | "video.shown" | "video.on_time" | "audio.shown"
-            | "frames.whole" | "expired" => Unit::Fraction,
-            "bytes" => Unit::Bytes,
-            "call.duration" => Unit::Seconds,
-            metric if metric.contains("delay") => Unit::Seconds,
-            _ => Unit::Plain,
-        }
+        unit(metric)
     }
 
     fn names(&self) -> Vec<String> {
-        let counts: Vec<&str> = Tally::ALL.iter().map(|(name, _)| *name).collect();
-        let metrics = [RUN, &counts, NODE, MEDIA, LINK].concat();
+        let metrics = [RUN, &counts(), NODE, MEDIA, LINK].concat();
         let invariants = Invariant::ALL.iter().map(|(invariant, _)| invariant.name());
         metrics
             .into_iter()
@@ -434,25 +458,29 @@ pub(super) fn spans(intervals: &[(Time, Time)]) -> f64 {
     spans.sum()
 }
 
-/// The mean rate of a link over intervals, in bits per second; none if it has none.
-fn capacity(config: &LinkConfig, intervals: &[(Time, Time)]) -> Option<f64> {
-    if let Some(trace) = &config.trace {
-        return Some(trace.mean_rate().bits_per_second() as f64);
-    }
-    let mut steps = vec![(Time::ZERO, config.rate)];
-    steps.extend(config.rates.iter().map(|step| (step.at, step.rate)));
-    let mut bits = 0.0;
+/// Whether an instant is in one of the intervals, which are ascending.
+pub(super) fn within(intervals: &[(Time, Time)], at: Time) -> bool {
+    let next = intervals.partition_point(|(_, to)| *to <= at);
+    intervals.get(next).is_some_and(|(from, _)| *from <= at)
+}
+
+/// The mean capacity of a link over intervals, in bits per second; none where it has no limit, or one that nobody knows.
+fn capacity(steps: &[CapacityStep], intervals: &[(Time, Time)]) -> Option<f64> {
+    let (mut bits, mut nanos) = (0_u128, 0_u128);
     for (from, to) in intervals {
-        for (index, (at, rate)) in steps.iter().enumerate() {
-            let end = steps.get(index + 1).map_or(Time::MAX, |(at, _)| *at);
-            let (begin, end) = ((*at).max(*from), end.min(*to));
-            if begin < end {
-                bits += rate.as_ref()?.bits_per_second() as f64 * end.since(begin).as_secs_f64();
+        let first = steps.partition_point(|step| step.at <= *from);
+        for index in first.saturating_sub(1)..steps.len() {
+            let step = steps.get(index)?;
+            if step.at >= *to {
+                break;
             }
+            let end = steps.get(index + 1).map_or(Time::MAX, |next| next.at);
+            let lasts = end.min(*to).since(step.at.max(*from)).as_nanos();
+            bits += u128::from(step.capacity.bits_per_second()?) * lasts;
+            nanos += lasts;
         }
     }
-    let seconds = spans(intervals);
-    (seconds > 0.0).then(|| bits / seconds)
+    (nanos > 0).then(|| bits as f64 / nanos as f64)
 }
 
 /// The mean, or a quantile: the smallest value that at least so large a share does not exceed. None of no values.
@@ -461,7 +489,10 @@ pub(super) fn summary(mut values: Vec<f64>, which: &str) -> Option<f64> {
         return None;
     }
     if which == "mean" {
-        return Some(values.iter().sum::<f64>() / values.len() as f64);
+        // As distances from the first, so that the mean of equal values is that value.
+        let first = *values.first()?;
+        let beyond: f64 = values.iter().map(|value| value - first).sum();
+        return Some(first + beyond / values.len() as f64);
     }
     let (_, share) = QUANTILES.iter().find(|(name, _)| *name == which)?;
     values.sort_by(f64::total_cmp);

@@ -186,6 +186,7 @@ pub fn run(
     options: &Options<'_>,
     mut progress: impl FnMut(Duration),
 ) -> Result<Outcome, SimulateError> {
+    measure::known(scenario)?;
     let plan = Plan::of(scenario)?;
     let names = plan.clients.iter().map(|node| &scenario.nodes[*node].name);
     let witness = Rc::new(RefCell::new(Witness::new(names.cloned().collect())));
@@ -404,7 +405,7 @@ fn links(scenario: &Scenario, log: &EventLog, end: Time) -> Vec<LinkReport> {
     let mut timelines = timelines(packets(log), end.as_nanos());
     let names: Vec<&str> = scenario.nodes.iter().map(|node| &*node.name).collect();
     let ways = scenario.links.iter().flat_map(|link| link.directions());
-    for (from, to, config) in ways {
+    for (from, to, _) in ways {
         let name = format!("{}>{}", names[from], names[to]);
         let Some(link) = links.iter_mut().find(|link| link.name == name) else {
             continue;
@@ -414,17 +415,21 @@ fn links(scenario: &Scenario, log: &EventLog, end: Time) -> Vec<LinkReport> {
             continue;
         };
         let seconds = |time: Time| time.as_nanos() as f64 / 1e9;
-        let first = [(Time::ZERO, config.rate)];
-        let steps = config.rates.iter().map(|step| (step.at, step.rate));
-        timeline.capacity = first
-            .into_iter()
-            .chain(steps)
-            .filter_map(|(at, rate)| Some((seconds(at), rate?.bits_per_second() as f64)))
-            .collect();
-        let outages = config.outages.iter();
-        timeline.outages = outages
-            .map(|outage| (seconds(outage.from), seconds(outage.to)))
-            .collect();
+        let steps = scenario.capacity(from, to);
+        let rates = steps.iter().filter_map(|step| {
+            let rate = step.capacity.bits_per_second()?;
+            Some((seconds(step.at), rate as f64))
+        });
+        timeline.capacity = rates.collect();
+        timeline.capacity.dedup_by_key(|(_, rate)| *rate);
+        let ends = steps.iter().skip(1).map(|step| step.at).chain([end]);
+        let out = steps.iter().zip(ends).filter(|(step, _)| step.is_out);
+        for (step, until) in out {
+            match timeline.outages.last_mut() {
+                Some((_, last)) if *last == seconds(step.at) => *last = seconds(until),
+                _ => timeline.outages.push((seconds(step.at), seconds(until))),
+            }
+        }
     }
     links
 }

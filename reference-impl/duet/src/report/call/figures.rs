@@ -69,10 +69,9 @@ pub(super) struct Figures {
     pub shown: usize,
     /// Of those that were shown, those with damage.
     pub damaged: usize,
-    /// Of those that were not shown, those that were still on their way when the call ended: one of median delay would
-    /// have come too late for it.
+    /// Of those that were not shown, those that were still on their way when the call ended ([`Side::judged`]).
     pub cut_off: usize,
-    /// The share of those sent that was shown whole within [`TARGET_MS`].
+    /// The share of those sent, and not cut off, that was shown whole within [`TARGET_MS`].
     pub on_time: Option<f64>,
     /// Median delay of those shown.
     pub median_ms: Option<f64>,
@@ -101,13 +100,6 @@ impl Figures {
             .collect();
         let on_the_way = on_the_way(side, links);
         let median_ms = quantile(&delays, 0.5);
-        let in_time = |picture: &&Picture| match (side.ended_ms, median_ms) {
-            (Some(end), Some(median)) => picture.captured_ms + median < end,
-            _ => true,
-        };
-        let missing = pictures
-            .iter()
-            .filter(|picture| picture.fate() == Fate::Missing);
         let kept = on_the_way
             .iter()
             .filter_map(|link| link.share_lost())
@@ -119,8 +111,8 @@ impl Figures {
                 .iter()
                 .filter(|picture| picture.fate() == Fate::Damaged)
                 .count(),
-            cut_off: missing.filter(|picture| !in_time(picture)).count(),
-            on_time: (!pictures.is_empty()).then(|| side.on_time(TARGET_MS)),
+            cut_off: pictures.len() - side.judged().count(),
+            on_time: (side.judged().next().is_some()).then(|| side.on_time(TARGET_MS)),
             median_ms,
             p95_ms: quantile(&delays, 0.95),
             p99_ms: quantile(&delays, 0.99),
@@ -158,13 +150,18 @@ mod tests {
             picture(50.0, None),
             picture(450.0, None),
         ];
-        let side = Side {
+        let mut side = Side {
             pictures,
             ended_ms: Some(500.0),
             ..Side::default()
         };
         let figures = Figures::of(&side, &[]);
         assert_eq!((figures.sent, figures.shown, figures.cut_off), (3, 1, 1));
+        assert_eq!(figures.on_time, Some(0.5));
+        // Of a call that goes on at the end of the run.
+        side.ended_ms = None;
+        let figures = Figures::of(&side, &[]);
+        assert_eq!((figures.cut_off, figures.on_time), (1, Some(0.5)));
     }
 
     #[test]

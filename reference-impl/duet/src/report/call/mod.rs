@@ -307,12 +307,28 @@ impl Side {
         }
     }
 
-    /// Of the pictures sent to this side, the share shown free of damage within `within_ms` of capture.
+    /// The instant from which on a picture may have been captured too late to be shown: [`ON_TIME_MS`] before the end of
+    /// the call; before the last capture, of a call that had not ended.
+    fn cut_off_ms(&self) -> f64 {
+        let captures = self.pictures.iter().map(|picture| picture.captured_ms);
+        let last = || captures.fold(f64::NEG_INFINITY, f64::max);
+        self.ended_ms.unwrap_or_else(last) - ON_TIME_MS
+    }
+
+    /// Of the pictures sent to this side, those that can be judged: without those that the end of the call cut off on
+    /// their way.
+    pub fn judged(&self) -> impl Iterator<Item = &Picture> + Clone {
+        let late = self.cut_off_ms();
+        let pictures = self.pictures.iter();
+        pictures.filter(move |picture| picture.delay_ms.is_some() || picture.captured_ms < late)
+    }
+
+    /// Of the pictures that can be judged, the share shown free of damage within `within_ms` of capture.
     pub fn on_time(&self, within_ms: f64) -> f64 {
-        let good = self.pictures.iter().filter(|picture| {
+        let good = self.judged().filter(|picture| {
             picture.intact && picture.delay_ms.is_some_and(|delay| delay <= within_ms)
         });
-        good.count() as f64 / self.pictures.len().max(1) as f64
+        good.count() as f64 / self.judged().count().max(1) as f64
     }
 }
 
