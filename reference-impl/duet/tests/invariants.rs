@@ -525,6 +525,36 @@ fn a_late_return_is_a_breach() {
     );
 }
 
+/// A link that loses packets for ever may kill a connection long after the last fault; then it counts from there.
+#[test]
+fn a_return_from_a_later_loss_counts_from_the_loss() {
+    let second = |second: u64| Time::from_millis(1_000 * second);
+    let late = |back: Option<u64>| -> Vec<String> {
+        let mut invariants = Invariants::new(["alice"]);
+        let Told(event) = logged_in(ALICE) else {
+            unreachable!("it is told that it is logged in");
+        };
+        invariants.did(second(0), ALICE, Act::LogIn);
+        invariants.told(second(1), ALICE, &event);
+        invariants.healed(second(10));
+        invariants.told(second(60), ALICE, &Event::Suspended);
+        if let Some(back) = back {
+            invariants.told(second(back), ALICE, &Event::Resumed);
+        }
+        let breaches = invariants.finish(second(100));
+        breaches.iter().map(ToString::to_string).collect()
+    };
+    assert_eq!(late(Some(69)), Vec::<String>::new());
+    assert_eq!(
+        late(Some(71)),
+        ["100000 ms, alice: session.return: it came back 11s after it lost its link"]
+    );
+    assert_eq!(
+        late(None),
+        ["100000 ms, alice: session.return: it is still suspended"]
+    );
+}
+
 /// Names are what scenarios are written with.
 #[test]
 fn an_invariant_is_found_by_its_name() {

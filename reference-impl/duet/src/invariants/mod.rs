@@ -66,7 +66,7 @@ invariants! {
     SessionOrder = "session.order";
     /// What a client asks is answered, once (SES-016, SES-020)
     Answered = "request.answered";
-    /// After the last fault, whoever wants to be logged in is, within [`RETURN`]
+    /// After the last fault, whoever wants to be logged in is, within [`RETURN`]; after a later loss, within 10 s
     Return = "session.return";
     /// A message is brought as it was written, by whom it was written, to whom it was written (CHAN-001 to CHAN-003)
     MessageIntact = "message.intact";
@@ -97,6 +97,10 @@ invariants! {
 /// longest wait, 5 s. An attempt that was already under way, and is beyond hope, is given up after [`limits::LOGIN`],
 /// which with two such waits is no longer.
 pub const RETURN: Duration = Duration::from_secs(limits::DEAD.as_secs() + 5 + 5);
+
+/// The same from when a client noticed that its link was dead: links that lose packets for ever may kill one long after
+/// the last fault.
+const ATTEMPTS: Duration = Duration::from_secs(RETURN.as_secs() - limits::DEAD.as_secs());
 
 /// How long after the last fault, or operation, anything may still be unsettled: until the server has counted a link as
 /// dead, and the session that hung on it has ended, with some leisure. No call rings for as long.
@@ -251,6 +255,8 @@ struct Party {
     was_in: bool,
     /// Since when it has had a link to its session.
     online: Option<Time>,
+    /// When it last noticed that a link was dead.
+    lost: Option<Time>,
 }
 
 /// What has been noticed so far.

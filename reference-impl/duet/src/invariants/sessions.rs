@@ -6,7 +6,7 @@ use duet_protocol::client::Event;
 use duet_protocol::id::RequestId;
 use duet_sim::Time;
 
-use super::{Act, Book, Invariant, RETURN, SETTLE};
+use super::{ATTEMPTS, Act, Book, Invariant, RETURN, SETTLE};
 
 /// What each client has asked, in the life of its process.
 #[derive(Debug)]
@@ -31,6 +31,7 @@ impl Sessions {
             Act::Die => {
                 (party.wants, party.session, party.online) = (None, None, None);
                 (party.suspended, party.was_in) = (false, false);
+                party.lost = None;
                 self.open[who].clear();
                 self.answered[who].clear();
             }
@@ -68,6 +69,7 @@ impl Sessions {
                 book.tally.suspended += 1;
                 let party = &mut book.parties[who];
                 (party.suspended, party.online) = (true, None);
+                party.lost = Some(now);
             }
             Event::Resumed => {
                 if !book.parties[who].suspended {
@@ -118,15 +120,17 @@ impl Sessions {
             let party = &book.parties[who];
             let Some(wants) = party.wants else { continue };
             let due = healed.max(wants).after(RETURN);
+            let after_loss = party.lost.map(|lost| (lost, lost.after(ATTEMPTS)));
+            let (since, what, due) = match after_loss {
+                Some((lost, later)) if later > due => (lost, "it lost its link", later),
+                _ => (healed, "the last fault", due),
+            };
             let (way, text) = match (party.online, party.suspended) {
                 _ if now < due => continue,
                 (Some(at), _) if at <= due => continue,
                 (Some(at), _) => {
-                    let after = at.since(healed);
-                    (
-                        "late",
-                        format!("it came back {after:?} after the last fault"),
-                    )
+                    let after = at.since(since);
+                    ("late", format!("it came back {after:?} after {what}"))
                 }
                 (None, true) => ("suspended", "it is still suspended".to_owned()),
                 (None, false) if party.was_in => ("logged out", "it is not logged in".to_owned()),

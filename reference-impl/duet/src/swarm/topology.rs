@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use duet_sim::link::{Corrupt, Corruption, Duplicate, Reorder};
+use duet_sim::link::{Corrupt, Corruption, Duplicate, EcnMangle, Policer, Reorder};
 use duet_sim::net::{FirewallConfig, NatConfig};
 use duet_sim::{
     FirewallSpec, Jitter, LinkConfig, LinkSpec, Loss, NatSpec, NodeSpec, Probability, QueueConfig,
@@ -33,6 +33,8 @@ enum Access {
 #[derive(Clone, Copy, Debug)]
 enum Trait {
     Rate,
+    Managed,
+    Policer,
     Delay,
     Jitter,
     Loss,
@@ -40,6 +42,7 @@ enum Trait {
     Reorder,
     Duplicate,
     Corrupt,
+    Marks,
 }
 
 const ACCESS: &[Access] = &[
@@ -52,6 +55,8 @@ const ACCESS: &[Access] = &[
 
 const TRAITS: &[Trait] = &[
     Trait::Rate,
+    Trait::Managed,
+    Trait::Policer,
     Trait::Delay,
     Trait::Jitter,
     Trait::Loss,
@@ -59,7 +64,11 @@ const TRAITS: &[Trait] = &[
     Trait::Reorder,
     Trait::Duplicate,
     Trait::Corrupt,
+    Trait::Marks,
 ];
+
+/// Queues that drop or mark before they are full.
+const MANAGED: &[&str] = &["drop-head", "codel", "fq-codel", "red", "pie"];
 
 struct Builder<'s> {
     scenario: &'s mut Scenario,
@@ -100,11 +109,17 @@ impl Builder<'_> {
     fn node(&mut self, name: &str, role: Role, to: usize) -> usize {
         let node = self.scenario.nodes.len();
         self.scenario.nodes.push(NodeSpec::new(name, role));
-        let config = self.quality();
-        let back = match self.stream.below(2) {
+        let mut config = self.quality();
+        let mut back = match self.stream.below(2) {
             0 => config.clone(),
             _ => self.quality(),
         };
+        if to == 0 {
+            // Every way leads over a link to the server, and TCP has no end where nothing takes time.
+            for way in [&mut config, &mut back] {
+                way.delay = way.delay.max(Duration::from_millis(1));
+            }
+        }
         self.scenario.links.push(LinkSpec {
             back: Some(back),
             ..link(node, to, config)
@@ -168,6 +183,32 @@ impl Builder<'_> {
                 Some(Trait::Rate) => {
                     config.rate = Rate::new(pick([20_000_000, 2_000_000, 800_000]));
                     config.queue = QueueConfig::bytes(pick([256_000, 64_000, 32_000]));
+                }
+                Some(Trait::Managed) => {
+                    config.rate = Rate::new(pick([20_000_000, 4_000_000, 1_200_000]));
+                    config.queue = QueueConfig::bytes(256_000);
+                    let name = one_of(&mut self.stream, MANAGED).unwrap_or("codel");
+                    config.queue.discipline = name.parse().unwrap_or_default();
+                }
+                Some(Trait::Policer) => {
+                    config.policer =
+                        Rate::new(pick([20_000_000, 4_000_000, 1_200_000])).map(|rate| Policer {
+                            rate,
+                            burst: 30_000,
+                        });
+                }
+                Some(Trait::Marks) => {
+                    let share = chance([10_000, 100_000, 1_000_000]);
+                    config.ecn = match self.stream.below(2) {
+                        0 => EcnMangle {
+                            bleach: share,
+                            ..EcnMangle::default()
+                        },
+                        _ => EcnMangle {
+                            mark: share,
+                            ..EcnMangle::default()
+                        },
+                    };
                 }
                 Some(Trait::Delay) => config.delay = millis([5, 40, 250]),
                 Some(Trait::Jitter) => config.jitter = Jitter::uniform(millis([2, 10, 50])),
