@@ -567,10 +567,235 @@ fn a_packet_that_is_early_is_found() {
 }
 
 #[test]
+fn a_packet_that_is_late_is_found() {
+    let last = "4000 a>b 5 data 1000 2500 3000 delivered 9000\n";
+    let late = "4000 a>b 5 data 1000 2500 3000 delivered 9001\n";
+    assert_eq!(damaged(last, late), [Rule::Late]);
+    // What may vary is added up: a draw, a spell in which all stalls, and how far it falls behind.
+    let (millis, micros) = (Duration::from_millis, Duration::from_micros);
+    let uniform = Jitter::uniform(micros(300));
+    let spikes = Some(Spikes {
+        every: millis(50),
+        height: micros(20),
+    });
+    let reorder = Reorder {
+        every: 3,
+        extra: micros(7),
+        ..Reorder::default()
+    };
+    let normal = |fold| Jitter {
+        model: JitterModel::Normal {
+            std: micros(10),
+            n_std: 3,
+            fold,
+        },
+        ..Jitter::default()
+    };
+    let table = Jitter {
+        model: JitterModel::Table([micros(5), micros(44), micros(2)].into()),
+        ..Jitter::default()
+    };
+    let with = |jitter: Jitter| LinkConfig { jitter, ..narrow() };
+    for (config, most) in [
+        (with(uniform.clone()), 300),
+        (with(normal(true)), 30),
+        (with(normal(false)), 60),
+        (with(table), 44),
+        (
+            with(Jitter {
+                spikes,
+                ..uniform.clone()
+            }),
+            320,
+        ),
+        (
+            LinkConfig {
+                reorder: reorder.clone(),
+                ..narrow()
+            },
+            7,
+        ),
+        (
+            LinkConfig {
+                reorder,
+                ..with(Jitter { spikes, ..uniform })
+            },
+            327,
+        ),
+    ] {
+        let verifier = Verifier::new().link("a>b", &config);
+        let log = |micros: u64| {
+            let by = format!(
+                "4000 a>b 5 data 1000 2500 3000 delivered {}\n",
+                9_000 + micros
+            );
+            nanos(&GOOD.replace("    ", "")).replace(&nanos(last), &nanos(&by))
+        };
+        assert_eq!(rules(&verifier, &log(most)), [], "{config:?}");
+        assert_eq!(rules(&verifier, &log(most + 1)), [Rule::Late], "{config:?}");
+    }
+    // One that was late holds up those behind it, each by its own bits at the spacing, and no longer.
+    let spaced = |bits| {
+        with(Jitter {
+            spacing: Rate::new(bits),
+            ..Jitter::uniform(millis(2))
+        })
+    };
+    let late = nanos(
+        "1000 a>b 0 data 1000 0 0 delivered 8000\n\
+         2000 a>b 1 data 1000 10 1000 delivered 9001\n",
+    );
+    let verifier = |bits| Verifier::new().link("a>b", &spaced(bits));
+    assert_eq!(rules(&verifier(8_000_000), &late), [Rule::Late]);
+    assert_eq!(rules(&verifier(7_000_000), &late), []);
+    // Delays that change, and outages that release at their end.
+    let kept = LinkConfig {
+        outages: vec![Outage {
+            from: Time::from_micros(3_500),
+            to: Time::from_micros(6_000),
+            mode: OutageMode::Burst,
+        }],
+        delays: vec![DelayStep {
+            at: Time::from_micros(5_000),
+            delay: millis(9),
+        }],
+        ..narrow()
+    };
+    let verifier = Verifier::new().link("a>b", &kept);
+    for (arrives, expected) in [
+        (15_000, vec![]),
+        (15_001, vec![Rule::Late]),
+        (14_999, vec![Rule::Early]),
+    ] {
+        let by = format!("4000 a>b 5 data 1000 2500 3000 delivered {arrives}\n");
+        let log = nanos(GOOD).replace(&nanos(last), &nanos(&by));
+        assert_eq!(rules(&verifier, &log), expected, "{arrives}");
+    }
+    let slower = nanos(GOOD).replace("9000000", "9500000");
+    let commanded = format!("3500000 # a>b delay 5500000 ns\n{slower}");
+    let plain = Verifier::new().link("a>b", &narrow());
+    assert_eq!(rules(&plain, &commanded), []);
+    assert_eq!(rules(&plain, &slower), [Rule::Late]);
+}
+
+#[test]
+fn a_transmitter_that_rests_while_packets_wait_is_found() {
+    let verifier = Verifier::new().link("a>b", &narrow());
+    // Packet 1 waits, and is sent a millisecond later than it could be; so does all that is behind it.
+    let rests = nanos(
+        "1000 a>b 0 data 1000 0 0 delivered 6000\n\
+         3000 a>b 1 data 1000 10 2000 delivered 8000\n",
+    );
+    assert_eq!(rules(&verifier, &rests), [Rule::Late]);
+    assert_eq!(rules(&verifier, &rests.replace(" 10000 ", " 2000000 ")), []);
+    // A nanosecond is enough, and the first one need not have waited.
+    let slow = nanos("1001 a>b 0 data 1000 0 1 delivered 6001\n");
+    assert_eq!(rules(&verifier, &slow), [Rule::Late]);
+    assert_eq!(
+        rules(&verifier, "1000001 a>b 0 data 1000 0 1 delivered 6000001\n"),
+        [Rule::Late]
+    );
+    // It pauses in the midst of one.
+    let pauses = nanos("1500 a>b 0 data 1000 0 0 delivered 6500\n");
+    assert_eq!(rules(&verifier, &pauses), [Rule::Late]);
+    // There is a reason: an outage that holds, a lower rate, none at all.
+    let down = "100000 # a>b down hold\n600000 # a>b up\n";
+    assert_eq!(rules(&verifier, &format!("{down}{pauses}")), []);
+    let configured = LinkConfig {
+        outages: vec![Outage {
+            from: Time::from_micros(100),
+            to: Time::from_micros(600),
+            mode: OutageMode::Hold,
+        }],
+        ..narrow()
+    };
+    let held = Verifier::new().link("a>b", &configured);
+    assert_eq!(rules(&held, &pauses), []);
+    assert_eq!(
+        rules(&held, &nanos("1501 a>b 0 data 1000 0 0 delivered 6501\n")),
+        [Rule::Late]
+    );
+    let slowed = format!("500000 # a>b rate 4 Mb/s\n{pauses}");
+    assert_eq!(rules(&verifier, &slowed), []);
+    let stepped = LinkConfig {
+        rates: vec![
+            RateStep {
+                at: Time::from_micros(500),
+                rate: None,
+            },
+            RateStep {
+                at: Time::from_micros(1_000),
+                rate: Rate::new(8_000_000),
+            },
+        ],
+        ..narrow()
+    };
+    assert_eq!(rules(&Verifier::new().link("a>b", &stepped), &pauses), []);
+    // Without a rate nothing waits but in outages.
+    let free = LinkConfig {
+        rate: None,
+        ..configured
+    };
+    let verifier = Verifier::new().link("a>b", &free);
+    assert_eq!(
+        rules(
+            &verifier,
+            &nanos("600 a>b 0 data 1000 200 600 delivered 5600\n")
+        ),
+        []
+    );
+    assert_eq!(
+        rules(
+            &verifier,
+            &nanos("601 a>b 0 data 1000 200 601 delivered 5601\n")
+        ),
+        [Rule::Late]
+    );
+    // Opportunities at 1, 2, 3 ms and so on, each of 1500 bytes: a packet of 1000 takes one, and one of 1000 that waits
+    // with it the rest of that and some of the next.
+    let traced = LinkConfig {
+        trace: Opportunities::new(&[1]).ok(),
+        delay: Duration::from_millis(5),
+        ..LinkConfig::default()
+    };
+    let verifier = Verifier::new().link("a>b", &traced);
+    let first = nanos("1000 a>b 0 data 1000 0 1000 delivered 6000\n");
+    let log = |second: &str| format!("{first}{}", nanos(second));
+    assert_eq!(
+        rules(
+            &verifier,
+            &log("2000 a>b 1 data 1000 0 1000 delivered 7000\n")
+        ),
+        []
+    );
+    assert_eq!(
+        rules(
+            &verifier,
+            &log("2000 a>b 1 data 1000 1000 1000 delivered 7000\n")
+        ),
+        []
+    );
+    assert_eq!(
+        rules(
+            &verifier,
+            &log("3000 a>b 1 data 1000 0 2000 delivered 8000\n")
+        ),
+        [Rule::Late]
+    );
+    assert_eq!(
+        rules(
+            &verifier,
+            &log("3000 a>b 1 data 1000 1500 3000 delivered 8000\n")
+        ),
+        [Rule::Late]
+    );
+}
+
+#[test]
 fn a_packet_that_is_too_fast_is_found() {
     let line = "3000 a>b 3 data 1000 30 2000 delivered 8000\n";
     assert_eq!(
-        damaged(line, "2999 a>b 3 data 1000 30 2000 delivered 8000\n"),
+        damaged(line, "2999 a>b 3 data 1000 30 2000 delivered 7999\n"),
         [Rule::TooFast]
     );
     assert_eq!(
@@ -604,7 +829,7 @@ fn packets_out_of_order_are_found() {
     let line = "3000 a>b 3 data 1000 30 2000 delivered 8000\n";
     assert_eq!(
         damaged(line, "3000 a>b 3 data 1000 30 2000 delivered 9001\n"),
-        [Rule::Order]
+        [Rule::Late, Rule::Order]
     );
     let exchanged = nanos(GOOD)
         .replace("b 1 data", "b X data")
@@ -615,7 +840,7 @@ fn packets_out_of_order_are_found() {
     let loose = LinkConfig {
         jitter: Jitter {
             reorders: true,
-            ..Jitter::default()
+            ..Jitter::uniform(Duration::from_micros(1_001))
         },
         ..narrow()
     };
@@ -677,22 +902,38 @@ fn an_early_drop_by_pie_that_cannot_be_is_found() {
         let last = waiting + 1;
         let dropped = format!("{at} a>b {last} data 1000 {at} {at} lost queue-early\n");
         let sent = (0..last).map(|n| {
-            let (begun, left) = (at + n * 1_000, at + n * 1_000 + 1_000);
-            format!("{left} a>b {n} data 1000 {at} {begun} delivered {left}\n")
+            // The first began a moment before, or it would count as waiting.
+            let offered = if n == 0 { at - 1 } else { at };
+            let (begun, left) = (at - 1 + n * 1_000, at + 999 + n * 1_000);
+            format!("{left} a>b {n} data 1000 {offered} {begun} delivered {left}\n")
         });
-        // The first began a moment before, or it would count as waiting.
-        let first = format!("{} a>b 0 data 1000 {at} {at}", at + 1_000);
-        let (earlier, begun) = (at - 1, at + 999);
-        let sent: String = sent.collect();
-        let begun = format!("{begun} a>b 0 data 1000 {earlier} {earlier}");
-        let sent = sent.replace(&first, &begun);
-        nanos(&(dropped + &sent))
+        nanos(&(dropped + &sent.collect::<String>()))
     };
-    let rules = |at, waiting| rules(&verifier, &log(at, waiting));
+    let breaches = rules;
+    let rules = |at, waiting| breaches(&verifier, &log(at, waiting));
     assert_eq!(rules(200_000, 3), []);
     assert_eq!(rules(200_000, 2), [Rule::Cause]);
     assert_eq!(rules(135_000, 3), []);
     assert_eq!(rules(134_999, 3), [Rule::Cause]);
+    // Another discipline may drop it later.
+    let codel = LinkConfig {
+        queue: QueueConfig {
+            limit: Limit::None,
+            discipline: Discipline::CoDel(CoDel::default()),
+        },
+        ..config
+    };
+    let verifier = verifier.change("a>b", Time::from_micros(10_001), &codel);
+    let log = |lost: u64| {
+        nanos(&format!(
+            "10000 a>b 0 data 9000 1000 1000 delivered 10000\n\
+             {lost} a>b 1 data 1000 1001 {lost} lost queue-early\n\
+             11000 a>b 2 data 1000 10000 10000 delivered 11000\n"
+        ))
+    };
+    let found = |lost| breaches(&verifier, &log(lost));
+    assert_eq!(found(10_500), []);
+    assert_eq!(found(1_001), [Rule::Cause]);
 }
 
 #[test]
@@ -758,6 +999,30 @@ fn two_that_send_at_once_on_a_medium_are_found() {
     assert_eq!(rules(&verifier, &log(1_200, 2)), []);
     assert_eq!(rules(&verifier, &log(1_199, 2)), [Rule::TooFast]);
     assert_eq!(rules(&verifier, &log(1_200, 3)), [Rule::TooFast]);
+    // Nobody rests while anyone waits, before his turn or in it.
+    assert_eq!(rules(&verifier, &log(1_201, 2)), [Rule::Late]);
+    let slow = log(1_200, 2).replace("3200000", "3200003");
+    assert_eq!(rules(&verifier, &slow), [Rule::Late]);
+    let came_later = log(1_201, 2).replace(" data 1000 0 1201000", " data 1000 1101000 1201000");
+    assert_eq!(rules(&verifier, &came_later), []);
+}
+
+/// Two changes at one instant: in between, all that waits may leave at once.
+#[test]
+fn a_link_that_is_another_for_no_time_is_so_for_that_time() {
+    let with = |rate| LinkConfig {
+        rate: Rate::new(rate),
+        ..LinkConfig::default()
+    };
+    let at = Time::from_micros(500);
+    let verifier = |between| {
+        let verifier = Verifier::new().link("a>b", &with(8_000_000));
+        let verifier = verifier.change("a>b", at, &with(between));
+        verifier.change("a>b", at, &with(8_000))
+    };
+    let log = nanos("500 a>b 0 data 1000 0 0 delivered 500\n");
+    assert_eq!(rules(&verifier(0), &log), []);
+    assert_eq!(rules(&verifier(9_000_000), &log), [Rule::TooFast]);
 }
 
 #[test]

@@ -18,6 +18,8 @@ pub(super) fn check(plan: &Plan<'_>, entries: &[Entry<'_>], breaches: &mut Breac
     // Stable: what leaves together stays in the order of the log.
     sent.sort_by_key(|entry| entry.left);
     rate(plan, &sent, breaches);
+    rest(plan, &sent, breaches);
+    late(plan, &sent, breaches);
     order(plan, &sent, breaches);
 }
 
@@ -141,6 +143,58 @@ fn rate(plan: &Plan<'_>, sent: &[&Entry<'_>], breaches: &mut Breaches) {
             );
             breaches.add(entry.line, Rule::TooFast, what);
             (begin, work) = (entry.left, 0); // once is enough
+        }
+    }
+}
+
+/// While anything waits, the transmitter works: nothing leaves later than all that leaves from the beginning of a busy
+/// time on takes. `left` is rounded up, so that this holds to the bit.
+fn rest(plan: &Plan<'_>, sent: &[&Entry<'_>], breaches: &mut Breaches) {
+    if !plan.is_certain() {
+        return;
+    }
+    // What is left of an opportunity serves who comes at its instant; of a nanosecond, it does not.
+    let joins = u64::from(plan.is_traced());
+    let mut begin = 0;
+    let mut work = 0u128;
+    let mut free = None;
+    for entry in sent.iter().filter(|entry| entry.left < plan.unknown_from) {
+        let entered = plan.enters(entry.offered, entry.reliable);
+        let waited = free.is_some_and(|free: u64| entered < free.saturating_add(joins));
+        if !waited {
+            (begin, work) = (entered, 0);
+        }
+        free = Some(entry.left);
+        work += u128::from(entry.size) * 8_000_000_000;
+        if work > 0 && plan.done(begin, entry.left) >= work {
+            let what = format!(
+                "{} {} leaves at {}, and could before: the transmitter rests between {begin} and then",
+                plan.name, entry.number, entry.left
+            );
+            breaches.add(entry.line, Rule::Late, what);
+            free = None; // once is enough
+        }
+    }
+}
+
+/// Nothing takes longer than the delay and what varies it, unless the one before holds it back.
+fn late(plan: &Plan<'_>, sent: &[&Entry<'_>], breaches: &mut Breaches) {
+    let mut held = 0;
+    for entry in sent.iter().filter(|entry| entry.left < plan.unknown_from) {
+        let Ok(at) = entry.end else { continue };
+        let ordered = plan.keeps_order(entry);
+        let latest = plan.arrives_by(entry.left);
+        let latest = if ordered { latest.max(held) } else { latest };
+        if at > latest {
+            let what = format!(
+                "{} {} arrives at {at}, after {latest}",
+                plan.name, entry.number
+            );
+            breaches.add(entry.line, Rule::Late, what);
+            continue;
+        }
+        if ordered {
+            held = held.max(at.saturating_add(plan.holds_back(entry)));
         }
     }
 }

@@ -25,6 +25,7 @@ mod media;
 mod plan;
 mod room;
 mod row;
+mod stations;
 mod told;
 
 use core::fmt;
@@ -35,7 +36,9 @@ use crate::log::EventLog;
 use crate::time::Time;
 
 use plan::Plan;
-use row::{Entry, Note, Row};
+use row::{Dropped, Entry, Note, Row};
+
+pub use stations::Station;
 
 /// Something in a log that cannot have happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,13 +70,15 @@ pub enum Rule {
     Missing,
     /// Nothing is sent before it is offered, or arrives before its bits were sent and have crossed the link.
     Early,
+    /// Nothing arrives later than its delay and what varies it allow, and no transmitter rests while anything waits.
+    Late,
     /// No more bits leave than the rate, the schedule or the trace allows, and on a shared medium one sends at a time.
     TooFast,
     /// No more waits than the queue's limit, and nothing is dropped for want of room that there was.
     Overfull,
     /// Packets arrive in order where the configuration promises it.
     Order,
-    /// Packets are lost, damaged and copied for causes that the configuration has, and where it says so.
+    /// Packets are lost, damaged, copied and dropped for causes that the configuration has, and where it says so.
     Cause,
 }
 
@@ -85,6 +90,7 @@ impl fmt::Display for Rule {
             Rule::Twice => "twice",
             Rule::Missing => "missing",
             Rule::Early => "early",
+            Rule::Late => "late",
             Rule::TooFast => "too fast",
             Rule::Overfull => "overfull",
             Rule::Order => "order",
@@ -103,6 +109,8 @@ pub struct Verifier {
     /// From when on which configuration, in the order of time.
     links: BTreeMap<String, Vec<(u64, LinkConfig)>>,
     media: Vec<(Vec<String>, MediumConfig)>,
+    /// What stands between the links, by name; nothing is known of it if this is empty.
+    stations: BTreeMap<String, Station>,
 }
 
 impl Verifier {
@@ -137,6 +145,14 @@ impl Verifier {
         self
     }
 
+    /// Adds what stands between links, and may drop what it does not pass on. If there is none, what nodes drop is not
+    /// checked.
+    #[must_use]
+    pub fn station(mut self, name: &str, station: Station) -> Verifier {
+        self.stations.insert(name.to_owned(), station);
+        self
+    }
+
     /// What a log breaks, in the order of its lines.
     pub fn check(&self, log: &EventLog) -> Vec<Breach> {
         let rows = log.records().iter().map(|record| Row::of(log, record));
@@ -152,11 +168,12 @@ impl Verifier {
         let mut breaches = Breaches::default();
         let mut entries: BTreeMap<&str, Vec<Entry<'_>>> = BTreeMap::new();
         let mut notes: Vec<Note<'_>> = Vec::new();
+        let mut dropped: Vec<Dropped<'_>> = Vec::new();
         for (index, row) in rows.enumerate() {
             let line = index + 1;
             match row {
                 Err(why) => breaches.add(line, Rule::Malformed, why),
-                Ok(Row::Other) => {}
+                Ok(Row::Dropped(drop)) => dropped.push(Dropped { line, ..drop }),
                 Ok(Row::Note(note)) => notes.push(note),
                 Ok(Row::Packet(link, mut entry)) => {
                     entry.line = line;
@@ -173,16 +190,21 @@ impl Verifier {
             let holds = |(links, _): &&(Vec<String>, MediumConfig)| links.iter().any(|l| l == name);
             self.media.iter().any(|medium| holds(&medium))
         };
+        let mut steady = BTreeMap::new();
         for (name, entries) in &entries {
             let plan = Plan::new(name, &self.links[*name], &notes, shared(name));
             course::check(&plan, entries, &mut breaches);
             room::check(&plan, entries, &mut breaches);
             causes::check(&plan, entries, &mut breaches);
+            steady.extend(plan.steady().map(|speed| (*name, speed)));
         }
         for (links, config) in &self.media {
             let links = links.iter().map(String::as_str);
             let sending = links.filter_map(|link| Some((link, entries.get(link)?)));
-            media::check(sending, config, &mut breaches);
+            media::check(sending, config, &steady, &mut breaches);
+        }
+        if !self.stations.is_empty() {
+            stations::check(&self.stations, &dropped, &entries, &mut breaches);
         }
         breaches.0.sort_by_key(|breach| (breach.line, breach.rule));
         breaches.0

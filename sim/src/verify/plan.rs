@@ -1,7 +1,10 @@
 //! What a link was to do, when: its configuration and the commands that the log notes, as intervals and integrals.
 
-use super::row::Note;
-use crate::link::{Discipline, LinkConfig, OutageMode};
+use core::time::Duration;
+
+use super::row::{Entry, Note};
+use crate::link::{Discipline, JitterModel, LinkConfig, OutageMode};
+use crate::probability::Probability;
 use crate::units::parse_rate;
 
 /// Bytes that a delivery opportunity carries.
@@ -33,6 +36,8 @@ pub(super) struct Phase<'a> {
     pub(super) from: u64,
     pub(super) to: u64,
     pub(super) config: &'a LinkConfig,
+    /// The most by which a delay varies then, without what order does.
+    varies: u64,
 }
 
 pub(super) struct Plan<'a> {
@@ -42,8 +47,8 @@ pub(super) struct Plan<'a> {
     pub(super) shared: bool,
     /// From when on which speed.
     speeds: Vec<(u64, Speed)>,
-    /// From when on which delay.
-    delays: Vec<(u64, u64)>,
+    /// From when on which delay, at least and at most.
+    delays: Vec<(u64, u64, u64)>,
     pub(super) drops: Vec<Down>,
     holds: Vec<Down>,
     bursts: Vec<Down>,
@@ -67,6 +72,7 @@ impl<'a> Plan<'a> {
             from: *from,
             to,
             config,
+            varies: varies(config),
         });
         let mut plan = Plan {
             name,
@@ -100,7 +106,9 @@ impl<'a> Plan<'a> {
     }
 
     fn read_speeds(&mut self, phase: Phase<'_>) {
-        let Phase { from, to, config } = phase;
+        let Phase {
+            from, to, config, ..
+        } = phase;
         if let Some(trace) = &config.trace {
             let millis = trace.millis().map(|millis| millis * 1_000_000);
             self.speeds.push((from, Speed::Trace(self.traces.len())));
@@ -127,7 +135,9 @@ impl<'a> Plan<'a> {
     }
 
     fn read_delays(&mut self, phase: Phase<'_>) {
-        let Phase { from, to, config } = phase;
+        let Phase {
+            from, to, config, ..
+        } = phase;
         let mut delay = config.delay.as_nanos() as u64;
         let mut steps = config.delays.clone();
         steps.sort_by_key(|step| step.at);
@@ -136,18 +146,20 @@ impl<'a> Plan<'a> {
             let (at, changed) = (step.at.as_nanos(), step.delay.as_nanos() as u64);
             match at {
                 _ if at <= from => delay = changed,
-                _ if at < to => later.push((at, changed)),
+                _ if at < to => later.push((at, changed, changed)),
                 _ => {}
             }
         }
         // At the instant of the change, either; of several at one instant, any.
         let before = self.delays.last().copied();
-        let same = self.delays.iter().filter(|(at, _)| *at >= from).copied();
-        let least = before.into_iter().chain(same).map(|(_, delay)| delay);
-        let least = least.min().map_or(delay, |least| least.min(delay));
-        self.delays.retain(|(at, _)| *at <= from);
-        self.delays.push((from, least));
-        self.delays.push((from.saturating_add(1), delay));
+        let same = self.delays.iter().filter(|(at, ..)| *at >= from).copied();
+        let own = before.into_iter().chain(same);
+        let (least, most) = own.fold((delay, delay), |(least, most), (_, a, b)| {
+            (least.min(a), most.max(b))
+        });
+        self.delays.retain(|(at, ..)| *at <= from);
+        self.delays.push((from, least, most));
+        self.delays.push((from.saturating_add(1), delay, delay));
         self.delays.extend(later);
     }
 
@@ -200,9 +212,11 @@ impl<'a> Plan<'a> {
             let Some(nanos) = nanos else {
                 return self.unknown_from = self.unknown_from.min(at);
             };
-            self.delays.retain(|(from, _)| *from <= at);
+            let before = self.delay(at);
+            self.delays.retain(|(from, ..)| *from <= at);
             // What left at the same instant had the old one.
-            self.delays.push((at + 1, nanos));
+            self.delays.push((at, before.0, before.1.max(nanos)));
+            self.delays.push((at + 1, nanos, nanos));
         } else if !self.phases.iter().skip(1).any(|phase| phase.from == at) {
             self.unknown_from = self.unknown_from.min(at);
         }
@@ -243,10 +257,10 @@ impl<'a> Plan<'a> {
         begun.map_or(Speed::Unlimited, |(_, speed)| *speed)
     }
 
-    /// How long a packet takes that leaves at `at`, at least.
-    pub(super) fn delay(&self, at: u64) -> u64 {
-        let begun = self.delays.iter().rev().find(|(from, _)| *from <= at);
-        begun.map_or(0, |(_, delay)| *delay)
+    /// How long a packet takes that leaves at `at`, at least and at most, without what varies.
+    fn delay(&self, at: u64) -> (u64, u64) {
+        let begun = self.delays.iter().rev().find(|(from, ..)| *from <= at);
+        begun.map_or((0, 0), |(_, least, most)| (*least, *most))
     }
 
     /// When what left the transmitter at `left` goes on, at the earliest and at the latest: then, or at the end of the
@@ -270,8 +284,46 @@ impl<'a> Plan<'a> {
     /// When what left the transmitter at `left` arrives, at the earliest.
     pub(super) fn arrives(&self, left: u64) -> u64 {
         let (from, late) = self.released(left);
-        let at = |from: u64| from.saturating_add(self.delay(from));
+        let at = |from: u64| from.saturating_add(self.delay(from).0);
         at(from).min(at(late))
+    }
+
+    /// When what left the transmitter at `left` arrives, at the latest, if nothing before holds it back.
+    pub(super) fn arrives_by(&self, left: u64) -> u64 {
+        let (from, late) = self.released(left);
+        let most = match from == late {
+            true => self.delay(late).1,
+            // Between them, any.
+            false => {
+                let between = self.delays.iter();
+                let between = between.filter(|(at, ..)| from < *at && *at <= late);
+                let most = between.map(|(.., most)| *most).max();
+                most.unwrap_or_default().max(self.delay(from).1)
+            }
+        };
+        let phases = self.phases.iter();
+        let touched = phases.filter(|phase| phase.from <= late && left <= phase.to);
+        let varies = touched.map(|phase| phase.varies).max();
+        late.saturating_add(most)
+            .saturating_add(varies.unwrap_or_default())
+    }
+
+    /// Whether a packet may have to come behind the one before it.
+    pub(super) fn keeps_order(&self, entry: &Entry<'_>) -> bool {
+        let mut configs = self.during(entry.left, self.released(entry.left).1);
+        entry.reliable || configs.any(|config| !config.jitter.reorders)
+    }
+
+    /// How long after a packet's arrival the next one in order has to wait for its own, at most.
+    pub(super) fn holds_back(&self, entry: &Entry<'_>) -> u64 {
+        let rates = self
+            .during(entry.left, self.released(entry.left).1)
+            .filter_map(|config| config.jitter.spacing);
+        let slowest = rates.map(|rate| rate.bits_per_second()).min();
+        let work = u128::from(entry.size) * 8_000_000_000;
+        slowest.map_or(0, |rate| {
+            u64::try_from(work.div_ceil(rate.into())).unwrap_or(u64::MAX)
+        })
     }
 
     /// When a packet enters the queue that was offered at `offered`; a reliable one waits out outages that drop.
@@ -291,7 +343,11 @@ impl<'a> Plan<'a> {
             let end = self.speeds.get(index + 1).map_or(u64::MAX, |next| next.0);
             let (a, b) = (from.max(*begin), to.min(end));
             // At the very end of a piece, an opportunity may still be used.
-            let over = a == b && a == end && from != to && !matches!(speed, Speed::Trace(_));
+            let over = a == b
+                && a == end
+                && *begin < end
+                && from != to
+                && !matches!(speed, Speed::Trace(_));
             if a > b || over {
                 continue;
             }
@@ -311,8 +367,64 @@ impl<'a> Plan<'a> {
         Some(sum)
     }
 
+    /// Whether it is certain when the transmitter works.
+    pub(super) fn is_certain(&self) -> bool {
+        let traced = !self.traces.is_empty();
+        let commanded = self.holds.iter().any(|down| down.commanded);
+        !self.shared
+            && self.always(|config| config.on_off.is_none())
+            && !(traced && (commanded || self.phases.len() > 1))
+    }
+
+    /// The bits per second of one that always works, at one rate or in no time (`None`), and lets go of what it has sent.
+    pub(super) fn steady(&self) -> Option<Option<u64>> {
+        let always = self.holds.is_empty()
+            && self.bursts.is_empty()
+            && self.unknown_from == u64::MAX
+            && self.always(|config| config.on_off.is_none());
+        match self.speeds.as_slice() {
+            [(_, Speed::Bits(rate))] if always => Some(Some(*rate)),
+            [(_, Speed::Unlimited)] if always => Some(None),
+            _ => None,
+        }
+    }
+
+    /// Whether it sends by opportunities.
+    pub(super) fn is_traced(&self) -> bool {
+        !self.traces.is_empty()
+    }
+
+    /// The work that is done before `left`, a nanosecond less, if there is enough of it from `from` on; without bound, the
+    /// most that there is. Only where [`Plan::is_certain`].
+    pub(super) fn done(&self, from: u64, left: u64) -> u128 {
+        let mut sum = 0u128;
+        for (index, (begin, speed)) in self.speeds.iter().enumerate() {
+            let end = self.speeds.get(index + 1).map_or(u64::MAX, |next| next.0);
+            let a = from.max(*begin);
+            let (b, before) = (left.min(end), left.saturating_sub(1).min(end));
+            match speed {
+                Speed::Trace(number) if a < b => {
+                    let trace = self.traces.get(*number).map_or(&[][..], Vec::as_slice);
+                    sum += self.opportunities(trace, a, b - 1) * OPPORTUNITY * 8_000_000_000;
+                }
+                Speed::Bits(rate) if a < before => {
+                    let worked = u128::from(before - a).saturating_sub(self.held(a, before));
+                    sum += worked * u128::from(*rate);
+                }
+                Speed::Unlimited if a < before && self.held(a, before) < (before - a).into() => {
+                    return u128::MAX;
+                }
+                _ => {}
+            }
+        }
+        sum
+    }
+
     /// Nanoseconds of an interval in which the transmitter is stopped by outages; overlaps count once.
     fn held(&self, from: u64, to: u64) -> u128 {
+        if self.holds.is_empty() {
+            return 0;
+        }
         let mut cuts: Vec<(u64, u64)> = self
             .holds
             .iter()
@@ -359,6 +471,34 @@ impl<'a> Plan<'a> {
             }
         }
         sum
+    }
+}
+
+/// The most by which a link's delay varies: its jitter, a spell in which it stalls, and how far a packet falls behind.
+fn varies(config: &LinkConfig) -> u64 {
+    let nanos = |span: Duration| u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
+    let spikes = config.jitter.spikes.as_ref();
+    // A spell lasts a microsecond at least.
+    let spell = spikes.map_or(0, |spikes| nanos(spikes.height).max(1_000));
+    let reorder = &config.reorder;
+    let behind = match reorder.every > 0 || reorder.probability != Probability::NEVER {
+        true => nanos(reorder.extra),
+        false => 0,
+    };
+    let model = nanos(longest(&config.jitter.model));
+    model.saturating_add(spell).saturating_add(behind)
+}
+
+/// The longest delay that a distribution has.
+fn longest(model: &JitterModel) -> Duration {
+    match model {
+        JitterModel::None => Duration::ZERO,
+        JitterModel::Uniform(max) | JitterModel::Pareto { cap: max, .. } => *max,
+        JitterModel::Normal { std, n_std, fold } => {
+            let sides = if *fold { 1 } else { 2 };
+            std.saturating_mul(n_std.saturating_mul(sides))
+        }
+        JitterModel::Table(table) => table.iter().max().copied().unwrap_or_default(),
     }
 }
 

@@ -75,7 +75,9 @@ pub(super) fn check(plan: &Plan<'_>, entries: &[Entry<'_>], breaches: &mut Breac
             }
             continue;
         }
-        if entry.end == Err(Cause::QueueEarly) && number < still_inside {
+        // PIE drops what comes; what goes later was dropped by what took its place.
+        let on_arrival = entry.left <= at;
+        if entry.end == Err(Cause::QueueEarly) && on_arrival && number < still_inside {
             let waiting = inside.iter().filter(|inside| inside.0.2 >= at);
             let waiting: u64 = waiting.map(|inside| inside.0.1).sum();
             if let Some(why) = spared(plan, at, waiting) {

@@ -8,7 +8,18 @@ use crate::log::{EventLog, Record};
 pub(super) enum Row<'l> {
     Packet(&'l str, Entry<'l>),
     Note(Note<'l>),
-    Other,
+    Dropped(Dropped<'l>),
+}
+
+/// A packet that a node dropped.
+#[derive(Debug)]
+pub(super) struct Dropped<'l> {
+    pub(super) line: usize,
+    pub(super) at: u64,
+    pub(super) by: &'l str,
+    pub(super) class: &'l str,
+    pub(super) size: u64,
+    pub(super) cause: &'l str,
 }
 
 /// A packet's course, in nanoseconds.
@@ -67,7 +78,14 @@ impl<'l> Row<'l> {
                 at: at.as_nanos(),
                 text,
             }),
-            Record::Dropped { .. } => Row::Other,
+            Record::Dropped { at, by, dropped } => Row::Dropped(Dropped {
+                line: 0,
+                at: at.as_nanos(),
+                by: log.box_name(*by),
+                class: dropped.class,
+                size: dropped.size,
+                cause: dropped.cause,
+            }),
         }
     }
 
@@ -75,8 +93,19 @@ impl<'l> Row<'l> {
     pub(super) fn parse(line: &'l str) -> Result<Row<'l>, String> {
         let (left, rest) = line.split_once(' ').ok_or("an empty line")?;
         let left = number(left)?;
-        if rest.starts_with('@') {
-            return Ok(Row::Other);
+        if let Some(rest) = rest.strip_prefix('@') {
+            let words: Vec<&str> = rest.split(' ').collect();
+            let [by, class, size, "dropped", cause] = words.as_slice() else {
+                return Err(format!("{rest:?} is nothing that a node does"));
+            };
+            return Ok(Row::Dropped(Dropped {
+                line: 0,
+                at: left,
+                by,
+                class,
+                size: number(size)?,
+                cause,
+            }));
         }
         if let Some(text) = rest.strip_prefix("# ") {
             return Ok(Row::Note(Note { at: left, text }));

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::Verifier;
+use super::{Station, Verifier};
 use crate::link::LinkConfig;
-use crate::scenario::{FaultKind, LinkChange, Scenario};
+use crate::scenario::{FaultKind, LinkChange, NodeSpec, Scenario};
 use crate::time::Time;
 
 /// A direction of a link: the nodes that it leads from and to.
@@ -19,6 +19,9 @@ impl Verifier {
         let mut verifier = Verifier::new();
         for (way, config) in &present {
             verifier = verifier.link(&label(*way), config);
+        }
+        for (index, node) in scenario.nodes.iter().enumerate() {
+            verifier = verifier.station(&node.name, station(scenario, index, node));
         }
         let mut changes = changes(scenario, &present);
         changes.sort_by_key(|(at, ..)| *at);
@@ -37,6 +40,34 @@ impl Verifier {
             verifier = verifier.medium(&labels, &medium.config);
         }
         verifier
+    }
+}
+
+/// What stands at a node.
+fn station(scenario: &Scenario, index: usize, node: &NodeSpec) -> Station {
+    if let Some(nat) = &node.nat {
+        return Station::Nat(nat.config.clone());
+    }
+    if let Some(firewall) = &node.firewall {
+        return Station::Firewall(firewall.config.clone());
+    }
+    if !node.role.is_edge() {
+        return Station::Router;
+    }
+    let cut_off = scenario
+        .faults
+        .iter()
+        .filter_map(|fault| match &fault.kind {
+            FaultKind::Partition {
+                from, to, lasts, ..
+            } if from.contains(&index) || to.contains(&index) => {
+                let until = lasts.map_or(Time::MAX, |lasts| fault.at.after(lasts));
+                Some((fault.at, until))
+            }
+            _ => None,
+        });
+    Station::Host {
+        cut_off: cut_off.collect(),
     }
 }
 
