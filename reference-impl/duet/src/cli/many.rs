@@ -1,15 +1,18 @@
 //! `duet simulate` over many seeds and parameters.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use duet_sim::Scenario;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::report::{write_page, write_plots};
-use super::simulate::{RunArguments, clean_up_on_ctrl_c, replay};
+use super::simulate::{RunArguments, clean_up_on_ctrl_c, heed_ctrl_c, replay};
 use super::talk::Media;
 use super::{Failure, cannot_write, say};
 use crate::report::runs;
+use crate::shell;
 use crate::simulate::{RunLine, in_parallel, processors, run_line};
 
 /// Metrics that are printed at most.
@@ -23,10 +26,15 @@ pub(crate) fn run(
     variants: &[Scenario],
     arguments: &RunArguments,
 ) -> Result<(), Failure> {
-    clean_up_on_ctrl_c(None);
-    if let Some(folder) = &arguments.report {
-        std::fs::create_dir_all(folder).map_err(|error| cannot_write(folder, &error))?;
-    }
+    // Where there is a report to come, it is of what was run until then.
+    let reports = arguments.report.is_some() || arguments.svg.is_some();
+    let stopped = match reports {
+        true => heed_ctrl_c(),
+        false => {
+            clean_up_on_ctrl_c(None);
+            Arc::default()
+        }
+    };
     let media = arguments.media.unwrap_or(Media::Synthetic);
     let bar = ProgressBar::new(variants.len() as u64);
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos} of {len} runs {msg} {eta}") {
@@ -56,7 +64,7 @@ pub(crate) fn run(
                 return false;
             }
         }
-        true
+        !stopped.load(Ordering::Relaxed)
     });
     bar.finish_and_clear();
     if let Some(failure) = wrong {
@@ -68,12 +76,9 @@ pub(crate) fn run(
         summary(name, &lines)?;
     }
     let page = || {
-        let words = std::env::args()
-            .skip(1)
-            .map(|word| match word.contains(' ') {
-                true => format!("'{word}'"),
-                false => word,
-            });
+        // Not all that a shell hands on is UTF-8.
+        let words = std::env::args_os().skip(1);
+        let words = words.map(|word| shell::quoted(&word.to_string_lossy()));
         let command: Vec<String> = core::iter::once("duet".to_owned()).chain(words).collect();
         let command = command.join(" ");
         runs::page(name, lead, &command, &lines)
@@ -89,6 +94,10 @@ pub(crate) fn run(
     }
     if let Some(folder) = &arguments.svg {
         write_plots(folder, &page())?;
+    }
+    if stopped.load(Ordering::Relaxed) && lines.len() < variants.len() {
+        let text = format!("stopped after {} of {} runs", lines.len(), variants.len());
+        return Err(Failure::new(text).interrupted());
     }
     verdict(&lines)
 }

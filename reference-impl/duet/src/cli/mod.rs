@@ -92,6 +92,12 @@ impl Failure {
         self
     }
 
+    /// One that Ctrl-C brought about.
+    pub(crate) fn interrupted(mut self) -> Self {
+        self.code = 130;
+        self
+    }
+
     pub(crate) fn print(&self) {
         eprintln!("error: {}", self.message);
         if let Some(help) = &self.help {
@@ -112,7 +118,30 @@ pub(crate) fn cannot_write(path: &std::path::Path, error: &std::io::Error) -> Fa
     }
 }
 
-/// Runs the command line; the exit code is 0 where all went well, 1 where it did not, 2 for wrong arguments.
+/// Makes a folder, and sees whether files can be written to it, before there is work that would be lost; otherwise an
+/// argument is wrong.
+pub(crate) fn ready_folder(folder: &std::path::Path) -> Result<(), Failure> {
+    std::fs::create_dir_all(folder).map_err(|error| cannot_write(folder, &error).usage())?;
+    ready_file(&folder.join(".duet"))
+}
+
+/// The same of a file; one that is there stays as it is.
+pub(crate) fn ready_file(path: &std::path::Path) -> Result<(), Failure> {
+    let was_there = path.exists();
+    let opened = std::fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(path);
+    opened.map_err(|error| cannot_write(path, &error).usage())?;
+    if !was_there {
+        // It can be made again when there is something to write.
+        let _ = std::fs::remove_file(path);
+    }
+    Ok(())
+}
+
+/// Runs the command line; the exit code is 0 where all went well, 1 where it did not, 2 for wrong
+/// arguments, with which nothing was begun: files that cannot be read or written are among them; 130 after Ctrl-C.
 pub fn main() -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::try_from_env("DUET_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));

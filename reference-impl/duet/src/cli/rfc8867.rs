@@ -9,7 +9,7 @@ use duet_sim::Seeds;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::report::{write_page, write_plots};
-use super::{Failure, cannot_write, say};
+use super::{Failure, cannot_write, ready_folder, say};
 use crate::flows::controllers::{self, Entry};
 use crate::flows::model;
 use crate::report::Page;
@@ -104,8 +104,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let message = format!("--check {name}: that controller does not run");
         return Err(Failure::new(message).usage());
     }
-    if let Some(folder) = &arguments.report {
-        std::fs::create_dir_all(folder).map_err(|error| cannot_write(folder, &error))?;
+    for folder in arguments.report.iter().chain(&arguments.svg) {
+        ready_folder(folder)?;
     }
     let outcomes = go(&campaign)?;
     let judge = |id: &str, controller: &str, measures: &_| {

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::simulate::{capture, read, title};
 use super::swarm::quietly;
-use super::{Failure, cannot_write, say};
+use super::{Failure, cannot_write, ready_file, say};
 use crate::failure::failures;
 use crate::report::{Extras, html, page};
 use crate::shell;
@@ -47,6 +47,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
         path.with_file_name(format!("{stem}-shrunk.toml"))
     });
+    ready_file(&out)?;
     let bar = ProgressBar::new(arguments.budget);
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos} of {len} runs, {msg}") {
         bar.set_style(style);

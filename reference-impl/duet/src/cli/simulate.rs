@@ -3,6 +3,8 @@
 use std::io::{self, Read as _};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -14,7 +16,8 @@ use serde_json::json;
 use super::report::write_plots;
 use super::talk::Media;
 use super::{
-    Failure, cannot_write, check, compare, many, presets, rfc8867, runtime, say, shrink, swarm,
+    Failure, cannot_write, check, compare, many, presets, ready_file, ready_folder, rfc8867,
+    runtime, say, shrink, swarm,
 };
 use crate::report::{Extras, ON_TIME_MS, html, page};
 use crate::shell;
@@ -45,7 +48,8 @@ const MOST_CAPTURED: u64 = 1 << 30;
   duet simulate compare before.jsonl after.jsonl
   duet simulate rfc8867 --controller cubic --case 5.1
 
-Exit code 1 where an expectation or an invariant did not hold; the command that runs it again is printed."
+Exit code 1 where an expectation or an invariant did not hold; the command that runs it again is printed. Exit code 2 where
+nothing was run: wrong arguments, a scenario with a mistake, a file that cannot be written. After Ctrl-C, 130."
 )]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -224,6 +228,12 @@ fn scenario(arguments: &RunArguments) -> Result<(), Failure> {
             inspect(variant).map_err(|error| wrong_scenario(&error))?;
         }
     }
+    for folder in arguments.report.iter().chain(&arguments.svg) {
+        ready_folder(folder)?;
+    }
+    if let Some(file) = &arguments.pcapng {
+        ready_file(file)?;
+    }
     if variants.len() == 1 && arguments.seeds.is_none() {
         let scenario = variants.remove(0);
         return one(path, scenario, arguments);
@@ -274,9 +284,6 @@ pub(crate) fn replay(
 fn one(path: &Path, scenario: Scenario, arguments: &RunArguments) -> Result<(), Failure> {
     let seed = scenario.seed;
     let media = arguments.media.unwrap_or(Media::Gstreamer);
-    if let Some(folder) = &arguments.report {
-        std::fs::create_dir_all(folder).map_err(|error| cannot_write(folder, &error))?;
-    }
     let recording = arguments
         .report
         .as_ref()
@@ -404,6 +411,23 @@ pub(crate) fn clean_up_on_ctrl_c(recording: Option<PathBuf>) {
     });
 }
 
+/// Ctrl-C is told to whoever looks; the second one ends the program at once.
+pub(crate) fn heed_ctrl_c() -> Arc<AtomicBool> {
+    let stopped = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&stopped);
+    std::thread::spawn(move || {
+        let Ok(runtime) = runtime() else { return };
+        while runtime.block_on(tokio::signal::ctrl_c()).is_ok() {
+            if told.swap(true, Ordering::Relaxed) {
+                eprintln!("stopped");
+                std::process::exit(130);
+            }
+            eprintln!("stopping after the runs that are under way; again stops at once");
+        }
+    });
+    stopped
+}
+
 /// The error shows the place itself; it begins as every error of this program does.
 pub(crate) fn wrong_scenario(error: &ScenarioError) -> Failure {
     let text = error.to_string();
@@ -526,6 +550,7 @@ mod tests {
     fn a_run_is_done_again_as_it_was_done() {
         let text = r#"
             name = "two"
+            description = "$owd"
             duration = "3 s"
             seed = 5
             [matrix]

@@ -5,8 +5,8 @@ use super::stats::{Comparison, compare, compare_pairs, holm};
 use super::text::{Format, UNKNOWN, count, fixed};
 use super::variants::{Metric, Runs, Variant};
 
-/// Two sets of runs metric by metric: in pairs where both ran the same, corrected for the number of metrics.
-pub fn compare_variants(a: &Variant, b: &Variant, metrics: usize) -> Vec<Option<Comparison>> {
+/// Two sets of runs metric by metric: in pairs where both ran the same. Not corrected for their number.
+fn compare_variants(a: &Variant, b: &Variant, metrics: usize) -> Vec<Option<Comparison>> {
     let paired = !a.runs.is_empty() && a.runs == b.runs;
     let one = |metric: usize| {
         if paired {
@@ -15,14 +15,35 @@ pub fn compare_variants(a: &Variant, b: &Variant, metrics: usize) -> Vec<Option<
             compare(a.of(metric), b.of(metric))
         }
     };
-    let mut all: Vec<Option<Comparison>> = (0..metrics).map(one).collect();
-    holm(all.iter_mut().flatten());
-    all
+    (0..metrics).map(one).collect()
 }
 
-/// What differs between two sets of runs beyond noise: a table of all metrics, and the distributions of those that do.
-pub fn comparison(metrics: &[Metric], a: &Variant, b: &Variant) -> Section {
-    let all = compare_variants(a, b, metrics.len());
+/// What differs beyond noise between the runs of each variant in two sets: a table of all metrics, and the distributions of
+/// those that do. Corrected for the number of all that is compared.
+pub fn comparisons(metrics: &[Metric], variants: &[(Variant, Variant)]) -> Vec<Section> {
+    let compare = |(a, b): &(Variant, Variant)| compare_variants(a, b, metrics.len());
+    let mut all: Vec<Vec<Option<Comparison>>> = variants.iter().map(compare).collect();
+    holm(all.iter_mut().flatten().flatten());
+    let compared = all.iter().flatten().flatten().count();
+    let sections = variants.iter().zip(&all).enumerate();
+    sections
+        .map(|(number, ((a, b), all))| Section {
+            id: match number {
+                0 => "comparison".to_owned(),
+                number => format!("comparison-{}", number + 1),
+            },
+            ..section(metrics, a, b, all, compared)
+        })
+        .collect()
+}
+
+fn section(
+    metrics: &[Metric],
+    a: &Variant,
+    b: &Variant,
+    all: &[Option<Comparison>],
+    compared: usize,
+) -> Section {
     let paired = all.iter().flatten().any(|comparison| comparison.paired);
     let test = if paired {
         "Both ran the same seeds and are compared seed by seed, by Wilcoxon's signed-rank test"
@@ -30,9 +51,9 @@ pub fn comparison(metrics: &[Metric], a: &Variant, b: &Variant) -> Section {
         "The seeds are not the same; compared by the Mann–Whitney test"
     };
     let how = format!(
-        "{test}. Corrected by Holm's method for {} metrics; beyond noise is what has a corrected p below 0.05. The interval of \
+        "{test}. Corrected by Holm's method for {} comparisons; beyond noise is what has a corrected p below 0.05. The interval of \
          the shift is that of 2,000 seeded bootstrap resamples; δ is Cliff's: ±1 where the two do not overlap.",
-        count(metrics.len() as u64)
+        count(compared as u64)
     );
     let mut table = Table::numbers([
         "Metric".to_owned(),
@@ -46,7 +67,7 @@ pub fn comparison(metrics: &[Metric], a: &Variant, b: &Variant) -> Section {
         "Verdict".into(),
     ]);
     let mut differ = Vec::new();
-    for (index, (metric, comparison)) in metrics.iter().zip(&all).enumerate() {
+    for (index, (metric, comparison)) in metrics.iter().zip(all).enumerate() {
         let Some(comparison) = comparison else {
             let blank = std::iter::repeat_n(UNKNOWN.to_owned(), 7);
             let name = std::iter::once(metric.label.clone());
@@ -148,7 +169,7 @@ mod tests {
         let a = variant("a", &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]);
         let mut b = variant("b", &[1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5, 8.5]);
         let verdict = |a: &Variant, b: &Variant, better| {
-            let section = comparison(&[metric("delay", better)], a, b);
+            let section = &comparisons(&[metric("delay", better)], &[(a.clone(), b.clone())])[0];
             let table = section.blocks.iter().find_map(|block| match block {
                 Block::Table(table) => Some(table.rows[0][8].text.clone()),
                 _ => None,

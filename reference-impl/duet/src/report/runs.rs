@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::comparison::comparison;
+use super::comparison::comparisons;
 use super::model::*;
 use super::text::count;
 use super::variants::{Metric, Runs, Samples, Variant};
@@ -59,26 +59,40 @@ pub fn page(title: &str, lead: &str, command: &str, lines: &[RunLine]) -> Page {
         .section(collect(lines, &all).figures())
 }
 
-/// The page of a comparison of two sets of runs, in pairs where both have the same seeds and parameters.
-pub fn comparison_page(a: (&str, &[RunLine]), b: (&str, &[RunLine])) -> Page {
-    let known = names(a.1).into_iter().chain(names(b.1));
-    let known: BTreeSet<String> = known.collect();
-    let known: Vec<String> = known.into_iter().collect();
+/// The runs of one variant in two sets.
+pub struct Matched<'r> {
+    /// What it is called, where there are several; else empty.
+    pub name: String,
+    /// Its runs in the first set.
+    pub a: Vec<&'r RunLine>,
+    /// Its runs in the second.
+    pub b: Vec<&'r RunLine>,
+}
+
+/// The page of a comparison of two sets of runs, variant by variant, in pairs where both have the same seeds.
+pub fn comparison_page(a: &str, b: &str, variants: &[Matched<'_>]) -> Page {
+    let all = variants.iter().flat_map(|one| one.a.iter().chain(&one.b));
+    let all: Vec<RunLine> = all.map(|run| (*run).clone()).collect();
+    let known = names(&all);
     let metrics: Vec<Metric> = known.iter().map(|name| metric(name)).collect();
-    let variant = |(name, lines): (&str, &[RunLine])| {
-        let mut sorted: Vec<&RunLine> = lines.iter().collect();
-        sorted.sort_by(|a, b| (a.seed, &a.parameters).cmp(&(b.seed, &b.parameters)));
-        let mut variant = variant(name, &sorted, &known);
-        // What a run is known by in both sets.
-        variant.runs = sorted
-            .iter()
-            .map(|run| format!("{} {:?}", run.seed, run.parameters))
-            .collect();
-        variant
-    };
-    let (a, b) = (variant(a), variant(b));
-    let title = format!("{} and {}", a.name, b.name);
-    let mut page = Page::new(title).section(comparison(&metrics, &a, &b));
+    let pairs = variants.iter().map(|one| {
+        let variant = |set: &str, lines: &[&RunLine]| {
+            let mut sorted = lines.to_vec();
+            sorted.sort_by_key(|run| run.seed);
+            let name = match one.name.is_empty() {
+                true => set.to_owned(),
+                false => format!("{set}, {}", one.name),
+            };
+            let mut variant = variant(&name, &sorted, &known);
+            // What a run is known by in both sets.
+            variant.runs = sorted.iter().map(|run| run.seed.to_string()).collect();
+            variant
+        };
+        (variant(a, &one.a), variant(b, &one.b))
+    });
+    let pairs: Vec<_> = pairs.collect();
+    let mut page = Page::new(format!("{a} and {b}"));
+    page.sections = comparisons(&metrics, &pairs);
     page.kind = "Duet, comparison of runs".into();
     page
 }
@@ -318,7 +332,13 @@ mod tests {
         let mut backwards = seeds.clone();
         backwards.reverse();
         let told = |b: &[RunLine]| {
-            let page = comparison_page(("a", &lines(0.0, &seeds)), ("b", b));
+            let a = lines(0.0, &seeds);
+            let variant = Matched {
+                name: String::new(),
+                a: a.iter().collect(),
+                b: b.iter().collect(),
+            };
+            let page = comparison_page("a", "b", &[variant]);
             crate::report::html(&page)
         };
         let html = told(&lines(0.25, &backwards));

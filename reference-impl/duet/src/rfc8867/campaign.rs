@@ -15,6 +15,7 @@ use super::run::run;
 use super::series::Series;
 use crate::flows::controllers::Entry;
 use crate::flows::model::Video;
+use crate::simulate::MOST_JOBS;
 
 /// What is to be run.
 #[derive(Clone, Debug)]
@@ -95,7 +96,8 @@ impl Campaign {
         let next = AtomicUsize::new(0);
         let done = Mutex::new(BTreeMap::new());
         std::thread::scope(|scope| {
-            for _ in 0..self.jobs.clamp(1, tasks.len().max(1)) {
+            let jobs = self.jobs.min(MOST_JOBS);
+            for _ in 0..jobs.clamp(1, tasks.len().max(1)) {
                 scope.spawn(|| {
                     while let Some((place, run, entry, seed)) =
                         tasks.get(next.fetch_add(1, Ordering::Relaxed))

@@ -95,6 +95,9 @@ pub fn run_line(scenario: &Scenario, media: super::MediaMode) -> RunLine {
     }
 }
 
+/// Threads at most, however many are asked for.
+pub const MOST_JOBS: usize = 256;
+
 /// As many threads as there are processors.
 pub fn processors() -> NonZeroUsize {
     std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
@@ -113,9 +116,9 @@ pub fn in_parallel<T: Sync, R: Send>(
     // No room: whoever is done waits until he is heard, so that nobody runs far ahead of a listener who stops.
     let (sender, answers) = mpsc::sync_channel(0);
     std::thread::scope(|scope| {
-        for _ in 0..jobs.get().min(items.len()) {
+        for started in 0..jobs.get().min(items.len()).min(MOST_JOBS) {
             let (sender, next, stopped, work) = (sender.clone(), &next, &stopped, &work);
-            scope.spawn(move || {
+            let work = move || {
                 while !stopped.load(Ordering::Relaxed) {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some(item) = items.get(index) else { return };
@@ -123,7 +126,13 @@ pub fn in_parallel<T: Sync, R: Send>(
                         return;
                     }
                 }
-            });
+            };
+            let thread = std::thread::Builder::new().spawn_scoped(scope, work);
+            // The system has no more threads: those that there are do all of it.
+            assert!(started > 0 || thread.is_ok(), "no thread can be started");
+            if thread.is_err() {
+                break;
+            }
         }
         drop(sender);
         let mut waiting = BTreeMap::new();
@@ -166,6 +175,21 @@ mod tests {
                 .enumerate()
                 .all(|(n, (index, answer))| *index == n && *answer == squares[n])
         );
+    }
+
+    #[test]
+    fn threads_are_no_more_than_anybody_needs() {
+        let items: Vec<u64> = (0..1_000).collect();
+        let jobs = NonZeroUsize::new(200_000).expect("not zero");
+        let most = AtomicUsize::new(0);
+        let now = AtomicUsize::new(0);
+        let work = |n: &u64| {
+            most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            now.fetch_sub(1, Ordering::SeqCst);
+            *n
+        };
+        assert_eq!(in_parallel(jobs, &items, work, |_, _| true), items);
+        assert!(most.into_inner() <= MOST_JOBS);
     }
 
     #[test]

@@ -40,7 +40,7 @@ use duet_sim::{
 };
 
 pub use actor::Skipped;
-pub use many::{RunLine, in_parallel, processors, run_line};
+pub use many::{MOST_JOBS, RunLine, in_parallel, processors, run_line};
 pub use measure::Measured;
 pub use repeat::{Divergence, RepeatError, difference, repeat};
 
