@@ -249,3 +249,134 @@ fn pictures_that_the_end_cuts_off_are_not_late() {
         }
     }
 }
+
+/// A host behind a box, and one outside; flows between them.
+fn behind(role: &str, link: &str, more: &str) -> String {
+    format!(
+        r#"
+        name = "behind"
+        duration = "20 s"
+        [[node]]
+        name = "s"
+        role = "host"
+        [[node]]
+        name = "home"
+        {role}
+        [[node]]
+        name = "r"
+        role = "host"
+        [[link]]
+        from = "s"
+        to = "home"
+        delay = "2 ms"
+        [[link]]
+        from = "home"
+        to = "r"
+        rate = "4 Mb/s"
+        delay = "20 ms"
+        {link}
+        {more}
+        "#
+    )
+}
+
+const NAT: &str = "role = \"nat\"\npreset = \"home\"\noutside = \"r\"";
+
+/// What senders know of their flows.
+#[test]
+fn flows_tell_what_was_lost_and_sent_again() {
+    let more = r#"
+        [[flow]]
+        name = "file"
+        kind = "tcp"
+        from = "s"
+        to = "r"
+        bytes = "1 MB"
+        start = "1 s"
+        [[flow]]
+        name = "pages"
+        kind = "tcp-on-off"
+        from = "s"
+        to = "r"
+        file = "30 kB"
+        mean_idle = "500 ms"
+        [[flow]]
+        name = "stopped"
+        kind = "cbr"
+        from = "s"
+        to = "r"
+        rate = "200 kb/s"
+        stop = "15 s"
+        [[flow]]
+        name = "endless"
+        kind = "cbr"
+        from = "s"
+        to = "r"
+        rate = "200 kb/s"
+        "#;
+    let run = outcome(&behind(NAT, "loss = \"5 %\"\nqueue = \"200 ms\"", more));
+    let value = |name: &str| metric(&run, name);
+    let near = |name: &str, low: f64, high: f64| {
+        let value = metric(&run, name).unwrap_or(f64::NAN);
+        assert!((low..high).contains(&value), "{name} is {value}");
+    };
+    near("file.retransmitted", 0.02, 0.1);
+    near("file.rtt", 0.044, 0.3);
+    near("file.completion.max", 2.0, 18.0);
+    assert_eq!(value("file.completion.mean"), value("file.completion.max"));
+    near("pages.files", 5.0, 40.0);
+    near("pages.completion.p50", 0.09, 3.0);
+    near("pages.retransmitted", 0.01, 0.15);
+    near("stopped.loss", 0.02, 0.09);
+    // What was on its way at the end is not told from what was lost.
+    assert_eq!(value("endless.loss"), None);
+    assert_eq!(value("stopped.marked"), Some(0.0));
+    // One mapping for each port: a connection for each file.
+    let files = value("pages.files").expect("a count");
+    near("home.mappings", files + 3.0, files + 5.0);
+    assert_eq!(value("home.refused"), Some(0.0));
+}
+
+#[test]
+fn boxes_tell_what_they_refused() {
+    let flow = |from: &str, to: &str| {
+        format!(
+            "[[flow]]\nname = \"stream\"\nkind = \"cbr\"\nfrom = \"{from}\"\nto = \"{to}\"\nrate = \"200 kb/s\"\nstop = \"15 s\"\n"
+        )
+    };
+    let expect = |metric: &str, bounds: &str| {
+        format!("[[expect]]\nmetric = \"{metric}\"\nof = \"home\"\n{bounds}\n")
+    };
+    let firewall = "role = \"firewall\"\npreset = \"only-443\"\noutside = \"r\"";
+    let more = flow("s", "r")
+        + &expect("refused", "min = 200")
+        + &expect("refused", "max = 0\nwindow = [\"16 s\", \"18 s\"]")
+        + &expect("refused.size", "max = 0")
+        + "[[expect]]\nmetric = \"loss\"\nof = \"stream\"\nmin = 1\n";
+    let run = outcome(&behind(firewall, "", &more));
+    for verdict in &run.verdicts {
+        assert!(verdict.held(), "{}", verdict.message);
+    }
+    let all = metric(&run, "home.refused").expect("a count");
+    let causes = run.measured.iter();
+    let causes = causes.filter(|(name, _)| name.starts_with("home.refused."));
+    let sum: f64 = causes.map(|(_, value)| value).sum();
+    assert!((all - sum).abs() < 1e-9, "{all} and {sum}");
+    // A NAT that gets another address makes another mapping.
+    let renumber = "[[fault]]\nkind = \"nat-renumber\"\nat = \"5 s\"\nnode = \"home\"\n";
+    let more = flow("s", "r") + renumber + &expect("mappings", "min = 2\nmax = 2");
+    let run = outcome(&behind(NAT, "", &more));
+    assert!(run.verdicts[0].held(), "{}", run.verdicts[0].message);
+    let scenario = written(&behind(
+        NAT,
+        "",
+        &(flow("s", "r") + &expect("video.shown", "min = 1")),
+    ));
+    let error = inspect(&scenario).expect_err("it has no pictures");
+    assert!(
+        error
+            .message
+            .contains("a NAT has no metric `video.shown`; there is mappings"),
+        "{error}"
+    );
+}

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use duet_sim::Time;
-use duet_sim::traffic::{Bins, Traffic};
+use duet_sim::traffic::{Bins, Traffic, UdpStats};
+use duet_sim::{FlowKind, FlowSpec, Time};
 
 use super::measure::{spans, summary, within};
 use crate::flows::FlowEnd;
@@ -11,8 +11,56 @@ use crate::flows::record::{FlowRecord, Frame, ON_ITS_WAY};
 use crate::report::FlowReport;
 use crate::report::traffic::interval;
 
-/// The metrics of cross traffic.
-pub(super) const TRAFFIC: &[&str] = &["goodput", "bytes"];
+/// The metrics of UDP traffic.
+pub(super) const UDP: &[&str] = &["goodput", "bytes", "loss", "marked"];
+
+/// The metrics of TCP: one connection, or many.
+pub(super) const TCP: &[&str] = &[
+    "goodput",
+    "bytes",
+    "marked",
+    "retransmitted",
+    "timeouts",
+    "rtt",
+    "completion.mean",
+    "completion.p50",
+    "completion.p95",
+    "completion.p99",
+    "completion.max",
+];
+pub(super) const ON_OFF: &[&str] = &[
+    "goodput",
+    "bytes",
+    "marked",
+    "retransmitted",
+    "timeouts",
+    "files",
+    "completion.mean",
+    "completion.p50",
+    "completion.p95",
+    "completion.p99",
+    "completion.max",
+];
+
+/// Those that are of the whole run, because their ends keep no more.
+pub(super) const WHOLE: &[&str] = &[
+    "loss",
+    "marked",
+    "retransmitted",
+    "timeouts",
+    "rtt",
+    "files",
+];
+
+/// The metrics of a scenario's flow.
+pub(super) fn metrics_of(kind: &FlowKind) -> &'static [&'static str] {
+    match kind {
+        FlowKind::Media(_) => MEDIA,
+        FlowKind::Cbr(_) | FlowKind::Poisson(_) => UDP,
+        FlowKind::Tcp(..) => TCP,
+        FlowKind::TcpOnOff(..) => ON_OFF,
+    }
+}
 
 /// The metrics of a media flow.
 pub(super) const MEDIA: &[&str] = &[
@@ -39,13 +87,101 @@ pub(super) const MEDIA: &[&str] = &[
 /// A flow of a run.
 pub(super) struct FlowMeasured {
     pub(super) name: String,
+    metrics: &'static [&'static str],
     what: What,
 }
 
 enum What {
-    /// Payload that arrived.
-    Traffic(Bins),
+    Traffic(Cross),
     Media(Media),
+}
+
+/// Cross traffic: what its ends counted of the whole run, where they did.
+#[derive(Default)]
+struct Cross {
+    /// What arrived.
+    arrived: Bins,
+    /// Packets that never arrived, as a share.
+    loss: Option<f64>,
+    /// Packets that came with a mark, as a share.
+    marked: Option<f64>,
+    /// Bytes that were sent again, as a share of all that were sent.
+    retransmitted: Option<f64>,
+    timeouts: Option<u64>,
+    rtt: Option<Duration>,
+    files: Option<u64>,
+    /// When each file began to be sent, and how long it took.
+    completions: Vec<(Time, Duration)>,
+}
+
+impl Cross {
+    /// By its ends; `copies` is whether a link may bring a packet twice.
+    fn new(source: Option<&Traffic>, sink: Option<&Traffic>, certain: Time, copies: bool) -> Self {
+        let part = |part: u64, of: u64| (of > 0).then(|| part as f64 / of as f64);
+        let mut cross = Self::default();
+        let sent = match source {
+            Some(Traffic::Cbr(cbr)) => Some(cbr.stats()),
+            Some(Traffic::Poisson(poisson)) => Some(poisson.stats()),
+            Some(Traffic::Tcp(tcp)) => {
+                let stats = tcp.stats();
+                cross.retransmitted = part(stats.retransmitted, stats.sent);
+                cross.timeouts = Some(stats.timeouts);
+                cross.rtt = stats.rtt;
+                None
+            }
+            Some(Traffic::OnOff(source)) => {
+                let stats = source.stats();
+                cross.retransmitted = part(stats.retransmitted, stats.sent);
+                cross.timeouts = Some(stats.timeouts);
+                cross.files = Some(stats.finished);
+                let files = stats.transfers.iter();
+                cross.completions = files
+                    .map(|file| (file.begun, file.finished.since(file.begun)))
+                    .collect();
+                None
+            }
+            _ => None,
+        };
+        match sink {
+            Some(Traffic::UdpSink(sink)) => {
+                let came = sink.stats();
+                cross.arrived = came.bins.clone();
+                cross.marked = part(came.marked, came.packets);
+                // Nobody numbers the packets: what is on its way, and copies, would be taken for others.
+                let over = |sent: &&UdpStats| sent.span.is_some_and(|(_, last)| last < certain);
+                let sent = sent.filter(over).filter(|_| !copies);
+                cross.loss = sent
+                    .and_then(|sent| part(sent.packets.saturating_sub(came.packets), sent.packets));
+            }
+            Some(Traffic::TcpSink(sink)) => {
+                let came = sink.stats();
+                cross.arrived = came.goodput.clone();
+                cross.marked = part(came.marked, came.segments);
+            }
+            _ => {}
+        }
+        cross
+    }
+
+    fn value(&self, metric: &str, intervals: &[(Time, Time)]) -> Option<f64> {
+        let count = |count: u64| count as f64;
+        match metric {
+            "loss" => self.loss,
+            "marked" => self.marked,
+            "retransmitted" => self.retransmitted,
+            "timeouts" => self.timeouts.map(count),
+            "rtt" => self.rtt.map(|rtt| rtt.as_secs_f64()),
+            "files" => self.files.map(count),
+            metric => {
+                let ("completion", which) = metric.rsplit_once('.')? else {
+                    return None;
+                };
+                let files = self.completions.iter();
+                let files = files.filter(|(begun, _)| within(intervals, *begun));
+                summary(files.map(|(_, took)| took.as_secs_f64()).collect(), which)
+            }
+        }
+    }
 }
 
 struct Media {
@@ -58,13 +194,15 @@ struct Media {
 }
 
 impl FlowMeasured {
-    /// By its ends, at the end of the run.
+    /// By its ends, at the end of the run; `copies` is whether a link may bring a packet twice.
     pub(super) fn new(
-        name: &str,
+        flow: &FlowSpec,
         source: Option<&FlowEnd>,
         sink: Option<&FlowEnd>,
         end: Time,
+        copies: bool,
     ) -> Self {
+        let certain = Time::ZERO.after(end.since(Time::ZERO).saturating_sub(ON_ITS_WAY));
         let media = source.and_then(FlowEnd::media);
         let what = match (media.zip(sink.and_then(FlowEnd::media)), sink) {
             (Some((sender, receiver)), _) => {
@@ -74,17 +212,26 @@ impl FlowMeasured {
                     frames: record.frames(&arrived),
                     arrived,
                     record,
-                    certain: Time::ZERO.after(end.since(Time::ZERO).saturating_sub(ON_ITS_WAY)),
+                    certain,
                 })
             }
-            (None, sink) => What::Traffic(match sink.and_then(FlowEnd::traffic) {
-                Some(Traffic::UdpSink(sink)) => sink.stats().bins.clone(),
-                Some(Traffic::TcpSink(sink)) => sink.stats().goodput.clone(),
-                _ => Bins::new(Duration::from_millis(100)),
-            }),
+            (None, sink) => {
+                let source = source.and_then(FlowEnd::traffic);
+                let mut cross =
+                    Cross::new(source, sink.and_then(FlowEnd::traffic), certain, copies);
+                // One connection that sends so many bytes is one file.
+                if let Some(Traffic::Tcp(tcp)) = source {
+                    let took = tcp.stats().finished.map(|at| at.since(flow.start));
+                    cross
+                        .completions
+                        .extend(took.map(|took| (flow.start, took)));
+                }
+                What::Traffic(cross)
+            }
         };
         Self {
-            name: name.to_owned(),
+            name: flow.name.clone(),
+            metrics: metrics_of(&flow.kind),
             what,
         }
     }
@@ -125,10 +272,7 @@ impl FlowMeasured {
 
     /// The metrics that it has.
     pub(super) fn metrics(&self) -> &'static [&'static str] {
-        match self.what {
-            What::Traffic(_) => TRAFFIC,
-            What::Media(_) => MEDIA,
-        }
+        self.metrics
     }
 
     /// A metric over intervals: bits per second, bytes, seconds, shares. None of nothing.
@@ -140,7 +284,7 @@ impl FlowMeasured {
             (what, "bytes") => Some(what.bytes(intervals) as f64),
             (what, "goodput") => Some(what.bytes(intervals) as f64 * 8.0 / spans(intervals)),
             (What::Media(media), metric) => media.value(metric, intervals),
-            (What::Traffic(_), _) => None,
+            (What::Traffic(cross), metric) => cross.value(metric, intervals),
         }
     }
 }
@@ -149,7 +293,8 @@ impl What {
     /// Payload that arrived: RTP packets of media, headers included.
     fn bytes(&self, intervals: &[(Time, Time)]) -> u64 {
         match self {
-            Self::Traffic(bins) => {
+            Self::Traffic(cross) => {
+                let bins = &cross.arrived;
                 let bytes = intervals.iter().map(|(from, to)| bins.between(*from, *to));
                 bytes.sum()
             }

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use duet_sim::net::Network;
+use duet_sim::net::{Element, Network};
 use duet_sim::{
-    CapacityStep, Check, Fate, FlowKind, Journey, Measurable, Metrics, NodeId, Record, Scenario,
-    ScenarioError, Subject, Time, Unit, Window,
+    CapacityStep, Check, Fate, FaultKind, FlowKind, Journey, Measurable, Metrics, NodeId, Record,
+    Role, Scenario, ScenarioError, Subject, Time, Unit, Window,
 };
 
-use super::flow::{FlowMeasured, MEDIA, TRAFFIC};
+use super::flow::{FlowMeasured, MEDIA, ON_OFF, TCP, UDP, WHOLE, metrics_of as metrics_of_flow};
 use super::host::Site;
 use crate::flows;
 use crate::flows::media::MediaKeys;
@@ -29,9 +29,19 @@ pub struct Measured {
     flows: Vec<FlowMeasured>,
     /// By node.
     sides: BTreeMap<usize, Side>,
+    /// What NATs and firewalls did, by node.
+    boxes: BTreeMap<usize, Middlebox>,
     names: Vec<String>,
     tally: Tally,
     breaches: Vec<(Invariant, String)>,
+}
+
+/// A NAT or a firewall.
+struct Middlebox {
+    /// Mappings that were made, of a NAT.
+    mappings: Option<u64>,
+    /// When each packet was refused, and why.
+    refused: Vec<(Time, &'static str)>,
 }
 
 /// One direction of a link.
@@ -70,8 +80,25 @@ impl Measured {
                 links.insert((from, to), line);
             }
         }
+        let mut boxes = BTreeMap::new();
+        for (node, spec) in scenario.nodes.iter().enumerate() {
+            if matches!(spec.role, Role::Nat | Role::Firewall) {
+                let mappings = match network.world().node(NodeId(node)).element() {
+                    Element::Nat { nat, .. } => Some(nat.made()),
+                    _ => None,
+                };
+                let refused = Vec::new();
+                boxes.insert(node, Middlebox { mappings, refused });
+            }
+        }
         let log = network.world().log();
         for record in log.records() {
+            if let Record::Dropped { at, by, dropped } = record
+                && let Some(node) = scenario.node(log.box_name(*by))
+                && let Some(own) = boxes.get_mut(&node)
+            {
+                own.refused.push((*at, dropped.cause));
+            }
             if let Record::Packet { link, journey } = record
                 && let Some(ends) = by_name.get(log.link_name(*link))
                 && let Some(line) = links.get_mut(ends)
@@ -80,10 +107,11 @@ impl Measured {
             }
         }
         let end = network.world().now();
+        let copies = copies(scenario);
         let flows = scenario.flows.iter().enumerate();
         let flows = flows.map(|(number, flow)| {
             let at = |node: usize| network.host(NodeId(node)).traffic.at(flows::port(number));
-            FlowMeasured::new(&flow.name, at(flow.from), at(flow.to), end)
+            FlowMeasured::new(flow, at(flow.from), at(flow.to), end, copies)
         });
         let sides = sides.iter().filter_map(|side| {
             let node = scenario.node(&side.name)?;
@@ -94,6 +122,7 @@ impl Measured {
             flows: flows.collect(),
             sides: sides.collect(),
             links,
+            boxes,
             names,
             tally,
             breaches: breaches
@@ -120,6 +149,16 @@ impl Measured {
         put("", Subject::Run, &[RUN, &counts()].concat());
         for node in self.sides.keys() {
             put(&self.names[*node], Subject::Node(*node), NODE);
+        }
+        for (node, own) in &self.boxes {
+            // What was never refused is not named: there are many causes.
+            let all = metrics_of(own.mappings.is_some()).iter().copied();
+            let seen = all.filter(|metric| match metric.strip_prefix("refused.") {
+                Some(cause) => own.refused.iter().any(|(_, known)| is_cause(known, cause)),
+                None => true,
+            });
+            let seen: Vec<&str> = seen.collect();
+            put(&self.names[*node], Subject::Node(*node), &seen);
         }
         for (number, flow) in self.flows.iter().enumerate() {
             put(&flow.name, Subject::Flow(number), flow.metrics());
@@ -299,6 +338,23 @@ impl Measured {
         }
     }
 
+    fn middlebox(&self, metric: &str, own: &Middlebox, window: Window) -> Option<f64> {
+        let intervals = self.intervals(Subject::Run, window);
+        let count = |fits: &dyn Fn(&str) -> bool| {
+            let refused = own.refused.iter();
+            let refused = refused.filter(|(at, cause)| within(&intervals, *at) && fits(cause));
+            (!intervals.is_empty()).then(|| refused.count() as f64)
+        };
+        match metric {
+            "mappings" => own.mappings.map(|made| made as f64),
+            "refused" => count(&|_| true),
+            metric => {
+                let cause = metric.strip_prefix("refused.")?;
+                count(&|known| is_cause(known, cause))
+            }
+        }
+    }
+
     fn run(&self, metric: &str) -> Option<f64> {
         match metric {
             "breaches" => Some(self.breaches.len() as f64),
@@ -340,6 +396,65 @@ const LINK: &[&str] = &[
     "delay.max",
 ];
 
+/// The metrics of a NAT and of a firewall: what they refused by the causes of event logs, `nat-filtered` as
+/// `refused.filtered`.
+const NAT: &[&str] = &[
+    "mappings",
+    "refused",
+    "refused.no_mapping",
+    "refused.filtered",
+    "refused.ports_exhausted",
+    "refused.full",
+    "refused.host_full",
+    "refused.hairpin",
+    "refused.address",
+    "refused.conflict",
+    "refused.down",
+    "refused.too_big",
+    "refused.fragment",
+    "refused.icmp",
+];
+const FIREWALL: &[&str] = &[
+    "refused",
+    "refused.udp",
+    "refused.port",
+    "refused.size",
+    "refused.unsolicited",
+    "refused.full",
+    "refused.first",
+    "refused.time",
+    "refused.bytes",
+    "refused.packets",
+];
+
+/// The metrics of a NAT, or else of a firewall.
+const fn metrics_of(is_nat: bool) -> &'static [&'static str] {
+    if is_nat { NAT } else { FIREWALL }
+}
+
+/// Whether a cause of the event log is the one that a metric names.
+fn is_cause(known: &str, name: &str) -> bool {
+    let cause = known.split_once('-').map_or(known, |(_, cause)| cause);
+    cause.len() == name.len()
+        && cause
+            .bytes()
+            .zip(name.bytes())
+            .all(|(a, b)| a == b || (a, b) == (b'-', b'_'))
+}
+
+/// Whether a packet may arrive twice: by what a link does from the beginning, or by a fault.
+fn copies(scenario: &Scenario) -> bool {
+    let none = duet_sim::LinkConfig::default().duplicate;
+    let mut ways = scenario.links.iter().flat_map(|link| link.directions());
+    ways.any(|(.., config)| config.duplicate != none)
+        || scenario.faults.iter().any(|fault| match &fault.kind {
+            FaultKind::Link { set, .. } | FaultKind::Handover { set, .. } => {
+                set.duplicate.is_some()
+            }
+            _ => false,
+        })
+}
+
 /// Points at an expectation of what is measured of no run.
 ///
 /// # Errors
@@ -374,10 +489,15 @@ impl Measurable for Known<'_> {
     fn metrics(&self, of: Subject) -> (&'static str, Vec<&'static str>) {
         match of {
             Subject::Run => ("a run", [RUN, &counts(), LINK].concat()),
-            Subject::Node(_) => ("a client in a call", NODE.to_vec()),
+            Subject::Node(node) => match self.0.nodes.get(node).map(|node| node.role) {
+                Some(Role::Nat) => ("a NAT", NAT.to_vec()),
+                Some(Role::Firewall) => ("a firewall", FIREWALL.to_vec()),
+                _ => ("a client in a call", NODE.to_vec()),
+            },
             Subject::Flow(flow) => match self.0.flows.get(flow).map(|flow| &flow.kind) {
-                Some(FlowKind::Media(_)) => ("a media flow", MEDIA.to_vec()),
-                _ => ("cross traffic", TRAFFIC.to_vec()),
+                Some(kind @ FlowKind::Media(_)) => ("a media flow", metrics_of_flow(kind).to_vec()),
+                Some(kind) => ("cross traffic", metrics_of_flow(kind).to_vec()),
+                None => ("a flow", Vec::new()),
             },
             Subject::Link(_) => ("a link", LINK.to_vec()),
         }
@@ -386,8 +506,12 @@ impl Measurable for Known<'_> {
     fn has_windows(&self, metric: &str, of: Subject) -> bool {
         match of {
             Subject::Run => !RUN.contains(&metric) && !counts().contains(&metric),
-            Subject::Node(_) => !["audio.shown", "call.duration"].contains(&metric),
-            Subject::Flow(_) | Subject::Link(_) => true,
+            Subject::Node(_) => !["audio.shown", "call.duration", "mappings"].contains(&metric),
+            Subject::Flow(flow) => match self.0.flows.get(flow).map(|flow| &flow.kind) {
+                Some(FlowKind::Media(_)) => true,
+                _ => !WHOLE.contains(&metric),
+            },
+            Subject::Link(_) => true,
         }
     }
 }
@@ -402,9 +526,10 @@ fn unit(metric: &str) -> Unit {
     match metric {
         "rate" | "capacity" | "goodput" | "target" => Unit::BitsPerSecond,
         "loss" | "utilisation" | "video.shown" | "video.on_time" | "audio.shown"
-        | "frames.whole" | "expired" => Unit::Fraction,
+        | "frames.whole" | "expired" | "retransmitted" | "marked" => Unit::Fraction,
         "bytes" => Unit::Bytes,
-        "call.duration" => Unit::Seconds,
+        "call.duration" | "rtt" => Unit::Seconds,
+        metric if metric.starts_with("completion.") => Unit::Seconds,
         metric if metric.contains("delay") => Unit::Seconds,
         _ => Unit::Plain,
     }
@@ -414,7 +539,10 @@ impl Metrics for Measured {
     fn value(&self, metric: &str, of: Subject, window: Window) -> Option<f64> {
         match of {
             Subject::Run => self.run(metric).or_else(|| self.link(metric, of, window)),
-            Subject::Node(node) => self.node(metric, node, window),
+            Subject::Node(node) => match self.boxes.get(&node) {
+                Some(own) => self.middlebox(metric, own, window),
+                None => self.node(metric, node, window),
+            },
             Subject::Flow(flow) => {
                 let intervals = self.intervals(Subject::Run, window);
                 self.flows.get(flow)?.value(metric, &intervals)
@@ -428,7 +556,8 @@ impl Metrics for Measured {
     }
 
     fn names(&self) -> Vec<String> {
-        let metrics = [RUN, &counts(), NODE, MEDIA, LINK].concat();
+        let flows = [MEDIA, UDP, TCP, ON_OFF].concat();
+        let metrics = [RUN, &counts(), NODE, NAT, FIREWALL, &flows, LINK].concat();
         let invariants = Invariant::ALL.iter().map(|(invariant, _)| invariant.name());
         metrics
             .into_iter()
@@ -498,4 +627,31 @@ pub(super) fn summary(mut values: Vec<f64>, which: &str) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     let rank = (share * values.len() as f64).ceil() as usize;
     values.get(rank.clamp(1, values.len()) - 1).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use duet_sim::net::Refusal;
+
+    /// Every cause of the event log has its metric, and no metric is without one.
+    #[test]
+    fn boxes_have_a_metric_for_each_cause() {
+        let named = |metrics: &[&'static str]| {
+            let names = metrics
+                .iter()
+                .filter_map(|metric| metric.strip_prefix("refused."));
+            names.collect::<Vec<&str>>()
+        };
+        for (begins, metrics) in [("nat-", named(NAT)), ("firewall-", named(FIREWALL))] {
+            let causes = Refusal::NAMES
+                .iter()
+                .filter(|name| name.starts_with(begins));
+            let causes: Vec<&str> = causes.copied().collect();
+            assert_eq!(causes.len(), metrics.len());
+            for (cause, metric) in causes.iter().zip(metrics) {
+                assert!(is_cause(cause, metric), "{cause}: {metric}");
+            }
+        }
+    }
 }

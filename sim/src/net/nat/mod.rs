@@ -214,6 +214,11 @@ impl Nat {
         self.table.len()
     }
 
+    /// How many mappings were made so far, those that are gone included.
+    pub fn made(&self) -> u64 {
+        self.table.made()
+    }
+
     fn owns(&self, endpoint: SocketAddr) -> bool {
         self.external
             .iter()

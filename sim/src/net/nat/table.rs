@@ -42,6 +42,11 @@ impl Table {
         }
     }
 
+    /// Mappings made so far, those that are gone included.
+    pub(super) const fn made(&self) -> u64 {
+        self.next
+    }
+
     pub(super) fn len(&self) -> usize {
         self.mappings.len()
     }
