@@ -339,7 +339,7 @@ fn what_needs_the_simulators_programs_is_refused_with_its_place() {
     let base = network("delay = \"1 ms\"");
     for (more, says) in [
         (
-            "[[fault]]\nkind = \"crash\"\nnode = \"b\"\nat = \"1 s\"",
+            "[[fault]]\nkind = \"crash\"\nnode = \"b\"\nat = \"500 ms\"",
             "a crash is of a program",
         ),
         (
@@ -347,7 +347,7 @@ fn what_needs_the_simulators_programs_is_refused_with_its_place() {
             "a media flow's would be taken for such",
         ),
         (
-            "[[step]]\nat = \"1 s\"\nwho = \"a\"\ndo = \"login\"",
+            "[[step]]\nat = \"500 ms\"\nwho = \"a\"\ndo = \"login\"",
             "--network-only leaves out what they do",
         ),
         ("[script]\ncall = 1", "--network-only leaves out the script"),
@@ -366,11 +366,11 @@ fn what_needs_the_simulators_programs_is_refused_with_its_place() {
 #[test]
 fn what_programs_do_can_be_left_out() {
     let base = network("delay = \"1 ms\"");
-    let scenario = format!("{base}[[step]]\nat = \"1 s\"\nwho = \"a\"\ndo = \"login\"\n");
+    let scenario = format!("{base}[[step]]\nat = \"500 ms\"\nwho = \"a\"\ndo = \"login\"\n");
     let proxied = Proxied::start("left-out", &scenario, &["--network-only"]);
     proxied.stop();
     // But not what goes wrong.
-    let crash = format!("{base}[[fault]]\nkind = \"crash\"\nnode = \"b\"\nat = \"1 s\"\n");
+    let crash = format!("{base}[[fault]]\nkind = \"crash\"\nnode = \"b\"\nat = \"500 ms\"\n");
     assert_failure(
         &refused(&crash, &["--network-only"]),
         2,

@@ -271,7 +271,7 @@ fn refused(scenario: &str, more: &[&str]) -> Output {
 fn what_the_bridge_does_not_have_is_refused() {
     let base = network("delay = \"1 ms\"");
     let handover = format!(
-        "{base}[[fault]]\nkind = \"handover\"\nnode = \"a\"\nat = \"1 s\"\noutage = \"1 s\"\nnew_address = true\n"
+        "{base}[[fault]]\nkind = \"handover\"\nnode = \"a\"\nat = \"500 ms\"\noutage = \"1 s\"\nnew_address = true\n"
     );
     let two = base.replacen("role = \"client\"", "role = \"client\"\ncount = 2", 1);
     for (scenario, tun, says) in [
