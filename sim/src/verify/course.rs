@@ -182,9 +182,12 @@ fn late(plan: &Plan<'_>, sent: &[&Entry<'_>], breaches: &mut Breaches) {
     let mut held = 0;
     for entry in sent.iter().filter(|entry| entry.left < plan.unknown_from) {
         let Ok(at) = entry.end else { continue };
-        let ordered = plan.keeps_order(entry);
-        let latest = plan.arrives_by(entry.left);
-        let latest = if ordered { latest.max(held) } else { latest };
+        let arrival = plan.arrival(entry.left);
+        let ordered = entry.reliable || !arrival.loose;
+        let latest = match ordered {
+            true => arrival.latest.max(held),
+            false => arrival.latest,
+        };
         if at > latest {
             let what = format!(
                 "{} {} arrives at {at}, after {latest}",
@@ -194,7 +197,7 @@ fn late(plan: &Plan<'_>, sent: &[&Entry<'_>], breaches: &mut Breaches) {
             continue;
         }
         if ordered {
-            held = held.max(at.saturating_add(plan.holds_back(entry)));
+            held = held.max(at.saturating_add(arrival.holds_back(entry.size)));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::row::{Entry, Note};
+use super::row::Note;
 use crate::link::{Discipline, JitterModel, LinkConfig, OutageMode};
 use crate::probability::Probability;
 use crate::units::parse_rate;
@@ -38,6 +38,27 @@ pub(super) struct Phase<'a> {
     pub(super) config: &'a LinkConfig,
     /// The most by which a delay varies then, without what order does.
     varies: u64,
+}
+
+/// By when a packet arrives.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Arrival {
+    /// At the latest, if nothing before holds it back.
+    pub(super) latest: u64,
+    /// Whether it need not come behind the one before it, unless it is reliable.
+    pub(super) loose: bool,
+    /// The slowest rate, in bits per second, of which its own bits keep the next one in order away.
+    slowest: Option<u64>,
+}
+
+impl Arrival {
+    /// How long the next one in order has to wait for one of so many bytes, at most.
+    pub(super) fn holds_back(&self, size: u64) -> u64 {
+        let work = u128::from(size) * 8_000_000_000;
+        self.slowest.map_or(0, |rate| {
+            u64::try_from(work.div_ceil(rate.into())).unwrap_or(u64::MAX)
+        })
+    }
 }
 
 pub(super) struct Plan<'a> {
@@ -266,6 +287,9 @@ impl<'a> Plan<'a> {
     /// When what left the transmitter at `left` goes on, at the earliest and at the latest: then, or at the end of the
     /// outage that keeps it.
     pub(super) fn released(&self, left: u64) -> (u64, u64) {
+        if self.bursts.is_empty() {
+            return (left, left);
+        }
         let keeps = |down: &Down, at, edge: bool| {
             let begun = down.from < at || (down.from == at && (edge || !down.commanded));
             begun && at < down.to
@@ -288,8 +312,8 @@ impl<'a> Plan<'a> {
         at(from).min(at(late))
     }
 
-    /// When what left the transmitter at `left` arrives, at the latest, if nothing before holds it back.
-    pub(super) fn arrives_by(&self, left: u64) -> u64 {
+    /// By when what left the transmitter at `left` arrives.
+    pub(super) fn arrival(&self, left: u64) -> Arrival {
         let (from, late) = self.released(left);
         let most = match from == late {
             true => self.delay(late).1,
@@ -301,29 +325,24 @@ impl<'a> Plan<'a> {
                 most.unwrap_or_default().max(self.delay(from).1)
             }
         };
-        let phases = self.phases.iter();
-        let touched = phases.filter(|phase| phase.from <= late && left <= phase.to);
-        let varies = touched.map(|phase| phase.varies).max();
-        late.saturating_add(most)
-            .saturating_add(varies.unwrap_or_default())
-    }
-
-    /// Whether a packet may have to come behind the one before it.
-    pub(super) fn keeps_order(&self, entry: &Entry<'_>) -> bool {
-        let mut configs = self.during(entry.left, self.released(entry.left).1);
-        entry.reliable || configs.any(|config| !config.jitter.reorders)
-    }
-
-    /// How long after a packet's arrival the next one in order has to wait for its own, at most.
-    pub(super) fn holds_back(&self, entry: &Entry<'_>) -> u64 {
-        let rates = self
-            .during(entry.left, self.released(entry.left).1)
-            .filter_map(|config| config.jitter.spacing);
-        let slowest = rates.map(|rate| rate.bits_per_second()).min();
-        let work = u128::from(entry.size) * 8_000_000_000;
-        slowest.map_or(0, |rate| {
-            u64::try_from(work.div_ceil(rate.into())).unwrap_or(u64::MAX)
-        })
+        let mut arrival = Arrival {
+            latest: 0,
+            loose: true,
+            slowest: None,
+        };
+        let mut varies = 0;
+        let touched = |phase: &&Phase<'_>| phase.from <= late && left <= phase.to;
+        for phase in self.phases.iter().filter(touched) {
+            let jitter = &phase.config.jitter;
+            varies = varies.max(phase.varies);
+            arrival.loose &= jitter.reorders;
+            if let Some(rate) = jitter.spacing {
+                let rate = rate.bits_per_second();
+                arrival.slowest = Some(arrival.slowest.map_or(rate, |other| other.min(rate)));
+            }
+        }
+        arrival.latest = late.saturating_add(most).saturating_add(varies);
+        arrival
     }
 
     /// When a packet enters the queue that was offered at `offered`; a reliable one waits out outages that drop.
