@@ -303,6 +303,22 @@ fn a_metric_goes_on_being_missed_on_the_same_side() {
     );
 }
 
+/// Pictures that were lost were made into pictures that were late: a delay of 20 ms was rounded to a second.
+#[test]
+fn delays_do_not_grow() {
+    let expect = "[[expect]]\nmetric = \"loss\"\nmax = \"1 %\"\n";
+    let most = |candidate: &Scenario| {
+        let delays = candidate.links.iter().map(|link| link.config.delay);
+        delays.max().unwrap_or_default().as_millis()
+    };
+    let shrunk = missed(expect, |candidate| {
+        let lost = most(candidate) >= 15 && is_dropped(candidate, 3);
+        (lost || most(candidate) >= 100).then_some(Outcome::Above)
+    });
+    let left = &shrunk.scenario;
+    assert!(is_dropped(left, 3) && most(left) < 70, "{}", left.to_toml());
+}
+
 /// Of two windows of a metric, the first is missed.
 #[test]
 fn another_window_is_another_expectation() {

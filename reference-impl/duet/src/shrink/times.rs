@@ -73,6 +73,8 @@ fn drop_later(candidate: &mut Scenario) {
 pub(super) fn round(shrinker: &mut Shrinker<'_>) -> bool {
     let mut changed = pauses(shrinker);
     let mut index = 0;
+    // Those of links come last. A delay that grows is no simpler: it is another reason to fail, and hides the first.
+    let lasting = of_faults(&mut shrinker.best.clone().faults).len();
     while let Some(span) = spans(&mut shrinker.best.clone())
         .get(index)
         .map(|span| **span)
@@ -80,6 +82,7 @@ pub(super) fn round(shrinker: &mut Shrinker<'_>) -> bool {
         let whole = Duration::from_secs(span.as_secs() / 2);
         let mut tries = vec![whole, span / 2];
         tries.extend(rounded(span));
+        tries.retain(|other| index < lasting || *other < span);
         // What is shorter than the finest that is told apart is nothing.
         tries.retain(|shorter| shorter.is_zero() || *shorter >= ROUND[3]);
         changed |= first(shrinker, tries, |candidate, span| {
@@ -182,10 +185,22 @@ fn instants(scenario: &mut Scenario) -> Vec<&mut Time> {
     all
 }
 
-/// All spans of a scenario that may be shorter.
+/// All spans of a scenario that may be shorter: those of faults, and then the delays of links.
 fn spans(scenario: &mut Scenario) -> Vec<&mut Duration> {
+    let mut all = of_faults(&mut scenario.faults);
+    for link in &mut scenario.links {
+        all.push(&mut link.config.delay);
+        if let Some(back) = &mut link.back {
+            all.push(&mut back.delay);
+        }
+    }
+    all
+}
+
+/// How long faults last.
+fn of_faults(faults: &mut [Fault]) -> Vec<&mut Duration> {
     let mut all = Vec::new();
-    for fault in &mut scenario.faults {
+    for fault in faults {
         match &mut fault.kind {
             FaultKind::Partition { lasts, .. }
             | FaultKind::Outage { lasts, .. }
@@ -194,12 +209,6 @@ fn spans(scenario: &mut Scenario) -> Vec<&mut Duration> {
             FaultKind::Handover { outage, .. } => all.push(outage),
             FaultKind::NatFlush { .. } | FaultKind::NatRenumber { .. } | FaultKind::Drop { .. } => {
             }
-        }
-    }
-    for link in &mut scenario.links {
-        all.push(&mut link.config.delay);
-        if let Some(back) = &mut link.back {
-            all.push(&mut back.delay);
         }
     }
     all
