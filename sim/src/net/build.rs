@@ -2,13 +2,12 @@
 
 use std::net::Ipv4Addr;
 
-use crate::link::LinkConfig;
 use crate::net::firewall::Firewall;
 use crate::net::host::Host;
 use crate::net::nat::Nat;
 use crate::net::network::Network;
 use crate::node::NodeId;
-use crate::scenario::{FaultKind, Scenario};
+use crate::scenario::Scenario;
 
 /// The first external address of the first NAT is the one after this; each NAT has 256.
 const EXTERNAL: u32 = u32::from_be_bytes([100, 64, 0, 0]);
@@ -40,9 +39,12 @@ impl<H: Host> Network<H> {
                 network.add_router(&node.name);
             }
         }
+        let mut courses = scenario.courses();
         for link in &scenario.links {
             for (from, to, config) in link.directions() {
-                let config = losing(scenario, (from, to), config.clone());
+                let course = courses.remove(&(from, to)).into_iter().flatten();
+                let first = course.map(|(_, config)| config).next();
+                let config = first.unwrap_or_else(|| config.clone());
                 network.connect(NodeId(from), NodeId(to), config);
             }
         }
@@ -60,22 +62,6 @@ impl<H: Host> Network<H> {
         network.reroute();
         Ok(network)
     }
-}
-
-/// The configuration of a link direction, with the packets that faults say it drops.
-pub(super) fn losing(
-    scenario: &Scenario,
-    way: (usize, usize),
-    mut config: LinkConfig,
-) -> LinkConfig {
-    for fault in &scenario.faults {
-        if let FaultKind::Drop { link, packets } = &fault.kind
-            && link.directions().any(|direction| direction == way)
-        {
-            config.drop.extend(packets);
-        }
-    }
-    config
 }
 
 /// External addresses of the NAT at a node: of 100.64.0.0/10, which is for such (RFC 6598).

@@ -4,11 +4,11 @@ use core::fmt::Write as _;
 use std::collections::BTreeMap;
 
 use crate::link::{LinkConfig, OutageMode};
-use crate::net::build::{external, losing};
+use crate::net::build::external;
 use crate::net::host::Host;
 use crate::net::network::Network;
 use crate::node::NodeId;
-use crate::scenario::{Fault, FaultKind, LinkChange, LinkRef, Scenario};
+use crate::scenario::{Fault, FaultKind, Scenario};
 use crate::time::Time;
 
 /// All that goes wrong in a scenario, in the order of time.
@@ -18,8 +18,6 @@ pub struct Faults {
     next: usize,
     /// How faults keep each direction of a link down at present; the last one decides.
     down: BTreeMap<(usize, usize), Vec<OutageMode>>,
-    /// What each direction of a link is like at present.
-    links: BTreeMap<(usize, usize), LinkConfig>,
     /// Numbers the addresses that NATs are given.
     renumbered: BTreeMap<usize, u16>,
 }
@@ -39,8 +37,7 @@ enum Change {
     Up(Vec<(usize, usize)>, OutageMode),
     Block(Vec<usize>, Vec<usize>),
     Unblock(Vec<usize>, Vec<usize>),
-    Set(Vec<(usize, usize)>, LinkChange),
-    Restore(Vec<(usize, usize)>, LinkChange),
+    Configure((usize, usize), Box<LinkConfig>),
     Readdress(usize),
     Flush(usize),
     Renumber(usize),
@@ -51,23 +48,21 @@ enum Change {
 impl Faults {
     /// The faults of a scenario.
     pub fn of(scenario: &Scenario) -> Faults {
-        let mut links = BTreeMap::new();
-        for link in &scenario.links {
-            for (from, to, config) in link.directions() {
-                let config = losing(scenario, (from, to), config.clone());
-                links.insert((from, to), config);
-            }
-        }
         let mut changes = Vec::new();
+        for (way, course) in scenario.courses() {
+            let later = course.into_iter().skip(1);
+            changes
+                .extend(later.map(|(at, config)| (at, Change::Configure(way, Box::new(config)))));
+        }
         for fault in &scenario.faults {
             plan(scenario, fault, &mut changes);
         }
+        // Of what happens at once a link first becomes another, and then comes up.
         changes.sort_by_key(|(at, _)| *at);
         Faults {
             changes,
             next: 0,
             down: BTreeMap::new(),
-            links,
             renumbered: BTreeMap::new(),
         }
     }
@@ -127,22 +122,7 @@ impl Faults {
             }
             Change::Block(from, to) => block(network, &from, &to, true),
             Change::Unblock(from, to) => block(network, &from, &to, false),
-            Change::Set(ways, set) => {
-                for way in ways {
-                    if let Some(config) = self.links.get_mut(&way) {
-                        set.apply_at(network.world().now(), config);
-                        reconfigure(network, way, config);
-                    }
-                }
-            }
-            Change::Restore(ways, before) => {
-                for way in ways {
-                    if let Some(config) = self.links.get_mut(&way) {
-                        before.apply(config);
-                        reconfigure(network, way, config);
-                    }
-                }
-            }
+            Change::Configure(way, config) => reconfigure(network, way, &config),
             Change::Readdress(node) => {
                 network.readdress(NodeId(node));
             }
@@ -211,16 +191,13 @@ fn plan(scenario: &Scenario, fault: &Fault, changes: &mut Vec<(Time, Change)>) {
             outage,
             mode,
             new_address,
-            set,
+            ..
         } => {
             let links = scenario.links.iter();
             let own = links.filter(|link| link.from == *node || link.to == *node);
             let ways: Vec<_> = own.flat_map(|link| link.reference().directions()).collect();
             let end = at.after(*outage);
             changes.push((at, Change::Down(ways.clone(), *mode)));
-            if *set != LinkChange::default() {
-                changes.push((end, Change::Set(ways.clone(), set.clone())));
-            }
             if *new_address {
                 changes.push((end, Change::Readdress(*node)));
             }
@@ -228,39 +205,9 @@ fn plan(scenario: &Scenario, fault: &Fault, changes: &mut Vec<(Time, Change)>) {
         }
         FaultKind::NatFlush { node } => changes.push((at, Change::Flush(*node))),
         FaultKind::NatRenumber { node } => changes.push((at, Change::Renumber(*node))),
-        FaultKind::Link { link, set, lasts } => {
-            for way in link.directions() {
-                changes.push((at, Change::Set(vec![way], set.clone())));
-                if let Some(lasts) = lasts {
-                    let before = restoring(scenario, *link, way, set);
-                    changes.push((at.after(*lasts), Change::Restore(vec![way], before)));
-                }
-            }
-        }
-        // The link is made to lose them from the beginning.
-        FaultKind::Drop { .. } => {}
+        // They are in the links' courses.
+        FaultKind::Link { .. } | FaultKind::Drop { .. } => {}
     }
-}
-
-/// What undoes a change of a link: what the scenario says of the direction where the change said something else.
-fn restoring(
-    scenario: &Scenario,
-    link: LinkRef,
-    way: (usize, usize),
-    set: &LinkChange,
-) -> LinkChange {
-    let mut links = scenario.links.iter();
-    let spec = links.find(|spec| {
-        spec.directions()
-            .any(|(a, b, _)| (a, b) == (link.from, link.to))
-    });
-    let directions = spec.into_iter().flat_map(|spec| spec.directions());
-    let before = directions
-        .filter(|(a, b, _)| (*a, *b) == way)
-        .map(|(.., config)| losing(scenario, way, config.clone()))
-        .next()
-        .unwrap_or_default();
-    set.undone(&before)
 }
 
 fn set_outage<H: Host>(

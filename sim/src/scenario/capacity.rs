@@ -1,6 +1,6 @@
 //! What a link can carry, over time: by its rate and its schedule, and by what faults make of it.
 
-use super::change::LinkChange;
+use super::course::Way;
 use super::{FaultKind, Scenario};
 use crate::link::{LinkConfig, OutageMode, Sojourn};
 use crate::time::{Time, nanos};
@@ -45,8 +45,7 @@ pub struct CapacityStep {
 enum Event<'s> {
     Down(OutageMode),
     Up(OutageMode),
-    Set(&'s LinkChange),
-    Restore(Box<LinkChange>),
+    Set(&'s LinkConfig),
 }
 
 impl Scenario {
@@ -56,19 +55,20 @@ impl Scenario {
     ///
     /// Partitions are none of a link, and what other links of a medium take of it is not known before a run.
     pub fn capacity(&self, from: usize, to: usize) -> Vec<CapacityStep> {
-        let mut ways = self.links.iter().flat_map(|link| link.directions());
-        let Some((.., config)) = ways.find(|(a, b, _)| (*a, *b) == (from, to)) else {
+        let Some(course) = self.courses().remove(&(from, to)) else {
             return Vec::new();
         };
         let end = Time::ZERO.after(self.duration);
-        let mut events = self.events((from, to), config);
+        let mut events = self.outages((from, to));
+        let changes = course.iter().skip(1);
+        events.extend(changes.map(|(at, config)| (*at, Event::Set(config))));
         // Of what happens at once, in the order of the file.
         events.sort_by_key(|(at, _)| *at);
         let mut events = events.into_iter().peekable();
-        let (mut config, mut down) = (config.clone(), Vec::new());
+        let (mut config, mut down) = (&course[0].1, Vec::new());
         let (mut now, mut steps) = (Time::ZERO, Vec::new());
         while now < end || steps.is_empty() {
-            while let Some((at, event)) = events.next_if(|(at, _)| *at <= now) {
+            while let Some((_, event)) = events.next_if(|(at, _)| *at <= now) {
                 match event {
                     Event::Down(mode) => down.push(mode),
                     Event::Up(mode) => {
@@ -76,15 +76,14 @@ impl Scenario {
                             down.remove(index);
                         }
                     }
-                    Event::Set(set) => set.apply_at(at, &mut config),
-                    Event::Restore(before) => before.apply(&mut config),
+                    Event::Set(after) => config = after,
                 }
             }
             let until = events.peek().map_or(end, |(at, _)| (*at).min(end));
-            let mut edges = edges(&config, now, until);
+            let mut edges = edges(config, now, until);
             edges.insert(0, now);
             for at in edges {
-                steps.push(step(&config, down.last().copied(), at));
+                steps.push(step(config, down.last().copied(), at));
             }
             if until <= now {
                 break;
@@ -94,7 +93,7 @@ impl Scenario {
         steps
     }
 
-    fn events(&self, way: (usize, usize), config: &LinkConfig) -> Vec<(Time, Event<'_>)> {
+    fn outages(&self, way: Way) -> Vec<(Time, Event<'static>)> {
         let mut events = Vec::new();
         for fault in &self.faults {
             let at = fault.at;
@@ -104,26 +103,10 @@ impl Scenario {
                     events.extend(lasts.map(|lasts| (at.after(lasts), Event::Up(*mode))));
                 }
                 FaultKind::Handover {
-                    node,
-                    outage,
-                    mode,
-                    set,
-                    ..
+                    node, outage, mode, ..
                 } if way.0 == *node || way.1 == *node => {
-                    let end = at.after(*outage);
                     events.push((at, Event::Down(*mode)));
-                    events.push((end, Event::Set(set)));
-                    events.push((end, Event::Up(*mode)));
-                }
-                FaultKind::Link { link, set, lasts } if link.directions().any(|a| a == way) => {
-                    events.push((at, Event::Set(set)));
-                    let restore = |lasts| {
-                        (
-                            at.after(lasts),
-                            Event::Restore(Box::new(set.undone(config))),
-                        )
-                    };
-                    events.extend(lasts.map(restore));
+                    events.push((at.after(*outage), Event::Up(*mode)));
                 }
                 _ => {}
             }

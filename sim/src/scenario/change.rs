@@ -130,20 +130,6 @@ impl LinkChange {
         }
     }
 
-    /// What undoes this on a link that was as `before`: schedules too, where this says something of what they are of.
-    pub fn undone(&self, before: &LinkConfig) -> LinkChange {
-        let mut after = before.clone();
-        self.apply(&mut after);
-        let mut undo = LinkChange::between(&after, before);
-        if self.rate.is_some() {
-            (undo.rate, undo.rates) = (Some(before.rate), Some(before.rates.clone()));
-        }
-        if self.delay.is_some() {
-            (undo.delay, undo.delays) = (Some(before.delay), Some(before.delays.clone()));
-        }
-        undo
-    }
-
     /// Makes one of what has two forms: a schedule that begins at zero has the rate there, and opportunities or a rate
     /// take each other's place.
     fn settle(&mut self, section: Section<'_>) -> Result<(), ScenarioError> {

@@ -19,6 +19,7 @@
 
 mod capacity;
 mod change;
+mod course;
 mod dimension;
 mod error;
 mod expect;
@@ -58,6 +59,7 @@ use toml::de::DeTable;
 
 pub use capacity::{Capacity, CapacityStep};
 pub use change::LinkChange;
+pub(crate) use course::Way;
 pub use dimension::Measurable;
 pub use error::ScenarioError;
 pub use expect::{Check, Expectation, Subject, Window};

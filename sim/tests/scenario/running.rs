@@ -138,6 +138,27 @@ fn a_schedule_goes_on_through_a_fault() {
     assert_eq!(over_one(schedule, &for_long, &sends), each([8, 80, 80, 4]));
 }
 
+/// What one fault sets is not undone by the end of another, and what began last decides while it lasts.
+#[test]
+fn changes_that_overlap() {
+    let first = fault("1 s", "for = \"2 s\"\nset = { delay = \"100 ms\" }");
+    let second = fault("2 s", "for = \"2 s\"\nset = { delay = \"200 ms\" }");
+    let within = fault("5 s", "for = \"3 s\"\nset = { delay = \"300 ms\" }");
+    let inner = fault("6 s", "for = \"1 s\"\nset = { delay = \"400 ms\" }");
+    let faults = format!("{first}{second}{within}{inner}");
+    let sends = [500, 1_500, 2_500, 3_500, 4_500, 5_500, 6_500, 7_500, 8_500];
+    let expected = [510, 1_600, 2_700, 3_700, 4_510, 5_800, 6_900, 7_800, 8_510];
+    assert_eq!(over_one("delay = \"10 ms\"", &faults, &sends), expected);
+    // A handover is for good: a fault that was there before it ends and leaves it.
+    let moved = "[[fault]]\nkind = \"handover\"\nat = \"2 s\"\noutage = \"0 s\"\nnode = \"a\"\nset = { delay = \"50 ms\" }\n";
+    let faults = format!("{first}{moved}");
+    let sends = [1_500, 2_500, 3_500];
+    assert_eq!(
+        over_one("delay = \"10 ms\"", &faults, &sends),
+        [1_600, 2_550, 3_550]
+    );
+}
+
 #[test]
 fn opportunities_and_pauses_go_on_through_a_fault() {
     // Every 10 ms, at 3 ms.
