@@ -1,119 +1,14 @@
 //! Whole IP packets as datagrams, and back: what is read of them, and that what is written into them keeps their
 //! checksums right. The sums are computed here from nothing, over the whole packet (RFC 1071).
 
-use std::net::{IpAddr, SocketAddr};
+#[path = "common/packets.rs"]
+mod packets;
 
 use bytes::BytesMut;
 use duet_sim::net::{Datagram, Ecn, endpoints};
 use duet_sim::{Packet as _, Stream};
 
-const TCP: u8 = 6;
-const UDP: u8 = 17;
-const ICMP: u8 = 1;
-
-/// The sum of words in one's complement, carried (RFC 1071 §1).
-fn sum(bytes: &[u8]) -> u64 {
-    let words = bytes.chunks(2);
-    let total: u64 = words
-        .map(|word| u64::from(word[0]) << 8 | u64::from(*word.get(1).unwrap_or(&0)))
-        .sum();
-    (0..4).fold(total, |total, _| (total & 0xffff) + (total >> 16))
-}
-
-fn octets(ip: IpAddr) -> Vec<u8> {
-    match ip {
-        IpAddr::V4(ip) => ip.octets().to_vec(),
-        IpAddr::V6(ip) => ip.octets().to_vec(),
-    }
-}
-
-/// The sum over pseudo header and what is behind the IP header: all ones if the checksum in it is right.
-fn covered(source: IpAddr, destination: IpAddr, protocol: u8, inside: &[u8]) -> u64 {
-    let length = (inside.len() as u32).to_be_bytes();
-    let pseudo = [
-        octets(source),
-        octets(destination),
-        length.to_vec(),
-        vec![0, protocol],
-    ];
-    sum(&[pseudo.concat(), inside.to_vec()].concat())
-}
-
-/// A packet with right checksums.
-fn packet(from: &str, to: &str, protocol: u8, ecn: u8, payload: &[u8]) -> BytesMut {
-    let from: SocketAddr = from.parse().expect("an address");
-    let to: SocketAddr = to.parse().expect("an address");
-    let ports = [from.port().to_be_bytes(), to.port().to_be_bytes()].concat();
-    let (mut inside, field) = match protocol {
-        TCP => (
-            [
-                &ports[..],
-                &[0; 8],
-                &[0x50, 0x10, 1, 0, 0, 0, 0, 0],
-                payload,
-            ]
-            .concat(),
-            16,
-        ),
-        UDP => {
-            let length = (8 + payload.len() as u16).to_be_bytes();
-            ([&ports[..], &length, &[0, 0], payload].concat(), 6)
-        }
-        _ => ([&[8, 0, 0, 0][..], payload].concat(), 2),
-    };
-    let own = match protocol {
-        // Without a pseudo header.
-        ICMP => sum(&inside),
-        _ => covered(from.ip(), to.ip(), protocol, &inside),
-    };
-    let own = match !(own as u16) {
-        0 if protocol == UDP => u16::MAX,
-        own => own,
-    };
-    inside[field..field + 2].copy_from_slice(&own.to_be_bytes());
-    let header = match from {
-        SocketAddr::V4(_) => {
-            let total = (20 + inside.len() as u16).to_be_bytes();
-            let mut header = [
-                &[0x45, 0xb8 | ecn][..],
-                &total,
-                &[7, 7, 0x40, 0, 64, protocol, 0, 0],
-            ]
-            .concat();
-            header.extend([octets(from.ip()), octets(to.ip())].concat());
-            let own = !(sum(&header) as u16);
-            header[10..12].copy_from_slice(&own.to_be_bytes());
-            header
-        }
-        SocketAddr::V6(_) => {
-            let length = (inside.len() as u16).to_be_bytes();
-            let mut header = [&[0x60, ecn << 4, 0, 0][..], &length, &[protocol, 64]].concat();
-            header.extend([octets(from.ip()), octets(to.ip())].concat());
-            header
-        }
-    };
-    BytesMut::from([header, inside].concat().as_slice())
-}
-
-/// That all checksums of a packet are right, with what it says of itself.
-fn assert_right(packet: &[u8]) {
-    let (source, destination) = endpoints(packet).expect("a packet");
-    let (protocol, inside) = match packet[0] >> 4 {
-        4 => {
-            assert_eq!(sum(&packet[..20]), 0xffff, "the header's checksum");
-            (packet[9], &packet[20..])
-        }
-        _ => (packet[6], &packet[40..]),
-    };
-    match protocol {
-        ICMP => assert_eq!(sum(inside), 0xffff),
-        UDP if inside[6..8] == [0, 0] => panic!("a checksum became none"),
-        _ => {
-            let sum = covered(source.ip(), destination.ip(), protocol, inside);
-            assert_eq!(sum, 0xffff, "the checksum behind the header");
-        }
-    }
-}
+use packets::{ICMP, TCP, UDP, assert_right, icmp, packet, query};
 
 #[test]
 fn a_packet_is_read_and_given_back_as_it_was() {
@@ -172,6 +67,54 @@ fn what_was_translated_and_marked_has_right_checksums() {
         assert_eq!(endpoints(&after), Some((source, destination)));
         assert_eq!(after[1], 0xb8 | 3, "the rest of the traffic class stays");
         assert_right(&after);
+    }
+}
+
+/// A query has its identifier for a port, on the side of who asks, and what is written there keeps the checksum right.
+#[test]
+fn the_identifier_of_a_query_is_the_port_of_who_asks() {
+    let mut draws = Stream::new(1, "queries");
+    for round in 0..20_000 {
+        let (kind, is_reply) = [(8, false), (0, true), (13, false), (14, true)][round % 4];
+        let [before, after] = [(); 2].map(|()| draws.below(1 << 16) as u16);
+        let payload: Vec<u8> = (0..draws.below(8))
+            .map(|_| draws.below(256) as u8)
+            .collect();
+        let whole = query("10.0.0.1", "10.0.0.2", kind, before, &payload);
+        assert_right(&whole);
+        let mut datagram = Datagram::of_packet(whole.clone()).expect("a packet");
+        let ports = |datagram: &Datagram| match is_reply {
+            true => (datagram.destination.port(), datagram.source.port()),
+            false => (datagram.source.port(), datagram.destination.port()),
+        };
+        assert_eq!((ports(&datagram), datagram.class), ((before, 0), "icmp"));
+        assert_eq!(datagram.clone().into_packet(), Some(whole));
+        match is_reply {
+            true => datagram.destination.set_port(after),
+            false => datagram.source.set_port(after),
+        }
+        datagram.source.set_ip([192, 0, 2, 9].into());
+        let sent = datagram.into_packet().expect("a packet");
+        assert_right(&sent);
+        assert_eq!(sent[24..26], after.to_be_bytes());
+        let read = Datagram::of_packet(sent).expect("a packet");
+        assert_eq!(ports(&read), (after, 0));
+    }
+}
+
+/// Only queries have one: in other messages these bytes are something else.
+#[test]
+fn other_icmp_has_no_identifier() {
+    for kind in (0..=255).filter(|kind| ![0, 8, 13, 14].contains(kind)) {
+        let whole = icmp("10.0.0.1", "10.0.0.2", [kind, 0], [1, 2, 3, 4], &[0; 28]);
+        let mut datagram = Datagram::of_packet(whole.clone()).expect("a packet");
+        assert_eq!(
+            (datagram.source.port(), datagram.destination.port()),
+            (0, 0)
+        );
+        datagram.source.set_port(77);
+        datagram.destination.set_port(78);
+        assert_eq!(datagram.into_packet(), Some(whole));
     }
 }
 

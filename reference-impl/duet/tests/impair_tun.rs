@@ -158,33 +158,39 @@ fn the_models_packets_are_lost_and_no_others() {
     }
 }
 
+/// A client behind a NAT of its own; `nat` and `link` are more keys of the NAT and of the link that it has outside.
+fn behind_a_nat(nat: &str, link: &str) -> String {
+    format!(
+        "name = \"n\"\nduration = \"1 s\"\n[[node]]\nname = \"a\"\nrole = \"client\"\n\
+         [[node]]\nname = \"home\"\nrole = \"nat\"\noutside = \"b\"\n{nat}\n[[node]]\nname = \"b\"\nrole = \"server\"\n\
+         [[link]]\nfrom = \"a\"\nto = \"home\"\n\
+         [[link]]\nfrom = \"home\"\nto = \"b\"\ndelay = \"1 ms\"\n{link}\n"
+    )
+}
+
 #[test]
 fn a_connection_passes_whole_through_losses_and_a_nat() {
     if !allowed("a_connection_passes_whole_through_losses_and_a_nat") {
         return;
     }
-    let scenario = "
-        name = \"n\"
-        duration = \"1 s\"
-        [[node]]
-        name = \"a\"
-        role = \"client\"
-        [[node]]
-        name = \"home\"
-        role = \"nat\"
-        outside = \"b\"
-        [[node]]
-        name = \"b\"
-        role = \"server\"
-        [[link]]
-        from = \"a\"
-        to = \"home\"
-        [[link]]
-        from = \"home\"
-        to = \"b\"
-        delay = \"1 ms\"
-        loss = \"2 %\"";
-    let bridged = Bridged::start("nat", scenario);
+    let log = connect("nat", &behind_a_nat("", "loss = \"2 %\""));
+    assert!(!lost(&log, "home>b").is_empty());
+}
+
+/// The NAT's line takes smaller packets than the client's device: the client's system has to hear of it, else the
+/// connection stands still as soon as there is something to send.
+#[test]
+fn a_connection_finds_the_mtu_behind_a_nat() {
+    if !allowed("a_connection_finds_the_mtu_behind_a_nat") {
+        return;
+    }
+    let log = connect("mtu", &behind_a_nat("mtu = \"1000 B\"", ""));
+    assert!(log.contains("nat-too-big"), "{log}");
+}
+
+/// Makes a connection by which something is sent and comes back; gives the log.
+fn connect(test: &str, scenario: &str) -> String {
+    let bridged = Bridged::start(test, scenario);
     let [own, there] = bridged.ipv4;
     let listener = within(&bridged.names[1], || TcpListener::bind((there, 0))).expect("a socket");
     let at = listener.local_addr().expect("an address");
@@ -199,6 +205,7 @@ fn a_connection_passes_whole_through_losses_and_a_nat() {
     });
     let mut stream = within(&bridged.names[0], || TcpStream::connect(at)).expect("a connection");
     stream.set_read_timeout(Some(HANGS)).expect("a timeout");
+    stream.set_write_timeout(Some(HANGS)).expect("a timeout");
     stream.write_all(&content).expect("something sent");
     stream.shutdown(std::net::Shutdown::Write).expect("an end");
     let mut answer = Vec::new();
@@ -206,8 +213,109 @@ fn a_connection_passes_whole_through_losses_and_a_nat() {
     assert!(answer == content, "{} of {}", answer.len(), content.len());
     let peer = answering.join().expect("no panic");
     assert!(![own, there].contains(&peer.ip()), "{peer} is not the NAT");
-    let (_, log) = bridged.impaired.stop();
-    assert!(!lost(&log, "home>b").is_empty());
+    bridged.impaired.stop().1
+}
+
+/// Asks with an identifier of its own, answers to which the system at the other side gives.
+#[test]
+fn a_ping_gets_its_answer_through_a_nat() {
+    if !allowed("a_ping_gets_its_answer_through_a_nat") {
+        return;
+    }
+    let bridged = Bridged::start("ping", &behind_a_nat("", ""));
+    let [own, there] = bridged.ipv4;
+    let raw = within(&bridged.names[0], || {
+        let icmp = Some(rustix::net::ipproto::ICMP);
+        let family = rustix::net::AddressFamily::INET;
+        let socket = rustix::net::socket(family, rustix::net::SocketType::RAW, icmp)?;
+        Ok(UdpSocket::from(socket))
+    });
+    let raw = match raw {
+        Ok(raw) => raw,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "skipped: a raw socket: {error}");
+            return;
+        }
+    };
+    raw.set_read_timeout(Some(HANGS)).expect("a timeout");
+    // Echo, identifier 0x1267, number 1, eight bytes; the sum over all of it is all ones.
+    let mut ping = [8, 0, 0, 0, 0x12, 0x67, 0, 1, 1, 2, 3, 4, 5, 6, 7, 8];
+    let words = ping
+        .chunks(2)
+        .map(|word| u32::from(word[0]) << 8 | u32::from(word[1]));
+    let sum: u32 = words.sum();
+    let checksum = !((sum & 0xffff) + (sum >> 16)) as u16;
+    ping[2..4].copy_from_slice(&checksum.to_be_bytes());
+    raw.send_to(&ping, (there, 0)).expect("a ping sent");
+    let mut packet = [0; 200];
+    let (size, source) = receive(&raw, &mut packet);
+    assert_eq!(source.ip(), there);
+    let IpAddr::V4(own) = own else {
+        panic!("{own} is no IPv4 address");
+    };
+    assert_eq!(packet[16..20], own.octets());
+    let pong = &packet[20..size];
+    assert_eq!((pong[0], &pong[4..]), (0, &ping[4..]));
+    let (summary, _) = bridged.impaired.stop();
+    let links = summary["links"].as_array().expect("links");
+    assert_eq!(links.len(), 4, "{links:?}");
+    for link in links {
+        assert_eq!(
+            (&link["class"], &link["delivered"]),
+            (&"icmp".into(), &1.into())
+        );
+    }
+}
+
+/// The systems at both ends make fragments of it and put them together.
+#[test]
+fn a_datagram_larger_than_the_mtu_comes_whole_through_a_nat() {
+    if !allowed("a_datagram_larger_than_the_mtu_comes_whole_through_a_nat") {
+        return;
+    }
+    let bridged = Bridged::start(
+        "large",
+        &behind_a_nat(
+            "",
+            "jitter = { kind = \"uniform\", max = \"3 ms\", reorders = true }",
+        ),
+    );
+    let [own, there] = bridged.ipv4;
+    let (peer, target) = (bridged.socket(0, own), bridged.socket(1, there));
+    let content: Vec<u8> = (0..20_000u32).map(|byte| (byte % 251) as u8).collect();
+    peer.send_to(&content, target.local_addr().expect("an address"))
+        .expect("a datagram sent");
+    let mut packet = vec![0; 30_000];
+    let (size, external) = receive(&target, &mut packet);
+    assert!(packet[..size] == content, "{size} bytes");
+    assert_ne!(external.ip(), own);
+    target.send_to(&content, external).expect("an answer sent");
+    let (size, source) = receive(&peer, &mut packet);
+    assert!(packet[..size] == content, "{size} bytes");
+    assert_eq!(source, target.local_addr().expect("an address"));
+    bridged.impaired.stop();
+}
+
+/// The other system says that nobody listens, and the one that asked finds its own socket in what that quotes.
+#[test]
+fn a_closed_port_is_told_through_a_nat() {
+    if !allowed("a_closed_port_is_told_through_a_nat") {
+        return;
+    }
+    let bridged = Bridged::start("closed", &behind_a_nat("", ""));
+    let [own, there] = bridged.ipv4;
+    let peer = bridged.socket(0, own);
+    let closed = bridged.socket(1, there).local_addr().expect("an address");
+    peer.connect(closed).expect("a route");
+    peer.send(b"anybody?").expect("a datagram sent");
+    let error = loop {
+        match peer.recv(&mut [0; 100]) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            heard => break heard.expect_err("nobody is there"),
+        }
+    };
+    assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused, "{error}");
+    bridged.impaired.stop();
 }
 
 /// Whether there is a namespace of this name, and whether our device is in it.

@@ -34,7 +34,9 @@ pub enum Passage {
         /// The datagram, its addresses translated.
         datagram: Datagram,
     },
-    /// It ends here, without a word to its sender.
+    /// It waits for the first fragment of its packet.
+    Wait,
+    /// It ends here.
     Drop {
         /// Why.
         cause: Refusal,
@@ -45,7 +47,7 @@ impl Passage {
     /// Why it was dropped; `None` if it was not.
     pub const fn refusal(&self) -> Option<Refusal> {
         match self {
-            Passage::Forward { .. } => None,
+            Passage::Forward { .. } | Passage::Wait => None,
             Passage::Drop { cause } => Some(*cause),
         }
     }
@@ -54,7 +56,7 @@ impl Passage {
     pub fn forwarded(self) -> Option<(Side, Datagram)> {
         match self {
             Passage::Forward { side, datagram } => Some((side, datagram)),
-            Passage::Drop { .. } => None,
+            Passage::Wait | Passage::Drop { .. } => None,
         }
     }
 }
@@ -84,8 +86,10 @@ named! {
         NatTooBig = "nat-too-big",
         /// A fragment that the NAT does not take, or that no first fragment came for.
         NatFragment = "nat-fragment",
-        /// An ICMP message that the NAT does not pass.
+        /// An ICMP message that the NAT does not pass: no query, answer or error, or one that is damaged.
         NatIcmp = "nat-icmp",
+        /// An IP packet that the NAT cannot read.
+        NatMalformed = "nat-malformed",
         /// UDP is blocked.
         FirewallUdp = "firewall-udp",
         /// The port outside is not an open one.
@@ -104,5 +108,11 @@ named! {
         FirewallBytes = "firewall-bytes",
         /// The flow has carried as many packets as a flow may.
         FirewallPackets = "firewall-packets",
+        /// An ICMP message that is no query, and is about nothing that was let through, or is damaged.
+        FirewallIcmp = "firewall-icmp",
+        /// A fragment that no first fragment came for.
+        FirewallFragment = "firewall-fragment",
+        /// An IP packet that the firewall cannot read.
+        FirewallMalformed = "firewall-malformed",
     }
 }

@@ -8,7 +8,7 @@ use crate::net::datagram::Datagram;
 use crate::net::firewall::Firewall;
 use crate::net::host::Host;
 use crate::net::nat::Nat;
-use crate::net::passage::{Passage, Side};
+use crate::net::passage::{Passage, Refusal, Side};
 use crate::node::{Node, NodeId};
 use crate::packet::Packet as _;
 use crate::time::Time;
@@ -46,6 +46,24 @@ pub enum Element<H> {
         /// The neighbour outside; all others are inside.
         outside: NodeId,
     },
+}
+
+impl<H> Element<H> {
+    fn take_leaving(&mut self) -> Option<(Side, Datagram)> {
+        match self {
+            Element::Host(_) | Element::Router => None,
+            Element::Nat { nat, .. } => nat.take_leaving(),
+            Element::Firewall { firewall, .. } => firewall.take_leaving(),
+        }
+    }
+
+    fn take_lost(&mut self) -> Option<(Datagram, Refusal)> {
+        match self {
+            Element::Host(_) | Element::Router => None,
+            Element::Nat { nat, .. } => nat.take_lost(),
+            Element::Firewall { firewall, .. } => firewall.take_lost(),
+        }
+    }
 }
 
 /// Where datagrams go next.
@@ -130,6 +148,14 @@ impl<H> Station<H> {
         }
     }
 
+    /// Sends a datagram from a box, whose neighbour outside is `outside`.
+    fn leave(&mut self, outside: NodeId, side: Side, datagram: Datagram) {
+        match side {
+            Side::Outside => self.outbox.push_back((outside, datagram)),
+            Side::Inside => self.forward(datagram),
+        }
+    }
+
     /// Whether a datagram comes to a box from inside and goes to another neighbour inside: to such it is a mere router.
     fn is_local(&self, from: NodeId, datagram: &Datagram) -> bool {
         let (Element::Nat { outside, .. } | Element::Firewall { outside, .. }) = &self.element
@@ -193,19 +219,19 @@ impl<H: Host> Node for Station<H> {
             }
         };
         match passage {
-            Passage::Forward {
-                side: Side::Outside,
-                datagram,
-            } => self.outbox.push_back((outside, datagram)),
-            Passage::Forward {
-                side: Side::Inside,
-                datagram,
-            } => self.forward(datagram),
+            Passage::Forward { side, datagram } => self.leave(outside, side, datagram),
+            Passage::Wait => {}
             Passage::Drop { cause } => self.dropped.push_back(Dropped {
                 class,
                 size,
                 cause: cause.name(),
             }),
+        }
+        while let Some((side, datagram)) = self.element.take_leaving() {
+            self.leave(outside, side, datagram);
+        }
+        while let Some((datagram, cause)) = self.element.take_lost() {
+            self.drop(&datagram, cause.name());
         }
     }
 

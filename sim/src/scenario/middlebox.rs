@@ -88,6 +88,7 @@ keys! {
         refresh = REFRESH;
         tcp_timeout = NonZero(Span("2 h"));
         tcp_transitory = NonZero(Span("4 min"));
+        icmp_timeout = NonZero(Span("1 min"));
         max_mappings = Whole::NEW;
         max_per_host = Maybe(Whole::NEW);
         max_peers = Whole::NEW;
@@ -105,6 +106,7 @@ keys! {
         filtering = Maybe(BEHAVIOUR);
         timeout = NonZero(Span("30 s"));
         tcp_timeout = NonZero(Span("2 h"));
+        icmp_timeout = NonZero(Span("1 min"));
         refresh = REFRESH;
         max_flows = Whole::NEW;
         block_udp = Flag;

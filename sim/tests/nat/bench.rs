@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use bytes::BytesMut;
 use duet_sim::Time;
 use duet_sim::net::{Content, Datagram, Ecn, Nat, NatConfig, Refusal, Segment, Side};
 
@@ -83,6 +84,39 @@ impl Bench {
             None => {
                 let (side, sent) = passage.forwarded().unwrap();
                 Ok((side, sent.source, sent.destination))
+            }
+        }
+    }
+
+    /// Sends a whole packet; gives all packets that leave, each with its side, in order, and why it was dropped if it was.
+    pub(crate) fn put(
+        &mut self,
+        side: Side,
+        packet: BytesMut,
+    ) -> (Vec<(Side, BytesMut)>, Option<Refusal>) {
+        let datagram = Datagram::of_packet(packet).unwrap();
+        let passage = self.nat.pass(self.now, side, datagram);
+        let refusal = passage.refusal();
+        let mut leaving: Vec<_> = passage.forwarded().into_iter().collect();
+        leaving.extend(std::iter::from_fn(|| self.nat.take_leaving()));
+        let leaving = leaving.into_iter();
+        let leaving = leaving.map(|(side, datagram)| (side, datagram.into_packet().unwrap()));
+        (leaving.collect(), refusal)
+    }
+
+    /// Sends a whole packet that passes as one to the other side.
+    pub(crate) fn through(&mut self, side: Side, packet: BytesMut) -> Result<BytesMut, Refusal> {
+        let (mut leaving, refusal) = self.put(side, packet);
+        match refusal {
+            Some(cause) => {
+                assert!(leaving.is_empty());
+                Err(cause)
+            }
+            None => {
+                assert_eq!(leaving.len(), 1);
+                let (other, packet) = leaving.remove(0);
+                assert_eq!(other, side.opposite());
+                Ok(packet)
             }
         }
     }

@@ -2,12 +2,14 @@
 
 use bytes::BytesMut;
 
+use duet_sim::Packet as _;
 use duet_sim::net::{
-    Content, Datagram, Fragment, FragmentPolicy, Icmp, IcmpKind, IcmpPolicy, NatConfig, Protocol,
-    Quoted, Refusal, Side,
+    Content, Datagram, FragmentPolicy, Icmp, IcmpKind, IcmpPolicy, NatConfig, Quoted, Refusal,
+    Side, endpoints,
 };
 
 use crate::bench::{ALICE, Bench, OTHER, PEER, PEER_PORT, at, udp};
+use crate::packets::{UDP, assert_right, fragments, ip, packet, reassembled, seal};
 
 /// What a STUN client without XOR would see: a NAT that changes payloads makes two ends disagree about them.
 #[test]
@@ -133,19 +135,15 @@ fn req_13_too_large_packets_are_reported() {
     assert_eq!(told(None, 1_401 - headers), (None, None), "nobody is told");
 }
 
-/// The fragments of a packet of `parts` parts.
-fn fragments(source: &str, destination: &str, id: u16, parts: usize) -> Vec<Fragment> {
-    let (source, destination) = (at(source), at(destination));
-    let part = |index| Fragment {
-        source: source.ip(),
-        destination: destination.ip(),
-        protocol: Protocol::Udp,
-        id,
-        ports: (index == 0).then_some((source.port(), destination.port())),
-        offset: index * 1_480,
-        length: 1_480,
-    };
-    (0..parts).map(part).collect()
+/// The fragments of a UDP packet of `parts` parts.
+fn parts(source: &str, destination: &str, id: u16, parts: usize) -> Vec<BytesMut> {
+    let payload: Vec<u8> = (0..parts * 1_480 - 8).map(|byte| byte as u8).collect();
+    fragments(&packet(source, destination, UDP, 0, &payload), id, 1_480)
+}
+
+/// Which fragment it is.
+fn index(part: &[u8]) -> usize {
+    usize::from(u16::from_be_bytes([part[6], part[7]]) & 0x1fff) * 8 / 1_480
 }
 
 /// Only the first fragment has ports. Those that come before it wait for it; all leave translated.
@@ -157,20 +155,22 @@ fn req_14_fragments_pass_in_any_order() {
             ..NatConfig::default()
         });
         let external = bench.out(ALICE, PEER).unwrap();
-        let parts = fragments(PEER, &external.to_string(), 7, 3);
-        let mut offsets = Vec::new();
+        let parts = parts(PEER, &external.to_string(), 7, 3);
+        let mut arrived = Vec::new();
         for index in order {
-            let part = parts[index].clone();
-            let leaving = bench.nat.pass_fragment(bench.now, Side::Outside, part);
-            for (side, part) in leaving.unwrap_or_default() {
-                assert_eq!((side, part.destination), (Side::Inside, at(ALICE).ip()));
-                assert_eq!(part.source, at(PEER).ip());
-                let ports = (part.offset == 0).then_some((443, 5000));
-                assert_eq!(part.ports, ports);
-                offsets.push(part.offset / 1_480);
+            let (leaving, refusal) = bench.put(Side::Outside, parts[index].clone());
+            assert!(refusal.is_none_or(|cause| cause == Refusal::NatFragment));
+            for (side, part) in leaving {
+                assert_eq!(side, Side::Inside);
+                arrived.push(part);
             }
         }
-        offsets
+        if arrived.len() == 3 {
+            let whole = reassembled(&arrived);
+            assert_right(&whole);
+            assert_eq!(endpoints(&whole), Some((at(PEER), at(ALICE))));
+        }
+        arrived.iter().map(|part| index(part)).collect::<Vec<_>>()
     };
     let any = FragmentPolicy::OutOfOrder;
     assert_eq!(passed(any, [0, 1, 2]), [0, 1, 2]);
@@ -182,29 +182,74 @@ fn req_14_fragments_pass_in_any_order() {
     assert_eq!(passed(FragmentPolicy::Drop, [0, 1, 2]), [0; 0]);
 }
 
+/// From inside as well, where the first one makes the mapping.
+#[test]
+fn req_14_fragments_go_out() {
+    let mut bench = Bench::new(&NatConfig::default());
+    let mut left = Vec::new();
+    for part in parts(ALICE, PEER, 7, 4).into_iter().rev() {
+        let (leaving, refusal) = bench.put(Side::Inside, part);
+        assert_eq!(refusal, None);
+        left.extend(leaving.into_iter().map(|(side, part)| {
+            assert_eq!(side, Side::Outside);
+            part
+        }));
+    }
+    let whole = reassembled(&left);
+    assert_right(&whole);
+    let (source, destination) = endpoints(&whole).unwrap();
+    assert_eq!(destination, at(PEER));
+    assert_eq!(bench.back(PEER, source), Ok(at(ALICE)));
+}
+
 /// Someone sends fragments whose first never comes (REQ-14a): packets that are whole pass, and fragments in order too.
-/// Of the flood only the last 64 are remembered.
+/// Of the flood only the last 64 are remembered, and of large ones not even so many; the others are given up one by one.
 #[test]
 fn req_14_a_flood_of_fragments_stops_nobody_else() {
-    let mut bench = Bench::new(&NatConfig::default());
-    let external = bench.out(ALICE, PEER).unwrap();
-    let flood = |id| fragments(PEER_PORT, &external.to_string(), id, 2);
-    for id in 0..10_000 {
-        let part = flood(id).remove(1);
-        let leaving = bench.nat.pass_fragment(bench.now, Side::Outside, part);
-        assert_eq!(leaving, Ok(Vec::new()));
+    for (size, most) in [(1_480, 64), (65_000 / 8 * 8, 4)] {
+        let mut bench = Bench::new(&NatConfig::default());
+        let external = bench.out(ALICE, PEER).unwrap();
+        let flood = |id| {
+            let payload = vec![7; size];
+            let whole = packet(PEER_PORT, &external.to_string(), UDP, 0, &payload);
+            fragments(&whole, id, size)
+        };
+        let mut lost = 0;
+        for id in 0..1_000 {
+            let part = fragmentable_part(size, &external.to_string(), id);
+            let (leaving, refusal) = bench.put(Side::Outside, part);
+            assert_eq!((leaving.len(), refusal), (0, None));
+            while let Some((datagram, cause)) = bench.nat.take_lost() {
+                assert_eq!((datagram.size(), cause), (20 + size, Refusal::NatFragment));
+                lost += 1;
+            }
+        }
+        assert_eq!(lost, 1_000 - most);
+        assert_eq!(bench.back(PEER, external), Ok(at(ALICE)));
+        let mut leaving = |part| bench.put(Side::Outside, part).0.len();
+        for part in parts(PEER, &external.to_string(), 1_000, 3) {
+            assert_eq!(leaving(part), 1);
+        }
+        let first_held = 1_000 - most as u16;
+        for (id, expected) in [(first_held - 1, 1), (first_held, 2), (999, 2)] {
+            assert_eq!(
+                leaving(flood(id).remove(0)),
+                expected,
+                "{id} of {size} bytes"
+            );
+        }
     }
-    assert_eq!(bench.back(PEER, external), Ok(at(ALICE)));
-    let mut leaving = |part| {
-        let leaving = bench.nat.pass_fragment(bench.now, Side::Outside, part);
-        leaving.unwrap().len()
-    };
-    for part in fragments(PEER, &external.to_string(), 10_000, 3) {
-        assert_eq!(leaving(part), 1);
-    }
-    assert_eq!(leaving(flood(9_999 - 64).remove(0)), 1);
-    assert_eq!(leaving(flood(9_999 - 63).remove(0)), 2);
-    assert_eq!(leaving(flood(9_999).remove(0)), 2);
+}
+
+/// The second fragment of a packet whose first has as many bytes.
+fn fragmentable_part(size: usize, destination: &str, id: u16) -> BytesMut {
+    let from = at(PEER_PORT).ip();
+    let mut part = ip(from, at(destination).ip(), UDP, 0, &vec![7; size]);
+    part[4..6].copy_from_slice(&id.to_be_bytes());
+    // Eight bytes after the beginning: where it lies does not matter to a NAT.
+    part[6..8].copy_from_slice(&[0, 1]);
+    seal(&mut part);
+    part
 }
 
 /// A fragment of a packet that the filter drops is dropped too, and one whose first does not come in time is forgotten.
@@ -212,19 +257,26 @@ fn req_14_a_flood_of_fragments_stops_nobody_else() {
 fn req_14_fragments_go_the_way_of_their_first() {
     let mut bench = Bench::new(&NatConfig::default());
     let external = bench.out(ALICE, PEER).unwrap().to_string();
-    let stranger = fragments(OTHER, &external, 8, 2);
-    for part in stranger {
-        let passed = bench.nat.pass_fragment(bench.now, Side::Outside, part);
+    for part in parts(OTHER, &external, 8, 2) {
+        let passed = bench.through(Side::Outside, part);
         assert_eq!(passed, Err(Refusal::NatFiltered));
     }
-    let late = fragments(PEER, &external, 9, 2);
-    let held = bench
-        .nat
-        .pass_fragment(bench.now, Side::Outside, late[1].clone());
-    assert_eq!(held, Ok(Vec::new()));
+    // The other way round it was held, and goes with the first.
+    let early = parts(OTHER, &external, 9, 2);
+    bench.put(Side::Outside, early[1].clone());
+    assert_eq!(
+        bench.put(Side::Outside, early[0].clone()),
+        (Vec::new(), Some(Refusal::NatFiltered))
+    );
+    let lost = bench.nat.take_lost().map(|(_, cause)| cause);
+    assert_eq!(lost, Some(Refusal::NatFiltered));
+
+    let late = parts(PEER, &external, 10, 2);
+    let held = bench.put(Side::Outside, late[1].clone());
+    assert_eq!(held, (Vec::new(), None));
     bench.wait_seconds(30);
-    let first = bench
-        .nat
-        .pass_fragment(bench.now, Side::Outside, late[0].clone());
-    assert_eq!(first.map(|leaving| leaving.len()), Ok(1));
+    let (leaving, _) = bench.put(Side::Outside, late[0].clone());
+    assert_eq!(leaving.len(), 1);
+    let lost = bench.nat.take_lost().map(|(_, cause)| cause);
+    assert_eq!(lost, Some(Refusal::NatFragment));
 }

@@ -68,6 +68,7 @@ port_timeouts = { 53 = "5 s", 443 = "20 s" }
 refresh = "outbound"
 tcp_timeout = "1 h"
 tcp_transitory = "1 min"
+icmp_timeout = "20 s"
 max_mappings = 100
 max_per_host = 10
 max_peers = 3
@@ -94,6 +95,7 @@ fragments = "in-order"
         refresh: Refresh::Outbound,
         tcp_timeout: seconds(3_600),
         tcp_transitory: seconds(60),
+        icmp_timeout: seconds(20),
         max_mappings: 100,
         max_per_host: Some(10),
         max_peers: 3,
@@ -135,6 +137,7 @@ fn every_key_of_a_firewall() {
 filtering = "address-dependent"
 timeout = "30 s"
 tcp_timeout = "1 h"
+icmp_timeout = "20 s"
 refresh = "both"
 max_flows = 7
 block_udp = true
@@ -149,6 +152,7 @@ flow_packets = 9
         filtering: Some(Behaviour::AddressDependent),
         timeout: Duration::from_secs(30),
         tcp_timeout: Duration::from_secs(3_600),
+        icmp_timeout: Duration::from_secs(20),
         refresh: Refresh::Both,
         max_flows: 7,
         block_udp: true,

@@ -2,8 +2,9 @@
 //!
 //! Each namespace stands where one end of the network is, and has its address. So a packet finds its way as any other
 //! does, and a NAT on it translates the addresses and ports in its headers. A packet from or to an address that the
-//! network does not know, as all of IPv6 is, is carried to the other end as it is; through a NAT it does not come. Nor do
-//! NATs translate what ICMP says about a packet, and of fragments only the first has ports to be known by.
+//! network does not know, as all of IPv6 is, is carried to the other end as it is; through a NAT it does not come. NATs
+//! translate pings, what ICMP errors quote, and fragments, as `duet_sim::net::Nat` says. Hops are not counted: of the
+//! network's nodes only a NAT with an `mtu` tells anything by ICMP, and none answers a ping to itself.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

@@ -14,6 +14,8 @@ pub struct FirewallConfig {
     pub timeout: Duration,
     /// The same for TCP.
     pub tcp_timeout: Duration,
+    /// The same for ICMP queries (RFC 5508 REQ-2, as NATs have it).
+    pub icmp_timeout: Duration,
     /// Which packets refresh.
     pub refresh: Refresh,
     /// Most flows at a time.
@@ -21,7 +23,7 @@ pub struct FirewallConfig {
     /// Whether UDP is dropped, all of it.
     pub block_udp: bool,
     /// The ports outside from and to which packets may go: destination ports of what is sent out, source ports of
-    /// what comes in. `None` is all.
+    /// what comes in; ICMP queries have port 0. `None` is all.
     pub ports: Option<Vec<RangeInclusive<u16>>>,
     /// Largest packet in bytes, with IP header.
     pub max_size: Option<usize>,
@@ -41,6 +43,7 @@ impl Default for FirewallConfig {
             filtering: None,
             timeout: Duration::from_secs(300),
             tcp_timeout: Duration::from_secs(2 * 3600 + 4 * 60),
+            icmp_timeout: Duration::from_secs(60),
             refresh: Refresh::Both,
             max_flows: 65_536,
             block_udp: false,

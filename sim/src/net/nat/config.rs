@@ -88,7 +88,7 @@ pub struct NatConfig {
     pub hairpin: Hairpin,
     /// How it chooses ports.
     pub allocation: Allocation,
-    /// The external ports that it may use. Port 0 is never used.
+    /// The external ports that it may use, and identifiers of ICMP queries. Port 0 is never used.
     pub ports: RangeInclusive<u16>,
     /// Whether even ports get even ones, and odd ports odd ones, as long as there are any (REQ-4).
     pub parity: bool,
@@ -108,7 +108,9 @@ pub struct NatConfig {
     pub tcp_timeout: Duration,
     /// The same for one that is opening or closing.
     pub tcp_transitory: Duration,
-    /// Most mappings at a time, UDP and TCP together.
+    /// How long the mapping of an ICMP query lasts without refresh (RFC 5508 REQ-2).
+    pub icmp_timeout: Duration,
+    /// Most mappings at a time, of all protocols together.
     pub max_mappings: usize,
     /// Most mappings of one host inside (RFC 6888 REQ-4); `None` is no limit but the other.
     pub max_per_host: Option<usize>,
@@ -121,8 +123,9 @@ pub struct NatConfig {
     pub alg: bool,
     /// What it does with ICMP errors.
     pub icmp: IcmpPolicy,
-    /// Largest packet, in bytes with IP header, that goes outside; `None` is no limit. All packets are as if marked
-    /// "don't fragment", as RFC 9000 §14 wants it.
+    /// Largest packet, in bytes with IP header, that goes outside; `None` is no limit. Models' packets are as if marked
+    /// "don't fragment", as RFC 9000 §14 wants it; whole packets that are not marked so go in fragments, and the sender
+    /// of one that is gets an ICMP error.
     pub mtu: Option<usize>,
     /// What it does with fragments.
     pub fragments: FragmentPolicy,
@@ -146,6 +149,7 @@ impl Default for NatConfig {
             refresh: Refresh::Both,
             tcp_timeout: Duration::from_secs(2 * 3600 + 4 * 60),
             tcp_transitory: Duration::from_secs(4 * 60),
+            icmp_timeout: Duration::from_secs(60),
             max_mappings: 65_536,
             max_per_host: None,
             max_peers: 1_024,

@@ -1,60 +1,13 @@
-//! ICMP errors about translated packets (RFC 4787 §9, RFC 5508).
+//! ICMP errors about translated packets (RFC 4787 §9, RFC 5508 §4).
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::Nat;
 use super::config::IcmpPolicy;
 use crate::net::datagram::Datagram;
+use crate::net::icmp::{Icmp, IcmpKind, Quoted};
 use crate::net::passage::{Refusal, Side};
-use crate::net::protocol::Protocol;
 use crate::time::Time;
-
-/// An ICMP error.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Icmp {
-    /// Who sends it: any router on the way, or the receiver of the packet.
-    pub source: IpAddr,
-    /// To whom: the sender of the packet.
-    pub destination: IpAddr,
-    /// What was wrong.
-    pub kind: IcmpKind,
-    /// The packet that it is about.
-    pub quoted: Quoted,
-}
-
-/// What an ICMP error says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum IcmpKind {
-    /// Host or port is unreachable (type 3, codes 0 to 3).
-    Unreachable,
-    /// The packet is larger than this many bytes and must not be fragmented (type 3, code 4; RFC 1191).
-    TooBig {
-        /// The largest packet that fits, in bytes with IP header.
-        mtu: usize,
-    },
-}
-
-/// What an ICMP error quotes of a packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Quoted {
-    /// UDP or TCP.
-    pub protocol: Protocol,
-    /// The packet's source.
-    pub source: SocketAddr,
-    /// The packet's destination.
-    pub destination: SocketAddr,
-}
-
-impl Quoted {
-    /// What is quoted of a datagram.
-    pub fn of(datagram: &Datagram) -> Quoted {
-        Quoted {
-            protocol: Protocol::of(datagram),
-            source: datagram.source,
-            destination: datagram.destination,
-        }
-    }
-}
 
 impl Icmp {
     /// What a NAT tells the sender of a packet that does not fit outside (REQ-13).
@@ -70,7 +23,8 @@ impl Icmp {
 }
 
 impl Nat {
-    /// What it does with an ICMP error that comes from `side`: the side on which it leaves, and the error translated.
+    /// What it does with an ICMP error that comes from `side`: the side on which it leaves, and the error translated. So
+    /// it does with one that [`Nat::pass`] is handed as a packet.
     ///
     /// Who sends it does not matter (REQ-12a); what matters is that the packet quoted is of a mapping. No timer starts
     /// again.
@@ -108,6 +62,7 @@ impl Nat {
                 .ok_or(Refusal::NatNoMapping)?,
         };
         let endpoints = self.table.endpoints(id);
+        let mut leaving = side.opposite();
         let (inside, external) = endpoints.ok_or(Refusal::NatNoMapping)?;
         match side {
             Side::Outside => {
@@ -117,12 +72,48 @@ impl Nat {
             Side::Inside => {
                 icmp.quoted.destination = external;
                 icmp.source = external.ip();
+                if self.owns(icmp.quoted.source) {
+                    leaving = Side::Inside;
+                    self.turn(now, &mut icmp)?;
+                }
             }
         }
         if self.config.icmp == IcmpPolicy::Terminate {
             self.table.remove(id);
         }
-        Ok((side.opposite(), icmp))
+        Ok((leaving, icmp))
+    }
+
+    /// An error from inside about a packet that came from inside, by hairpinning: it is translated for the sender of
+    /// that, too (RFC 5508 REQ-7).
+    fn turn(&self, now: Time, icmp: &mut Icmp) -> Result<(), Refusal> {
+        let Quoted {
+            protocol,
+            source,
+            destination,
+        } = icmp.quoted;
+        let id = self.table.inbound(now, protocol, source, destination)?;
+        let endpoints = self.table.endpoints(id);
+        let (inside, _) = endpoints.ok_or(Refusal::NatNoMapping)?;
+        icmp.quoted.source = inside;
+        icmp.destination = inside.ip();
+        Ok(())
+    }
+
+    /// The same for an error that came as a packet.
+    pub(super) fn pass_error(
+        &mut self,
+        now: Time,
+        side: Side,
+        mut datagram: Datagram,
+    ) -> Result<(Side, Datagram), Refusal> {
+        if side == Side::Outside && !self.owns(datagram.destination) {
+            return Err(Refusal::NatAddress);
+        }
+        let icmp = Icmp::of_packet(&datagram).ok_or(Refusal::NatIcmp)?;
+        let (side, icmp) = self.pass_icmp(now, side, icmp)?;
+        icmp.write(&mut datagram);
+        Ok((side, datagram))
     }
 
     /// The ICMP error for the sender inside of the last datagram that was [too big](Refusal::NatTooBig); once.

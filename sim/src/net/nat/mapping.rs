@@ -141,6 +141,7 @@ impl Mapping {
         let until = now.after(match self.protocol {
             Protocol::Udp => config.udp_lifetime(peer.port(), true),
             Protocol::Tcp => config.tcp_transitory,
+            Protocol::Icmp => config.icmp_timeout,
         });
         self.until = self.until.max(until);
         if self.filtering == Behaviour::AddressDependent {
@@ -186,6 +187,7 @@ impl Session {
             Protocol::Udp => config.udp_lifetime(port, self.answered),
             Protocol::Tcp if self.answered && !self.is_finished() => config.tcp_timeout,
             Protocol::Tcp => config.tcp_transitory,
+            Protocol::Icmp => config.icmp_timeout,
         }
     }
 }

@@ -7,6 +7,10 @@
 //! Terms, and what there is to choose, are those of RFC 4787; TCP is as in RFC 5382, roughly. Two boxes in a row are a
 //! carrier-grade double NAT. IPv6 passes untranslated: for that there are [firewalls](super::Firewall).
 //!
+//! Whole packets are told apart by what is in them. ICMP queries have mappings by their identifiers as others by their
+//! ports (RFC 5508 §3); ICMP errors are translated with what they quote; fragments go where the first of their packet
+//! goes. Other protocols have no ports to be mapped by, and no answer finds back. The NAT itself answers no ping.
+//!
 //! ```
 //! use std::net::Ipv4Addr;
 //! use duet_sim::Time;
@@ -40,18 +44,19 @@ mod presets;
 mod table;
 
 use core::time::Duration;
+use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 pub use config::{Allocation, FragmentPolicy, Hairpin, IcmpPolicy, NatConfig, Pooling};
-pub use fragment::Fragment;
-pub use icmp::{Icmp, IcmpKind, Quoted};
 
 use crate::net::datagram::Datagram;
+use crate::net::fragments::Fragments;
+use crate::net::icmp::Icmp;
+use crate::net::ip::{self, Message, Shape};
 use crate::net::passage::{Passage, Refusal, Side};
 use crate::net::protocol::Protocol;
-use crate::packet::Packet as _;
 use crate::time::Time;
-use fragment::Fragments;
+use fragment::Way;
 use mapping::Sign;
 use table::Table;
 
@@ -61,7 +66,11 @@ pub struct Nat {
     config: NatConfig,
     external: Vec<Ipv4Addr>,
     table: Table,
-    fragments: Fragments,
+    fragments: Fragments<Way>,
+    /// What leaves besides, because of the last datagram.
+    leaving: VecDeque<(Side, Datagram)>,
+    /// What is given up besides.
+    lost: VecDeque<(Datagram, Refusal)>,
     /// Until when it is rebooting.
     down_until: Time,
     /// What to tell the sender of the last packet that was too big.
@@ -76,29 +85,87 @@ impl Nat {
             external,
             table: Table::new(seed, name),
             fragments: Fragments::new(),
+            leaving: VecDeque::new(),
+            lost: VecDeque::new(),
             down_until: Time::ZERO,
             icmp: None,
         }
     }
 
     /// What it does with a datagram that comes from `side`. `now` never goes back.
+    ///
+    /// More may come of it: ask [`Nat::take_leaving`] and [`Nat::take_lost`] before the next.
     pub fn pass(&mut self, now: Time, side: Side, datagram: Datagram) -> Passage {
+        self.leaving.clear();
+        self.lost.clear();
         if now < self.down_until {
             return Passage::Drop {
                 cause: Refusal::NatDown,
             };
         }
         self.table.expire(now);
-        let is_ipv4 = datagram.source.is_ipv4() && datagram.destination.is_ipv4();
-        let passage = match side {
-            _ if !is_ipv4 => Ok((side.opposite(), datagram)),
-            Side::Inside => self.outbound(now, datagram),
-            Side::Outside => self.inbound(now, datagram),
-        };
-        match passage {
-            Ok((side, datagram)) => Passage::Forward { side, datagram },
+        if !(datagram.source.is_ipv4() && datagram.destination.is_ipv4()) {
+            return Passage::Forward {
+                side: side.opposite(),
+                datagram,
+            };
+        }
+        match self.translate(now, side, datagram) {
+            Ok(Some((side, datagram))) => Passage::Forward { side, datagram },
+            Ok(None) => match self.leaving.pop_front() {
+                Some((side, datagram)) => Passage::Forward { side, datagram },
+                None => Passage::Wait,
+            },
             Err(cause) => Passage::Drop { cause },
         }
+    }
+
+    /// Gives what leaves, unless that is put at the end of what leaves.
+    fn translate(
+        &mut self,
+        now: Time,
+        side: Side,
+        datagram: Datagram,
+    ) -> Result<Option<(Side, Datagram)>, Refusal> {
+        let Shape { piece, message } = Shape::of(&datagram).ok_or(Refusal::NatMalformed)?;
+        if let Some(piece) = piece {
+            self.pass_fragment(now, side, datagram, (piece, message))?;
+            return Ok(None);
+        }
+        let (side, datagram) = self.decide(now, side, datagram, message)?;
+        if self.exceeded(side, &datagram).is_none() {
+            return Ok(Some((side, datagram)));
+        }
+        self.fragment(side, datagram)?;
+        Ok(None)
+    }
+
+    /// The side on which a datagram leaves that is no later fragment, and the datagram translated.
+    fn decide(
+        &mut self,
+        now: Time,
+        side: Side,
+        datagram: Datagram,
+        message: Message,
+    ) -> Result<(Side, Datagram), Refusal> {
+        match (message, side) {
+            (Message::Error, _) => self.pass_error(now, side, datagram),
+            // Nobody outside can have asked: a query has no mapping to come in by.
+            (Message::Other, _) | (Message::Reply, Side::Inside) => Err(Refusal::NatIcmp),
+            (Message::None | Message::Query, Side::Inside) => self.outbound(now, datagram),
+            (_, Side::Outside) => self.inbound(now, datagram),
+        }
+    }
+
+    /// The next that leaves besides, because of the last datagram: fragments that waited for it, fragments of it, an ICMP
+    /// error to its sender.
+    pub fn take_leaving(&mut self) -> Option<(Side, Datagram)> {
+        self.leaving.pop_front()
+    }
+
+    /// The next fragment that has waited in vain, as it came, and why.
+    pub fn take_lost(&mut self) -> Option<(Datagram, Refusal)> {
+        self.lost.pop_front()
     }
 
     fn outbound(&mut self, now: Time, mut datagram: Datagram) -> Result<(Side, Datagram), Refusal> {
@@ -107,8 +174,14 @@ impl Nat {
             return self.hairpin(now, datagram);
         }
         self.refuse_conflict(peer)?;
-        if let Some(mtu) = self.config.mtu.filter(|mtu| datagram.size() > *mtu) {
-            self.icmp = Some(Icmp::too_big(&self.external, mtu, &datagram));
+        if let Some(mtu) = self.exceeded(Side::Outside, &datagram)
+            && !ip::may_fragment(&datagram)
+        {
+            let icmp = Icmp::too_big(&self.external, mtu, &datagram);
+            let packet = icmp.packet(&datagram);
+            self.leaving
+                .extend(packet.map(|packet| (Side::Inside, packet)));
+            self.icmp = Some(icmp);
             return Err(Refusal::NatTooBig);
         }
         let external = self.map(now, &datagram)?;

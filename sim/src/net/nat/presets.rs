@@ -19,7 +19,7 @@ impl NatConfig {
         (
             "home",
             "a Linux router: ports kept while free, else a port for each peer; 30 s before an answer, 120 s after, 120 h \
-             for TCP (kernel documentation, nf_conntrack-sysctl); no hairpinning, 16 384 mappings: common knowledge",
+             for TCP, 30 s for ICMP (kernel documentation, nf_conntrack-sysctl); no hairpinning, 16 384 mappings: common knowledge",
         ),
         (
             "open",
@@ -27,8 +27,8 @@ impl NatConfig {
         ),
         (
             "symmetric",
-            "\"symmetric\" (RFC 3489 §5), as an enterprise's firewall; 2 min for UDP, 1 h and 10 min for TCP (defaults of \
-             Cisco ASA)",
+            "\"symmetric\" (RFC 3489 §5), as an enterprise's firewall; 2 min for UDP, 1 h and 10 min for TCP, 2 s for ICMP \
+             (defaults of Cisco ASA)",
         ),
         (
             "carrier",
@@ -61,6 +61,7 @@ impl NatConfig {
                 unanswered: Some(seconds(30)),
                 tcp_timeout: seconds(432_000),
                 tcp_transitory: seconds(120),
+                icmp_timeout: seconds(30),
                 max_mappings: 16_384,
                 ..standard
             },
@@ -79,6 +80,7 @@ impl NatConfig {
                 timeout: seconds(120),
                 tcp_timeout: seconds(3_600),
                 tcp_transitory: seconds(600),
+                icmp_timeout: seconds(2),
                 ..standard
             },
             "carrier" => NatConfig {
