@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use duet::report::comparison::comparison;
+use duet::report::comparison::comparisons;
 use duet::report::variants::{Metric, Runs, Samples, Variant};
 use duet::report::{
     Arrow, Better, Chart, Colour, Events, Ladder, Level, Lines, Mark, Note, Page, Plot, Scale,
@@ -316,7 +316,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let [_, newreno, cubic, ..] = &controllers.variants[..] else {
         return Ok(());
     };
-    page.sections.push(comparison(&metrics(), newreno, cubic));
+    let pair = (newreno.clone(), cubic.clone());
+    page.sections.extend(comparisons(&metrics(), &[pair]));
     std::fs::write(folder.join("report.html"), html(&page))?;
     std::fs::write(folder.join("report.json"), serde_json::to_string(&page)?)?;
     for (name, content) in files(&page) {
