@@ -48,13 +48,15 @@ impl Station {
                 | "nat-conflict"
                 | "nat-down"
                 | "nat-fragment"
-                | "nat-icmp" => true,
+                | "nat-icmp"
+                | "nat-malformed" => true,
                 "nat-host-full" => nat.max_per_host.is_some(),
                 "nat-too-big" => nat.mtu.is_some_and(|mtu| size > mtu as u64),
                 _ => false,
             },
             Station::Firewall(wall) => match cause {
-                "firewall-full" => true,
+                "firewall-full" | "firewall-fragment" | "firewall-malformed" => true,
+                "firewall-icmp" => wall.filtering.is_some(),
                 "firewall-unsolicited" => wall.filtering.is_some(),
                 "firewall-udp" => wall.block_udp,
                 "firewall-port" => wall.ports.is_some(),

@@ -413,6 +413,7 @@ const NAT: &[&str] = &[
     "refused.too_big",
     "refused.fragment",
     "refused.icmp",
+    "refused.malformed",
 ];
 const FIREWALL: &[&str] = &[
     "refused",
@@ -425,6 +426,9 @@ const FIREWALL: &[&str] = &[
     "refused.time",
     "refused.bytes",
     "refused.packets",
+    "refused.icmp",
+    "refused.fragment",
+    "refused.malformed",
 ];
 
 /// The metrics of a NAT, or else of a firewall.
