@@ -55,8 +55,9 @@ impl Station {
                 _ => false,
             },
             Station::Firewall(wall) => match cause {
-                "firewall-full" | "firewall-fragment" | "firewall-malformed" => true,
-                "firewall-icmp" => wall.filtering.is_some(),
+                "firewall-full" | "firewall-icmp" | "firewall-fragment" | "firewall-malformed" => {
+                    true
+                }
                 "firewall-unsolicited" => wall.filtering.is_some(),
                 "firewall-udp" => wall.block_udp,
                 "firewall-port" => wall.ports.is_some(),
