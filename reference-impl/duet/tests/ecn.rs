@@ -193,3 +193,30 @@ fn media_042_the_servers_reports_tell_which_packets_were_marked() {
     assert!(compared > 300, "{compared} of {}", sent.len());
     assert!(marked > 20, "{marked} marked");
 }
+
+/// QUIC answers marked packets at once. It must not answer marked acknowledgements, or two ends of which each is marked
+/// acknowledge each other's acknowledgements for ever.
+#[test]
+fn acknowledgements_that_are_marked_are_not_acknowledged() {
+    let text = SCENARIO
+        .replace("ALICE", "10 Mb/s")
+        .replace("BOB", "10 Mb/s")
+        .replace("duration = \"12 s\"", "duration = \"30 s\"")
+        .replace(
+            "delay = \"15 ms\"",
+            "delay = \"15 ms\"\necn = { mark = \"100 %\" }",
+        )
+        .replace("length = \"10 s\"", "length = \"5 s\"");
+    let scenario = Scenario::parse(&text, "test.toml").expect("a scenario");
+    let outcome = run(&scenario, &Options::new(1), |_| {}).expect("a run");
+    let late = outcome.log.records().iter().filter(|record| match record {
+        Record::Packet { journey, .. } => journey.offered.as_micros() >= 20_000_000,
+        _ => false,
+    });
+    // Ten seconds of keeping two clients' connections alive over four directions.
+    let count = late.count();
+    assert!(
+        (8..400).contains(&count),
+        "{count} packets in ten idle seconds"
+    );
+}

@@ -183,6 +183,21 @@ fn faults_hit_media_flows() {
 }
 
 #[test]
+fn pictures_count_while_there_is_no_connection() {
+    let cut = flow(
+        "controller = \"fixed\"",
+        "",
+        "[[fault]]\nkind = \"outage\"\nlink = \"a<>b\"\nat = \"4 s\"",
+    );
+    // Longer, so that QUIC gives the connection up long before the end.
+    let cut = outcome(&written(&cut.replace("\"20 s\"", "\"60 s\"")));
+    let whole = metric(&cut, "talk.frames.whole");
+    // Of 58 s that count, the first four.
+    assert!((0.06..0.08).contains(&whole), "{whole}");
+    assert!(metric(&cut, "talk.trips") >= 1.0);
+}
+
+#[test]
 fn marks_are_asked_for_by_flows_that_say_so() {
     let marked = |keys: &str| {
         let link = "rate = \"1 Mb/s\"\nqueue = { kind = \"codel\", ecn = true }";

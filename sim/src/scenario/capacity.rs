@@ -16,7 +16,7 @@ pub enum Capacity {
     /// So many bits per second: of opportunities, their mean; zero while a schedule stops it, while it is off, and while
     /// it is out, unless what leaves it is only kept back ([`OutageMode::Burst`]).
     Rate(u64),
-    /// It is on and off at random.
+    /// It is on and off at random, or so often that it is not told one by one.
     Unknown,
 }
 
@@ -80,10 +80,10 @@ impl Scenario {
                 }
             }
             let until = events.peek().map_or(end, |(at, _)| (*at).min(end));
-            let mut edges = edges(config, now, until);
+            let mut edges = edges(config, now, until, end);
             edges.insert(0, now);
             for at in edges {
-                steps.push(step(config, down.last().copied(), at));
+                steps.push(step(config, down.last().copied(), at, end));
             }
             if until <= now {
                 break;
@@ -116,13 +116,13 @@ impl Scenario {
 }
 
 /// When the configuration itself changes something, within an interval without its ends.
-fn edges(config: &LinkConfig, from: Time, to: Time) -> Vec<Time> {
+fn edges(config: &LinkConfig, from: Time, to: Time, end: Time) -> Vec<Time> {
     let mut edges: Vec<Time> = config.rates.iter().map(|step| step.at).collect();
     edges.extend(config.delays.iter().map(|step| step.at));
     for outage in &config.outages {
         edges.extend([outage.from, outage.to]);
     }
-    if let Some((on, off)) = turns(config, to) {
+    if let Some((on, off)) = turns(config, end) {
         let mut at = from.as_nanos() / (on + off) * (on + off);
         while at < to.as_nanos() {
             edges.extend([
@@ -138,7 +138,7 @@ fn edges(config: &LinkConfig, from: Time, to: Time) -> Vec<Time> {
     edges
 }
 
-/// Nanoseconds for which a transmitter is on and off in turn, where that is known and told.
+/// Nanoseconds for which a transmitter is on and off in turn, where that is known and told until the end of the run.
 fn turns(config: &LinkConfig, end: Time) -> Option<(u64, u64)> {
     let on_off = config.on_off?;
     match (on_off.on, on_off.off) {
@@ -152,13 +152,13 @@ fn turns(config: &LinkConfig, end: Time) -> Option<(u64, u64)> {
     }
 }
 
-/// The step of a configuration at an instant, under an outage by a fault.
-fn step(config: &LinkConfig, down: Option<OutageMode>, at: Time) -> CapacityStep {
+/// The step of a configuration at an instant of a run with this end, under an outage by a fault.
+fn step(config: &LinkConfig, down: Option<OutageMode>, at: Time, end: Time) -> CapacityStep {
     let outages = config.outages.iter();
     let outages = outages.filter(|outage| outage.from <= at && at < outage.to);
     let outages: Vec<OutageMode> = outages.map(|outage| outage.mode).chain(down).collect();
     let stops = |mode: &OutageMode| *mode != OutageMode::Burst;
-    let on = match (config.on_off, turns(config, at)) {
+    let on = match (config.on_off, turns(config, end)) {
         (None, _) => Some(true),
         (Some(_), Some((on, off))) => Some(at.as_nanos() % (on + off) < on),
         (Some(_), None) => None,

@@ -85,6 +85,9 @@ use variant::Origin;
 
 use crate::units::parse_duration;
 
+/// Of a run: whoever means more means another unit.
+const LONGEST: Duration = Duration::from_secs(30 * 24 * 3_600);
+
 const KEYS: &[&str] = &[
     "name",
     "description",
@@ -295,6 +298,9 @@ fn duration(field: Field<'_>) -> Result<Duration, ScenarioError> {
     let duration = field.quantity("20 s", parse_duration)?;
     if duration.is_zero() {
         return Err(field.error("`duration` must not be zero"));
+    }
+    if duration > LONGEST {
+        return Err(field.error("`duration` must not be longer than 30 days"));
     }
     Ok(duration)
 }

@@ -128,3 +128,15 @@ fn a_direction_that_there_is_not_has_no_capacity() {
     assert!(scenario.capacity(0, 1).is_empty());
     assert_eq!(Capacity::Unlimited.bits_per_second(), None);
 }
+
+/// More turns than are told one by one are not told as if the first went on.
+#[test]
+fn what_turns_too_often_is_unknown() {
+    let link = |span: &str| {
+        let on_off = format!("on_off = {{ on = \"{span}\", off = \"{span}\" }}");
+        steps(&format!("rate = \"1 Mb/s\"\n{on_off}"), "")
+    };
+    assert_eq!(link("100 us"), [(0.0, None, false)]);
+    let slow = link("20 s");
+    assert_eq!(slow[..2], [(0.0, M, false), (20.0, Some(0), false)]);
+}

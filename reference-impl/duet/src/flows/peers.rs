@@ -76,6 +76,7 @@ pub struct Sender {
     source: Source,
     connect_at: Option<Instant>,
     connected: bool,
+    was_connected: bool,
     silent_until: Option<Instant>,
     sampled: Option<Instant>,
     outputs: VecDeque<Output<()>>,
@@ -104,6 +105,7 @@ impl Sender {
             source,
             connect_at: Some(instant(start).before(Duration::from_millis(500))),
             connected: false,
+            was_connected: false,
             silent_until: None,
             sampled: None,
             outputs: VecDeque::new(),
@@ -123,8 +125,13 @@ impl Sender {
             });
         }
         if !self.connected {
+            // What is captured meanwhile has nowhere to go. Before the first connection nobody waits for it.
+            if self.was_connected {
+                self.capture_in_vain(now);
+            }
             return;
         }
+        self.was_connected = true;
         if self.silent_until.is_some_and(|until| until <= now) {
             self.silent_until = None;
             self.hop.reconnected(now);
@@ -144,6 +151,21 @@ impl Sender {
                 self.silent_until = Some(now.after(SILENCE));
             }
         }
+    }
+
+    fn capture_in_vain(&mut self, now: Instant) {
+        let due = |at: Time| instant(at) <= now;
+        while self.source.next_at().is_some_and(due) {
+            self.source.capture(time(now), &mut self.captured);
+        }
+        let lost = self.captured.drain(..).map(|packet| Sent {
+            audio: packet.audio,
+            frame: packet.frame,
+            bytes: packet.rtp.len() as u32,
+            captured: time(now),
+            left: None,
+        });
+        self.record.packets.extend(lost);
     }
 
     fn capture(&mut self, now: Instant) {
@@ -170,7 +192,9 @@ impl Sender {
             timer: Timer::Pacing,
         };
         if !self.connected {
-            return self.connect_at.map(timer);
+            let capture = self.source.next_at().filter(|_| self.was_connected);
+            let own = self.connect_at.into_iter().chain(capture.map(instant));
+            return own.min().map(timer);
         }
         let own = [self.source.next_at().map(instant), self.silent_until];
         own.into_iter()

@@ -140,6 +140,14 @@ enum Role {
     },
 }
 
+/// A UDP payload of so many bytes may be nothing but an acknowledgement.
+///
+/// quinn-proto 0.11.19 answers every packet with a mark (ECN-CE) at once, an acknowledgement too, which RFC 9000 §13.2.1
+/// forbids; what it answers with is capable of marks itself. Where a queue marks all, two ends then acknowledge each
+/// other's acknowledgements for ever, and that keeps the queue full. So QUIC is not told of marks on packets that may be
+/// such. It counts them as capable and unmarked, which keeps its validation of the path (§13.4.2) as it is.
+const BARE: usize = 80;
+
 impl<C: Core> Driver<C> {
     /// Shows everything that crosses the seam, from now on, to an observer.
     pub fn observe(&mut self, observer: Box<dyn Observer + Send>) {
@@ -173,9 +181,14 @@ impl<C: Core> Driver<C> {
         } = datagram;
         let quic_now = self.quic_time(now);
         self.packet.clear();
+        // See [`BARE`]; the core hears of the field as it came.
+        let told = match ecn {
+            Some(EcnCodepoint::Ce) if bytes.len() <= BARE => Some(EcnCodepoint::Ect0),
+            ecn => ecn,
+        };
         let event = self
             .endpoint
-            .handle(quic_now, remote, None, ecn, bytes, &mut self.packet);
+            .handle(quic_now, remote, None, told, bytes, &mut self.packet);
         match event {
             Some(DatagramEvent::ConnectionEvent(handle, event)) => {
                 if let Some(conn) = self.conns.get_mut(&handle.0) {

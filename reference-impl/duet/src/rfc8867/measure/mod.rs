@@ -62,7 +62,7 @@ metrics! {
     "tcp_rate" "kb/s" "TCP's payload while media is on"
     "tcp_variation" "1" "standard deviation over mean of TCP's payload per second"
     "tcp_loss" "%" "bytes that TCP sent again"
-    "packet_delay_p50" "ms" "from leaving the sender to arrival, median"
+    "packet_delay_p50" "ms" "from when QUIC took a packet to its arrival, its wait behind QUIC's window included, median"
     "packet_delay_p95" "ms" "the same, 95th percentile"
     "packet_delay_p99" "ms" "the same, 99th percentile"
     "frame_delay_p50" "ms" "from a picture's capture to the arrival of its last packet, whole pictures, median"
