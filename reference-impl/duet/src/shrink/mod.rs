@@ -95,7 +95,7 @@ fn is_drawn(cause: Cause) -> bool {
 pub struct Size {
     /// Clients.
     pub clients: usize,
-    /// Routers, NATs, firewalls and hosts.
+    /// Services, hosts, routers, NATs and firewalls.
     pub others: usize,
     /// Flows.
     pub flows: usize,
@@ -111,7 +111,8 @@ impl Size {
     /// Of this scenario.
     pub fn of(scenario: &Scenario) -> Self {
         let nodes = scenario.nodes.iter();
-        let clients = nodes.filter(|node| node.role == Role::Client).count();
+        let count = |role: Role| nodes.clone().filter(|node| node.role == role).count();
+        let clients = count(Role::Client);
         let drops = scenario
             .faults
             .iter()
@@ -121,7 +122,10 @@ impl Size {
             });
         Self {
             clients,
-            others: scenario.nodes.len().saturating_sub(clients + 1),
+            others: scenario
+                .nodes
+                .len()
+                .saturating_sub(clients + count(Role::Server)),
             flows: scenario.flows.len(),
             faults: scenario.faults.len() - drops.clone().count(),
             drops: drops.sum(),
