@@ -1,8 +1,9 @@
 //! What nodes drop, in logs: it came there, at that instant, and there is a reason.
 
+use duet_sim::link::Corrupt;
 use duet_sim::net::{FirewallConfig, NatConfig};
 use duet_sim::verify::{Rule, Station, Verifier};
-use duet_sim::{LinkConfig, Time};
+use duet_sim::{LinkConfig, Probability, Time};
 
 /// A host, a router, a NAT and a firewall in a row.
 fn verifier() -> Verifier {
@@ -101,6 +102,101 @@ fn a_drop_needs_a_packet_that_came() {
         rules("150 @host data 1200 dropped wrong-address\n"),
         [Rule::Created]
     );
+}
+
+/// As when a firewall refuses a burst that came in one instant.
+#[test]
+fn many_drops_at_one_instant_need_as_many_packets_that_came() {
+    const MANY: u64 = 1_000;
+    let sizes = [100, 1_200];
+    // Half from each side, of two classes and two sizes in turns; and what comes at another instant is of no use.
+    let came: String = (0..MANY)
+        .flat_map(|number| {
+            let size = sizes[number as usize / 2 % 2];
+            let class = ["data", "audio"][number as usize % 2];
+            ["router>nat", "wall>nat"]
+                .map(|link| format!("5 {link} {number} {class} {size} 5 5 delivered 5\n"))
+        })
+        .chain([format!("6 router>nat {MANY} data 100 6 6 delivered 6\n")])
+        .collect();
+    let drop = |class: &str, size: u64| format!("5 @nat {class} {size} dropped nat-filtered\n");
+    // Not in the order in which they came.
+    let kinds = ["audio", "data"].map(|class| sizes.map(|size| (class, size)));
+    let drops: String = kinds
+        .as_flattened()
+        .iter()
+        .map(|(class, size)| drop(class, *size).repeat(MANY as usize / 2))
+        .collect();
+    let all = format!("{came}{drops}");
+    assert_eq!(rules(&all), []);
+    for (class, size) in kinds.into_iter().flatten() {
+        let breaches = verifier().check_text(&format!("{all}{}", drop(class, size)));
+        let shown: Vec<String> = breaches.iter().map(ToString::to_string).collect();
+        let last = all.lines().count() + 1;
+        let expected = format!(
+            "line {last}: created: nat drops a {class} of {size} bytes that did not arrive"
+        );
+        assert_eq!(shown, [expected]);
+    }
+    // As many as came, one of them of another class or size.
+    let (first, rest) = drops.split_once('\n').expect("there are many");
+    assert_eq!(first, drop("audio", 100).trim_end());
+    for other in [
+        drop("data", 100),
+        drop("audio", 1_200),
+        drop("video", 100),
+        drop("audio", 99),
+        drop("audio", 101),
+    ] {
+        assert_eq!(
+            rules(&format!("{came}{rest}{other}")),
+            [Rule::Created],
+            "{other}"
+        );
+    }
+}
+
+/// The one that was dropped first took the first damaged packet that was large enough, and a larger one found none.
+#[test]
+fn a_drop_takes_no_larger_damaged_packet_than_it_needs() {
+    let config = LinkConfig {
+        corrupt: Corrupt {
+            probability: Probability::ALWAYS,
+            ..Corrupt::default()
+        },
+        ..LinkConfig::default()
+    };
+    let verifier = Verifier::new()
+        .link("a>nat", &config)
+        .station("nat", Station::Nat(NatConfig::default()));
+    let log = |sizes: &[u64]| {
+        let drops = sizes
+            .iter()
+            .map(|size| format!("5 @nat data {size} dropped nat-malformed\n"));
+        let came = [(0, 1_200, " damaged"), (1, 700, " damaged"), (2, 700, "")];
+        let came = came.map(|(number, size, flag)| {
+            format!("5 a>nat {number} data {size} 5 5 delivered 5{flag}\n")
+        });
+        came.into_iter().chain(drops).collect::<String>()
+    };
+    for sizes in [
+        [700, 700, 1_200],
+        [700, 1_200, 700],
+        [700, 600, 1_200],
+        [1_200, 600, 700],
+        [600, 1_000, 700],
+        [600, 600, 700],
+    ] {
+        assert_eq!(verifier.check_text(&log(&sizes)), [], "{sizes:?}");
+    }
+    for sizes in [[700, 1_000, 1_200], [600, 600, 600], [700, 700, 1_201]] {
+        let breaches = verifier.check_text(&log(&sizes));
+        let found: Vec<(usize, Rule)> = breaches
+            .iter()
+            .map(|breach| (breach.line, breach.rule))
+            .collect();
+        assert_eq!(found, [(6, Rule::Created)], "{sizes:?}");
+    }
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! What hosts, routers, NATs and firewalls drop: it came there, and they have a reason.
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::row::{Dropped, Entry};
+use super::row::{self, Dropped};
 use super::{Breaches, Rule};
 use crate::net::{FirewallConfig, NatConfig};
 use crate::time::Time;
@@ -80,22 +81,57 @@ impl Station {
     }
 }
 
-/// A packet that arrived, until it is known what became of it: its class, its size, and whether it may have lost some.
-type Arrival<'l> = (&'l str, u64, bool);
+/// Packets that came to a node at an instant, of one class, of one size, whole or damaged: in this order, so that
+/// damaged ones of one class are next to each other, the smallest first.
+type Kind<'l> = (&'l str, u64, &'l str, bool, u64);
 
-pub(super) fn check(
+/// How many of a kind arrived, until it is known what became of them; none is not listed.
+#[derive(Debug, Default)]
+struct Arrivals<'l>(BTreeMap<Kind<'l>, u64>);
+
+impl<'l> Arrivals<'l> {
+    fn add(&mut self, kind: Kind<'l>) {
+        *self.0.entry(kind).or_default() += 1;
+    }
+
+    /// Takes one that can have become what was dropped; false if there is none.
+    ///
+    /// A whole one of its size, which can be no other; else the smallest damaged one that is no smaller, as it fits the
+    /// fewest others. So no drop goes without because another took what it need not have.
+    fn take(&mut self, drop: &Dropped<'l>) -> bool {
+        let kind = |damaged, size| (drop.by, drop.at, drop.class, damaged, size);
+        let whole = kind(false, drop.size);
+        if self.take_kind(whole) {
+            return true;
+        }
+        let damaged = kind(true, drop.size)..=kind(true, u64::MAX);
+        let smallest = self.0.range(damaged).next().map(|(kind, _)| *kind);
+        smallest.is_some_and(|kind| self.take_kind(kind))
+    }
+
+    fn take_kind(&mut self, kind: Kind<'l>) -> bool {
+        let Entry::Occupied(mut count) = self.0.entry(kind) else {
+            return false;
+        };
+        *count.get_mut() -= 1;
+        if *count.get() == 0 {
+            count.remove();
+        }
+        true
+    }
+}
+
+pub(super) fn check<'l>(
     stations: &BTreeMap<String, Station>,
-    dropped: &[Dropped<'_>],
-    links: &BTreeMap<&str, Vec<Entry<'_>>>,
+    dropped: &[Dropped<'l>],
+    links: &BTreeMap<&'l str, Vec<row::Entry<'l>>>,
     breaches: &mut Breaches,
 ) {
-    let mut wanted: BTreeMap<(&str, u64), Vec<Arrival<'_>>> = BTreeMap::new();
-    for drop in dropped {
-        wanted.entry((drop.by, drop.at)).or_default();
-    }
+    let wanted: BTreeSet<(&str, u64)> = dropped.iter().map(|drop| (drop.by, drop.at)).collect();
     if wanted.is_empty() {
         return;
     }
+    let mut arrivals = Arrivals::default();
     for (link, entries) in links {
         let Some((_, to)) = link.split_once('>') else {
             continue;
@@ -105,9 +141,9 @@ pub(super) fn check(
         }
         for entry in entries {
             if let Ok(at) = entry.end
-                && let Some(arrivals) = wanted.get_mut(&(to, at))
+                && wanted.contains(&(to, at))
             {
-                arrivals.push((entry.class, entry.size, entry.damaged));
+                arrivals.add((to, at, entry.class, entry.damaged, entry.size));
             }
         }
     }
@@ -124,25 +160,12 @@ pub(super) fn check(
             breaches.add(drop.line, Rule::Cause, what);
             continue;
         }
-        let here = wanted.get_mut(&(*by, drop.at));
-        if let (true, Some(here)) = (station.came(cause), here) {
-            // The undamaged first: they can be no other.
-            here.sort_by_key(|(.., damaged)| *damaged);
-            let fits = |(of, size, damaged): &Arrival<'_>| {
-                of == class && (*size == drop.size || (*damaged && *size > drop.size))
-            };
-            match here.iter().position(fits) {
-                Some(index) => {
-                    here.remove(index);
-                }
-                None => {
-                    let what = format!(
-                        "{by} drops a {class} of {} bytes that did not arrive",
-                        drop.size
-                    );
-                    breaches.add(drop.line, Rule::Created, what);
-                }
-            }
+        if station.came(cause) && !arrivals.take(drop) {
+            let what = format!(
+                "{by} drops a {class} of {} bytes that did not arrive",
+                drop.size
+            );
+            breaches.add(drop.line, Rule::Created, what);
         }
     }
 }
