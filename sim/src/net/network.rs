@@ -233,8 +233,11 @@ impl<H: Host> Network<H> {
         let nodes = self.neighbours.len();
         let mut reached_by = vec![Vec::new(); nodes];
         for (from, neighbours) in self.neighbours.iter().enumerate() {
-            for to in neighbours {
-                reached_by[to.0].push(NodeId(from));
+            // Who has a default route needs no other, and passes nothing on.
+            if self.default_route(NodeId(from)).is_none() {
+                for to in neighbours {
+                    reached_by[to.0].push(NodeId(from));
+                }
             }
         }
         for node in (0..nodes).map(NodeId) {
@@ -287,16 +290,9 @@ impl<H: Host> Network<H> {
                     continue;
                 }
                 seen[from.0] = true;
-                match self.world.node(from).element() {
-                    Element::Host(_) => {
-                        if self.default_route(from).is_none() {
-                            hops.push((from, next));
-                        }
-                    }
-                    _ => {
-                        hops.push((from, next));
-                        edge.push_back(from);
-                    }
+                hops.push((from, next));
+                if !matches!(self.world.node(from).element(), Element::Host(_)) {
+                    edge.push_back(from);
                 }
             }
         }
