@@ -35,7 +35,8 @@ impl Scenario {
         ways.map(course).collect()
     }
 
-    fn course(&self, way: Way, config: &LinkConfig) -> Vec<(Time, LinkConfig)> {
+    /// The course of one direction, of which the scenario says this.
+    pub(super) fn course(&self, way: Way, config: &LinkConfig) -> Vec<(Time, LinkConfig)> {
         let mut base = config.clone();
         for fault in &self.faults {
             if let FaultKind::Drop { link, packets } = &fault.kind

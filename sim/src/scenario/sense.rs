@@ -2,13 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use super::course::Way;
 use super::{Fault, FaultKind, FlowKind, FlowSpec, Role, Scenario, ScenarioError};
 use crate::link::LinkConfig;
 use crate::time::Time;
 use crate::units::show_duration;
-
-/// A direction of a link: the nodes that it leads from and to.
-type Way = (usize, usize);
 
 impl Scenario {
     /// Refuses what never happens (flows that lead nowhere; flows, faults and steps after the end) and what never ends
@@ -92,27 +90,19 @@ impl Scenario {
         if overhead.is_some_and(|medium| !medium.config.overhead.is_zero()) {
             return true;
         }
-        let mut present = config.clone();
-        if !always_takes_time(&present, flow.start) {
-            return false;
-        }
-        let mut faults: Vec<&Fault> = self.faults.iter().collect();
-        faults.sort_by_key(|fault| fault.at);
-        for fault in faults {
-            let set = match &fault.kind {
-                FaultKind::Link { link, set, .. } if link.directions().any(|own| own == way) => set,
-                FaultKind::Handover { node, set, .. } if way.0 == *node || way.1 == *node => set,
-                _ => continue,
-            };
-            let mut alone = config.clone();
-            set.apply_at(fault.at, &mut alone);
-            set.apply_at(fault.at, &mut present);
-            let after = flow.start.max(fault.at);
-            if !always_takes_time(&alone, after) || !always_takes_time(&present, after) {
-                return false;
-            }
-        }
-        true
+        // What the link is like while the flow lasts: as it is at its start, and as it is from each change on.
+        let course = self.course(way, config);
+        let ended = |index: usize| {
+            course
+                .get(index + 1)
+                .is_some_and(|(at, _)| *at <= flow.start)
+        };
+        let during = course
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| !ended(*index));
+        let mut during = during.map(|(_, (at, config))| (flow.start.max(*at), config));
+        during.all(|(from, config)| always_takes_time(config, from))
     }
 
     fn endless(&self, flow: &FlowSpec, way: Way) -> ScenarioError {

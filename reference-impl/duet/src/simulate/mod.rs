@@ -7,7 +7,7 @@
 //! | the programs on the nodes, and how they are started again | `programs.rs` |
 //! | a client's application | `actor.rs` |
 //! | many runs | `many.rs` |
-//! | what is measured, for expectations | `measure.rs`; of flows `flow.rs` |
+//! | what is measured, for expectations | `measure.rs`; of flows `flow.rs`; what there is, and its unit, `metrics.rs` |
 //! | whether a run is like its repetition | `repeat.rs` |
 //! | a server with a defect, to be found (feature `planted`) | `planted.rs` |
 //! | whether its event log can have happened | `audit.rs` |
@@ -18,6 +18,7 @@ mod flow;
 mod host;
 mod many;
 mod measure;
+mod metrics;
 mod plan;
 #[cfg(feature = "planted")]
 mod planted;
@@ -173,7 +174,7 @@ pub fn inspect(scenario: &Scenario) -> Result<(), ScenarioError> {
     programs::crashes(scenario)?;
     Plan::of(scenario)?;
     flows::check(scenario)?;
-    measure::known(scenario)
+    metrics::known(scenario)
 }
 
 /// Runs a scenario; `progress` is told the virtual time, now and then.
@@ -186,7 +187,7 @@ pub fn run(
     options: &Options<'_>,
     mut progress: impl FnMut(Duration),
 ) -> Result<Outcome, SimulateError> {
-    measure::known(scenario)?;
+    metrics::known(scenario)?;
     let plan = Plan::of(scenario)?;
     let names = plan.clients.iter().map(|node| &scenario.nodes[*node].name);
     let witness = Rc::new(RefCell::new(Witness::new(names.cloned().collect())));

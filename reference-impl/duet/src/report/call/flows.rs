@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::Report;
-use super::charts::duration_scale;
+use super::network::duration_scale;
 use crate::report::model::*;
 use crate::report::number;
 use crate::report::text::{UNKNOWN, percent, quantity};

@@ -4,6 +4,7 @@ mod charts;
 mod checks;
 mod figures;
 mod flows;
+mod network;
 mod page;
 mod tables;
 mod verdicts;

@@ -2,7 +2,9 @@
 
 use super::charts;
 use super::figures::{Figures, on_the_way};
-use super::{Extras, ON_TIME_MS, Report, Side, StillReport, checks, flows, tables, verdicts};
+use super::{
+    Extras, ON_TIME_MS, Report, Side, StillReport, checks, flows, network, tables, verdicts,
+};
 use crate::report::model::*;
 use crate::report::text::{UNKNOWN, count, duration, fixed, percent, quantity, seconds};
 
@@ -37,7 +39,7 @@ pub fn page(report: &Report, extras: &Extras) -> Page {
         page.sections.extend(charts::repair(report));
     }
     page.sections.extend(flows::section(report));
-    page.sections.push(charts::network(report));
+    page.sections.push(network::section(report));
     if !report.study.is_empty() {
         page.sections.push(tables::study(&report.study));
     }
